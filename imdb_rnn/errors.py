@@ -1,0 +1,30 @@
+"""The errors that this library raises on purpose.
+
+May import: nothing.
+
+Every message says what was expected, what was received and what to do. The command line prints it as one line.
+"""
+
+
+class ImdbRnnError(Exception):
+    """The base of all errors below: catch it to catch them all."""
+
+
+class BackendError(ImdbRnnError):
+    """`KERAS_BACKEND` is unset, unknown, or names a package that is not installed."""
+
+
+class DataError(ImdbRnnError):
+    """A source of reviews is unknown, missing, damaged or not what it claims to be."""
+
+
+class BundleError(ImdbRnnError):
+    """A saved folder is missing, damaged or inconsistent, or a new one cannot be written."""
+
+
+class ReviewError(ImdbRnnError):
+    """A text cannot be read as a review."""
+
+
+class RecipeError(ImdbRnnError):
+    """A setting of the model or of the training is out of range."""
