@@ -1,0 +1,164 @@
+"""Text to ids and back: the one tokeniser and the one vocabulary, for training and for serving alike.
+
+May import: numpy, the standard library, imdb_rnn.errors.
+
+Ids follow `keras.datasets.imdb.load_data`: 0 is padding, 1 starts a review, 2 stands for an unknown word, and the word
+of rank r (1 = the most frequent) has the id r + 3. The id 3 is never used.
+"""
+
+import hashlib
+import json
+import string
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from imdb_rnn.errors import DataError
+
+PADDING = 0
+START = 1
+OOV = 2
+INDEX_FROM = 3
+
+# The original index was made on bytes: only ASCII letters were lower-cased ("Á" stayed "Á"), and the apostrophe was
+# not a separator. Carriage returns and other line ends occur nowhere in IMDB, so that separating there changes nothing.
+_SEPARATORS = "".join(c for c in string.punctuation if c != "'") + "\t\n\r\v\f"
+_NORMALISE = str.maketrans(
+    string.ascii_uppercase + _SEPARATORS,
+    string.ascii_lowercase + " " * len(_SEPARATORS),
+)
+
+
+def tokenize(text: str) -> list[str]:
+    """Split a text into words as Keras's IMDB index did.
+
+    Args:
+        text: any text; may be empty.
+
+    Returns:
+        The words in order, ASCII letters in lower case; punctuation is gone, but the apostrophe stays.
+
+    Source: reproduces `keras.datasets.imdb` from the raw reviews of Maas et al. 2011, word for word.
+    """
+    # Not split(): that also breaks at U+0085 and U+00A0, which are parts of words in the index.
+    return [word for word in text.translate(_NORMALISE).split(" ") if word]
+
+
+class Vocabulary:
+    """The words a model can know, most frequent first.
+
+    Args:
+        words: distinct, non-empty words; the position is the rank minus one.
+
+    Raises:
+        DataError: a word is repeated or empty.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words: tuple[str, ...] = tuple(words)
+        self.word_index: dict[str, int] = {word: i for i, word in enumerate(self.words, start=INDEX_FROM + 1)}
+        if len(self.word_index) != len(self.words) or "" in self.word_index:
+            msg = "Bad vocabulary. Expected: distinct words, none empty. Received: a repeated or an empty word."
+            raise DataError(msg)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.words == other.words
+
+    def __hash__(self) -> int:
+        return hash(self.words)
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} words, fingerprint {self.fingerprint[:12]})"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the words in order, as 64 hexadecimal digits."""
+        return hashlib.sha256("\n".join(self.words).encode()).hexdigest()
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> Self:
+        """Rank the words of a corpus by how often they occur, ties in alphabetical order."""
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(tokenize(text))
+        return cls(sorted(counts, key=lambda word: (-counts[word], word)))
+
+    @classmethod
+    def from_word_index(cls, word_index: Any) -> Self:
+        """Make the vocabulary of a Keras word index.
+
+        Args:
+            word_index: word -> rank, the ranks being 1 to the number of words, as `imdb.get_word_index()` returns it.
+
+        Raises:
+            DataError: it is not such a mapping.
+        """
+        ranks = list(word_index.values()) if isinstance(word_index, dict) else []
+        if not ranks or any(type(rank) is not int for rank in ranks) or sorted(ranks) != list(range(1, len(ranks) + 1)):
+            kind = type(word_index).__name__
+            msg = f"Bad word index. Expected: words with the ranks 1, 2, 3, … Received: {kind} of {len(ranks)} entries."
+            raise DataError(msg)
+        return cls(sorted(word_index, key=word_index.__getitem__))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a word index file: JSON, word -> rank, the format of Keras's `imdb_word_index.json`.
+
+        Raises:
+            DataError: the file is missing or is not a word index.
+        """
+        try:
+            word_index = json.loads(Path(path).read_text(encoding="utf-8"))
+            return cls.from_word_index(word_index)
+        except (OSError, ValueError, RecursionError, DataError) as error:
+            msg = f"Cannot read the word index {path}. Expected: JSON, word -> rank from 1. Received: {error}"
+            raise DataError(msg) from error
+
+    def save(self, path: Path) -> None:
+        """Write the words as a file that `load` reads, in the format of Keras's `imdb_word_index.json`."""
+        ranks = {word: rank for rank, word in enumerate(self.words, start=1)}
+        Path(path).write_text(json.dumps(ranks, ensure_ascii=False), encoding="utf-8")
+
+    def truncate(self, num_words: int) -> "Vocabulary":
+        """Keep the words whose id is below `num_words`: those that a model of this size can know."""
+        return Vocabulary(self.words[: max(num_words - INDEX_FROM - 1, 0)])
+
+    def encode(self, text: str, *, skip_unknown: bool = False) -> list[int]:
+        """Turn a text into ids.
+
+        Args:
+            text: any text; may be empty.
+            skip_unknown: leave unknown words out, as Keras's `imdb.npz` does for its test split, instead of writing
+                `OOV`.
+
+        Returns:
+            `START` and one id for each word.
+        """
+        ids = [self.word_index.get(word, OOV) for word in tokenize(text)]
+        return [START, *(i for i in ids if i != OOV)] if skip_unknown else [START, *ids]
+
+    def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
+        """Turn ids back into words, one space apart; padding and start vanish, an unknown word reads "�".
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        first = INDEX_FROM + 1
+        words = []
+        for i in map(int, ids):
+            if i in (PADDING, START):
+                continue
+            if i != OOV and not first <= i < first + len(self):
+                msg = (
+                    f"Bad id. Expected: {PADDING}, {START}, {OOV} or {first} to {first + len(self) - 1}. Received: {i}."
+                )
+                raise DataError(msg)
+            words.append("�" if i == OOV else self.words[i - first])
+        return " ".join(words)
