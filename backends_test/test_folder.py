@@ -1,0 +1,81 @@
+"""A folder of text files, one review each."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from imdb_rnn import DataError, Vocabulary, load_reviews
+
+REVIEWS = {
+    "train/pos": {"0_9": "A good film.", "10_8": "Very good!", "2_7": "Good, naïve fun"},
+    "train/neg": {"0_1": "A bad film.", "1_2": "bad"},
+    "test/pos": {"0_9": "good film, surprisingly"},
+    "test/neg": {"0_1": "bad film"},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for place, files in REVIEWS.items():
+        (tmp_path / "mine" / place).mkdir(parents=True)
+        for name, text in files.items():
+            (tmp_path / "mine" / place / f"{name}.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "mine" / "train" / "unsup").mkdir()
+    return tmp_path / "mine"
+
+
+def test_reviews_come_in_the_order_of_their_names_positive_first(folder: Path) -> None:
+    corpus = load_reviews(f"folder:{folder}")
+    decoded = [corpus.vocabulary.decode(corpus.train[i]) for i in range(len(corpus.train))]
+    assert decoded == ["a good film", "very good", "good naïve fun", "a bad film", "bad"]
+    assert corpus.train.labels.tolist() == [1, 1, 1, 0, 0]
+
+
+def test_words_are_learned_from_the_training_reviews_alone(folder: Path) -> None:
+    corpus = load_reviews(f"folder:{folder}")
+    assert corpus.vocabulary.words[0] == "good"
+    assert corpus.vocabulary.decode(corpus.test[0]) == "good film �"
+
+
+def test_a_folder_can_be_read_in_the_words_of_a_model(folder: Path) -> None:
+    corpus = load_reviews(f"folder:{folder}", Vocabulary(["surprisingly", "film"]))
+    assert corpus.vocabulary.decode(corpus.test[0]) == "� film surprisingly"
+
+
+def test_a_change_in_the_folder_is_noticed(folder: Path) -> None:
+    before = load_reviews(f"folder:{folder}")
+    file = folder / "test" / "neg" / "0_1.txt"
+    file.write_text("poor film", encoding="utf-8")
+    os.utime(file, ns=(1, 1))
+    after = load_reviews(f"folder:{folder}")
+    assert after.fingerprint != before.fingerprint
+    assert after.vocabulary.decode(after.test[1]) == "� film"
+
+
+def test_the_same_reviews_elsewhere_have_the_same_fingerprint(folder: Path) -> None:
+    here = load_reviews(f"folder:{folder}").fingerprint
+    moved = folder.rename(folder.with_name("moved"))
+    assert load_reviews(f"folder:{moved}").fingerprint == here
+
+
+@pytest.mark.parametrize("place", REVIEWS)
+def test_a_folder_without_one_class_is_refused(folder: Path, place: str) -> None:
+    for file in (folder / place).iterdir():
+        file.unlink()
+    with pytest.raises(
+        DataError, match=rf"train/pos, train/neg, test/pos and test/neg\. Received: {place} has no \.txt"
+    ):
+        load_reviews(f"folder:{folder}")
+
+
+def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(DataError, match=r"Received: train/pos is not there"):
+            load_reviews(f"folder:{path}")
+
+
+def test_bytes_that_are_no_text_are_refused_and_the_file_is_named(folder: Path) -> None:
+    (folder / "train" / "neg" / "1_2.txt").write_bytes(b"caf\xe9 film")
+    with pytest.raises(DataError, match=r"1_2\.txt\. Expected: text in UTF-8\. Received: .*0xe9"):
+        load_reviews(f"folder:{folder}")

@@ -1,0 +1,116 @@
+"""Finding and downloading the IMDB files: from the nearest place, checked, and never at a user's cost."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from imdb_rnn import DataError
+from imdb_rnn.corpora import imdb
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is that of the base class)
+        pass
+
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            time.sleep(1)
+        super().do_GET()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An address on this machine and the folder that it serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as http:
+        http.daemon_threads = False  # so that leaving the block waits for answers under way
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}/", folder
+        http.shutdown()
+        thread.join()
+    for download in (thread for thread in threading.enumerate() if thread.name == imdb.DOWNLOAD_THREAD):
+        download.join()
+
+
+@pytest.fixture
+def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv("IMDB_RNN_DATA", raising=False)
+    return tmp_path / "keras"
+
+
+def test_the_given_folder_comes_first_then_the_cache_of_keras(
+    tmp_path: Path, keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tmp_path / "given"
+    for folder in (given, keras_home / "datasets"):
+        folder.mkdir(parents=True)
+        (folder / imdb.REVIEWS).write_bytes(b"reviews")
+    assert imdb.find(imdb.REVIEWS) == keras_home / "datasets" / imdb.REVIEWS
+    monkeypatch.setenv("IMDB_RNN_DATA", str(given))
+    assert imdb.find(imdb.REVIEWS) == given / imdb.REVIEWS
+
+
+def test_a_missing_file_is_downloaded_to_the_cache_of_keras(
+    server: tuple[str, Path], keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, served = server
+    (served / imdb.WORD_INDEX).write_bytes(b"{}")
+    monkeypatch.setattr(imdb, "ORIGIN", address)
+    monkeypatch.setitem(imdb.HASHES, imdb.WORD_INDEX, ("md5", hashlib.md5(b"{}").hexdigest()))  # noqa: S324 (as Keras)
+    path = imdb.find(imdb.WORD_INDEX)
+    assert path == keras_home / "datasets" / imdb.WORD_INDEX
+    assert path.read_bytes() == b"{}"
+    assert [file.name for file in path.parent.iterdir()] == [imdb.WORD_INDEX]
+
+
+def test_the_hash_known_for_the_word_index_is_that_of_the_real_one(imdb_data: Path) -> None:
+    algorithm, expected = imdb.HASHES[imdb.WORD_INDEX]
+    assert hashlib.new(algorithm, (imdb_data / imdb.WORD_INDEX).read_bytes()).hexdigest() == expected
+
+
+def test_a_download_with_another_hash_is_refused_and_leaves_nothing(
+    server: tuple[str, Path], keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, served = server
+    (served / imdb.REVIEWS).write_bytes(b"half of a fi")
+    monkeypatch.setattr(imdb, "ORIGIN", address)
+    with pytest.raises(DataError, match=r"Received: 12 bytes with another hash than sha256 69664113be75"):
+        imdb.find(imdb.REVIEWS)
+    assert not keras_home.exists()
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "http://no.such.host.invalid/"])
+def test_without_a_network_the_error_says_what_to_do(
+    address: str, keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imdb, "ORIGIN", address)
+    with pytest.raises(DataError, match=r"Cannot download imdb\.npz\. .* Set IMDB_RNN_DATA .* or use --data embedded"):
+        imdb.find(imdb.REVIEWS)
+    assert not keras_home.exists()
+
+
+def test_a_download_that_hangs_is_given_up(server: tuple[str, Path], tmp_path: Path) -> None:
+    address, _ = server
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"Received: nothing within 0\.2 seconds"):
+        imdb.download(f"{address}slow", tmp_path / "slow", "sha256", "0", patience=0.2)
+    assert time.monotonic() - start < 0.9
+
+
+def test_a_local_file_that_is_damaged_is_reported_and_kept(keras_home: Path) -> None:
+    folder = keras_home / "datasets"
+    folder.mkdir(parents=True)
+    (folder / imdb.REVIEWS).write_bytes(b"PK broken")
+    (folder / imdb.WORD_INDEX).write_bytes(b'{"the": 1}')
+    with pytest.raises(DataError, match=r"Cannot read .*imdb\.npz\. Expected: a \.npz of Keras's format"):
+        imdb.load()
+    assert (folder / imdb.REVIEWS).read_bytes() == b"PK broken"

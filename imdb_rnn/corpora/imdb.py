@@ -1,0 +1,121 @@
+"""The IMDB reviews as Keras distributes them: found on this machine, else downloaded.
+
+May import: the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.tokens.
+
+Looked for in `IMDB_RNN_DATA`, then in Keras's own cache. A file found there is used as it is and never changed, so
+`keras.utils.get_file` is not for us: it downloads again, and in the end deletes, a file whose hash it does not know.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError
+
+from imdb_rnn.corpora import npz
+from imdb_rnn.corpora.reviews import Corpus
+from imdb_rnn.errors import DataError
+from imdb_rnn.files import replacing
+from imdb_rnn.tokens import Vocabulary
+
+ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+REVIEWS = "imdb.npz"
+WORD_INDEX = "imdb_word_index.json"
+# As in keras.datasets.imdb, which names SHA-256 for the one and MD5 for the other.
+HASHES = {
+    REVIEWS: ("sha256", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"),
+    WORD_INDEX: ("md5", "bfafd718b763782e994055a2d397834f"),
+}
+# Without a network a name look-up alone can hang for half a minute, longer than any socket's own limit.
+CONNECT_SECONDS = 5
+DOWNLOAD_THREAD = "imdb_rnn download"
+
+_log = logging.getLogger(__name__)
+
+
+def load(vocabulary: Vocabulary | None = None) -> Corpus:
+    """Read the IMDB reviews: 25,000 to learn from and 25,000 to evaluate.
+
+    Args:
+        vocabulary: the words to write the reviews in; None keeps Keras's 88,584.
+
+    Raises:
+        DataError: neither a local copy nor the network has them, or a local copy is damaged.
+
+    Source: `keras.datasets.imdb`; Maas et al. 2011, Learning Word Vectors for Sentiment Analysis.
+    """
+    return npz.load("imdb", find(REVIEWS), find(WORD_INDEX), vocabulary)
+
+
+def find(name: str, patience: float = 600) -> Path:
+    """The local copy of a file, downloaded to Keras's cache where there is none.
+
+    Args:
+        name: `REVIEWS` or `WORD_INDEX`.
+        patience: the longest that a download may take, in seconds.
+
+    Raises:
+        DataError: it is nowhere to be had.
+    """
+    given = os.environ.get("IMDB_RNN_DATA")
+    for folder in ([Path(given)] if given else []) + [keras_datasets()]:
+        if (folder / name).is_file():
+            return folder / name
+    return download(ORIGIN + name, keras_datasets() / name, *HASHES[name], patience=patience)
+
+
+def keras_datasets() -> Path:
+    """The folder in which Keras keeps data sets."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+
+
+def download(url: str, path: Path, algorithm: str, expected: str, *, patience: float) -> Path:
+    """Fetch a file, check its hash, and only then put it in its place.
+
+    Args:
+        url: where from.
+        path: where to; its folder is made.
+        algorithm: "sha256" or "md5".
+        expected: the hash, in hexadecimal digits.
+        patience: the longest that it may take, in seconds.
+
+    Raises:
+        DataError: it could not be had in time, or is not the file expected. Nothing is left behind.
+    """
+    _log.info("downloading %s", url)
+    content: list[bytes] = []
+    failure: list[str] = []
+
+    def fetch() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response:  # noqa: S310 (the URL is ours)
+                content.append(response.read())
+        except (OSError, HTTPException) as error:
+            failure.append(str(error) or type(error).__name__)
+            if isinstance(error, HTTPError):  # which holds the connection open
+                error.close()
+
+    # A daemon: one that hangs in a name look-up must not keep the program from ending.
+    thread = threading.Thread(target=fetch, name=DOWNLOAD_THREAD, daemon=True)
+    thread.start()
+    thread.join(patience)
+    received = f"nothing within {patience:g} seconds" if thread.is_alive() else failure[0] if failure else ""
+    if not received and hashlib.new(algorithm, content[0], usedforsecurity=False).hexdigest() != expected:
+        received = f"{len(content[0])} bytes with another hash than {algorithm} {expected[:12]}…"
+    if received:
+        msg = (
+            f"Cannot download {path.name}. Expected: {url}. Received: {received}. Set IMDB_RNN_DATA to a folder that "
+            f"holds {REVIEWS} and {WORD_INDEX}, or use --data embedded."
+        )
+        raise DataError(msg)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content[0])
+    except OSError as error:
+        msg = f"Cannot keep {path.name}. Expected: a folder {path.parent} that can be written. Received: {error}"
+        raise DataError(msg) from error
+    return path

@@ -1,0 +1,96 @@
+"""The IMDB reviews of TensorFlow Datasets, read without TensorFlow.
+
+May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.tokens; inside
+functions tensorflow_datasets, which is optional.
+
+TFDS holds raw texts. Encoded with Keras's word index, unknown words left out, they are the very reviews of `imdb`, in
+another order. Only a prepared copy is read; nothing is downloaded or prepared here, because without a network TFDS
+hangs for minutes, and preparing needs TensorFlow.
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imdb_rnn.corpora import imdb
+from imdb_rnn.corpora.cache import cached
+from imdb_rnn.corpora.reviews import Corpus, LabelledTexts, check_classes, encode_texts
+from imdb_rnn.errors import DataError
+from imdb_rnn.files import sha256_of_files
+from imdb_rnn.tokens import Vocabulary
+
+NAME = "imdb_reviews/plain_text:1.0.0"
+PREPARED = Path("imdb_reviews/plain_text/1.0.0")
+PREPARE = (
+    "python -c \"import tensorflow_datasets as t; t.builder('imdb_reviews', file_format='array_record')"
+    '.download_and_prepare()"'
+)
+BATCH = 1000
+
+
+def load(vocabulary: Vocabulary | None = None) -> Corpus:
+    """Read TFDS's `imdb_reviews`.
+
+    Args:
+        vocabulary: the words to encode with, unknown ones becoming `OOV`; None takes Keras's word index and leaves
+            unknown words out, as `imdb` does.
+
+    Raises:
+        DataError: there is no prepared copy, or tensorflow-datasets is not installed.
+    """
+    data_dir = find_data_dir()
+    records = sorted((data_dir / PREPARED).glob("*.array_record*"))
+    fingerprint = sha256_of_files(*records)
+    words = vocabulary or Vocabulary.load(imdb.find(imdb.WORD_INDEX))
+
+    def make() -> Corpus:
+        train, test = (read_texts(data_dir, split) for split in ("train", "test"))
+        return encode_texts("tfds", fingerprint, train, test, words, skip_unknown=vocabulary is None)
+
+    return cached("tfds", f"tfds {fingerprint} skip unknown: {vocabulary is None}", words, make)
+
+
+def find_data_dir() -> Path:
+    """The folder of a prepared copy in array_record form."""
+    given, standard = os.environ.get("IMDB_RNN_DATA"), os.environ.get("TFDS_DATA_DIR")
+    folders = [Path(given) / "tfds"] if given else []
+    folders.append(Path(standard).expanduser() if standard else Path.home() / "tensorflow_datasets")
+    for folder in folders:
+        if any((folder / PREPARED).glob("*.array_record*")):
+            return folder
+    msg = (
+        f"Cannot read tfds. Expected: {PREPARED} prepared in array_record form in {' or '.join(map(str, folders))}. "
+        f"Received: none there. Prepare it once, where tensorflow is installed: {PREPARE}"
+    )
+    raise DataError(msg)
+
+
+def read_texts(data_dir: Path, split: str) -> LabelledTexts:
+    """Read the raw reviews of a split, "train" or "test"."""
+    if importlib.util.find_spec("tensorflow_datasets") is None:
+        msg = 'Cannot read tfds. Expected: tensorflow-datasets. Received: not installed. pip install "imdb_rnn[tfds]"'
+        raise DataError(msg)
+    import tensorflow_datasets
+
+    try:
+        # Never with download=True: see above.
+        dataset: Any = tensorflow_datasets.data_source(NAME, split=split, data_dir=data_dir, download=False)
+        records = [
+            record
+            for start in range(0, len(dataset), BATCH)
+            for record in dataset.__getitems__(list(range(start, min(start + BATCH, len(dataset)))))
+        ]
+        expected = dataset.dataset_info.splits[split].num_examples
+    except (OSError, ValueError, AssertionError, NotImplementedError, RuntimeError, ImportError) as error:
+        msg = f"Cannot read tfds in {data_dir}. Expected: a whole copy of {NAME}. Received: {error}"
+        raise DataError(msg) from error
+    # Some formats lose records without a word when they are prepared.
+    if len(records) != expected:
+        msg = f"Cannot read tfds in {data_dir}. Expected: {expected} reviews in {split}. Received: {len(records)}."
+        raise DataError(msg)
+    labels = np.array([record["label"] for record in records], np.int8)
+    check_classes("tfds", labels, split)
+    return LabelledTexts([record["text"].decode("utf-8") for record in records], labels)
