@@ -1,0 +1,131 @@
+"""The backend: chosen by one variable, the only one loaded, and made to compute Keras's own formulas."""
+
+import importlib.util
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from imdb_rnn import engine
+
+# Whatever else is loaded, these are what Keras could run on.
+FRAMEWORKS = {"jax", "torch", "tensorflow"}
+
+
+def modules_after(code: str, **environment: str) -> set[str]:
+    """The modules that a fresh process has loaded after some code."""
+    script = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
+    completed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300, env=child(environment)
+    )
+    return set(completed.stdout.split())
+
+
+def child(environment: dict[str, str]) -> dict[str, str]:
+    import os
+
+    return {**os.environ, **environment}
+
+
+def test_importing_the_library_loads_no_backend_and_no_keras() -> None:
+    loaded = modules_after("import imdb_rnn; imdb_rnn.tokenize; imdb_rnn.load_reviews")
+    assert "imdb_rnn.corpora" in loaded
+    assert loaded.isdisjoint({"keras", *FRAMEWORKS})
+
+
+def test_the_check_above_would_notice_a_backend(backend: str) -> None:
+    assert {"keras", backend} <= modules_after("import keras")
+
+
+def test_a_whole_training_loads_one_backend_only(backend: str) -> None:
+    loaded = modules_after(
+        "import imdb_rnn\n"
+        "from imdb_rnn.corpora.reviews import encode_texts\n"
+        "from imdb_rnn.corpora.embedded import make_texts\n"
+        "corpus = encode_texts('small', '', *make_texts(200, 50), None)\n"
+        "training = imdb_rnn.train(corpus, None, imdb_rnn.Recipe(epochs=1), progress=False)\n"
+        "training.classifier.predict_review('A good film.')"
+    )
+    assert loaded & FRAMEWORKS == {backend}
+
+
+def test_this_environment_holds_one_backend(backend: str) -> None:
+    assert keras.backend.backend() == backend
+    assert engine.installed_backends() == [backend], "run the tests by tox, which installs one backend an environment"
+
+
+@pytest.mark.parametrize(
+    ("value", "received"),
+    [
+        (None, "Received: not set."),
+        ("", "Received: not set."),
+        ("theano", "Received: 'theano'."),
+        ("JAX", "Received: 'JAX'."),
+    ],
+)
+def test_an_unknown_backend_is_an_error_that_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, backend: str, value: str | None, received: str
+) -> None:
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.delenv("KERAS_BACKEND")
+    if value is not None:
+        monkeypatch.setenv("KERAS_BACKEND", value)
+    with pytest.raises(engine.BackendError) as raised:
+        engine.backend_name()
+    assert received in str(raised.value)
+    assert f"Installed here: {backend}." in str(raised.value)
+    assert f"export KERAS_BACKEND={backend}" in str(raised.value)
+
+
+def test_a_backend_that_is_not_installed_is_an_error(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    other = next(name for name in engine.BACKENDS if name != backend)
+    monkeypatch.setenv("KERAS_BACKEND", other)
+    monkeypatch.setattr(engine, "installed_backends", lambda: [backend])
+    with pytest.raises(engine.BackendError, match=f"Received: '{other}', which is not installed"):
+        engine.backend_name()
+
+
+def test_a_backend_cannot_change_once_keras_runs(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    other = next(name for name in engine.BACKENDS if name != backend)
+    monkeypatch.setenv("KERAS_BACKEND", other)
+    monkeypatch.setattr(engine, "installed_backends", lambda: list(engine.BACKENDS))
+    with pytest.raises(engine.BackendError, match=f"Expected: '{backend}', which Keras is running on already"):
+        engine.backend_name()
+
+
+def test_a_keras_that_was_imported_first_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    monkeypatch.delenv("KERAS_BACKEND")
+    assert engine.backend_name() == backend
+
+
+@pytest.mark.parametrize("name", engine.BACKENDS)
+def test_every_backend_has_its_module(name: str) -> None:
+    assert importlib.util.find_spec(f"imdb_rnn.engine.{name}") is not None
+
+
+def test_the_engine_of_this_backend_keeps_its_promises(backend: str) -> None:
+    running = engine.load_engine()
+    assert running.__name__ == f"imdb_rnn.engine.{backend}"  # type: ignore[attr-defined]
+    assert running.version()[0].isdigit()
+    assert running.device() in ("cpu", "gpu", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "step"),
+    [("Adam", 0.001), ("RMSprop", 0.001 / np.sqrt(0.1))],
+)
+def test_a_repeated_token_moves_its_embedding_by_the_formula(optimizer: str, step: float) -> None:
+    """Token 1 stands three times in a row. With its gradients summed before they are squared, the first step of Adam
+    is the learning rate, and that of RMSprop the learning rate over the root of 1 - rho, whatever the gradient."""
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(5, 2), keras.layers.Flatten()])
+    model.set_weights([np.zeros((5, 2))])
+    model.compile(optimizer=getattr(keras.optimizers, optimizer)(0.001), loss=lambda y, out: keras.ops.sum(y * out, -1))
+    engine.load_engine().prepare_optimizer(model.optimizer)
+    slopes = np.array([[0.1, 0.5, 0.2, 0.7, 0.3, 0.4, 1.0, -1.0]], np.float32)
+    model.train_on_batch(np.array([[1, 1, 1, 2]]), slopes)
+    moved = model.get_weights()[0]
+    np.testing.assert_allclose(moved[1], [-step, -step], rtol=1e-4)
+    np.testing.assert_allclose(moved[2], [-step, step], rtol=1e-4)
+    assert not moved[[0, 3, 4]].any()

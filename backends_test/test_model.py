@@ -1,0 +1,90 @@
+"""The model's shape, and weights to begin with that are the same on every backend."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from imdb_rnn import RecipeError, build_model, initial_weights
+from imdb_rnn.model import parameters
+
+
+def test_parameters_are_what_the_arithmetic_says() -> None:
+    counts = parameters(build_model())
+    assert counts == {"embedding": 10_003 * 16, "simple_rnn": 16 * 8 + 8 * 8 + 8, "dense": 8 * 1 + 1}
+    assert counts == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}
+    assert build_model().count_params() == 160_257
+
+
+def test_the_model_takes_ids_and_gives_scores() -> None:
+    model = build_model()
+    ids = np.array([[0] * 100, [0] * 98 + [1, 4], [10_002] * 100], np.int32)
+    scores = model.predict(ids, verbose=0)
+    assert (scores.shape, scores.dtype) == ((3, 1), np.float32)
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_one_hot_vectors_are_made_inside_the_model() -> None:
+    model = build_model(500, encoder="one_hot")
+    assert parameters(model) == {"simple_rnn": 500 * 8 + 8 * 8 + 8, "dense": 9}
+    assert model.layers[0].output.shape == (None, 100, 500)
+    # An id picks its row of the kernel, as from an embedding without a bias.
+    kernel, recurrent_kernel, bias, out_kernel, out_bias = (
+        array.astype(np.float64) for array in initial_weights(model, 1)
+    )
+    model.set_weights(initial_weights(model, 1))
+    ids = np.random.default_rng(0).integers(0, 500, (4, 100)).astype(np.int32)
+    state = np.zeros((4, 8))
+    for step in range(100):
+        state = np.tanh(kernel[ids[:, step]] + state @ recurrent_kernel + bias)
+    expected = 1 / (1 + np.exp(-(state @ out_kernel + out_bias)))
+    np.testing.assert_allclose(model.predict(ids, verbose=0), expected, atol=1e-6)
+
+
+def test_initial_weights_have_the_distributions_of_keras_defaults() -> None:
+    model = build_model()
+    embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = initial_weights(model, 42)
+    assert [a.shape for a in initial_weights(model, 42)] == [tuple(w.shape) for w in model.weights]
+    assert {a.dtype for a in initial_weights(model, 42)} == {np.dtype(np.float32)}
+    assert abs(embeddings).max() <= 0.05
+    assert embeddings.std() == pytest.approx(0.1 / np.sqrt(12), rel=0.01)
+    assert 0.9 * np.sqrt(6 / 24) < abs(kernel).max() <= np.sqrt(6 / 24)
+    assert abs(out_kernel).max() <= np.sqrt(6 / 9)
+    np.testing.assert_allclose(recurrent_kernel @ recurrent_kernel.T, np.eye(8), atol=1e-6)
+    assert not bias.any()
+    assert not out_bias.any()
+
+
+def test_initial_weights_are_bit_equal_on_every_backend() -> None:
+    model = build_model()
+    arrays = initial_weights(model, 42)
+    # The recurrent kernel goes through LAPACK, whose last bit may differ between machines, not between backends.
+    drawn = b"".join(array.tobytes() for position, array in enumerate(arrays) if position != 2)
+    assert hashlib.sha256(drawn).hexdigest()[:16] == "0ee96d7e3ea66b11"
+    model.set_weights(arrays)
+    assert all((np.asarray(set_) == array).all() for set_, array in zip(model.get_weights(), arrays, strict=True))
+
+
+def test_another_seed_gives_other_weights() -> None:
+    model = build_model(50, 10)
+    assert (initial_weights(model, 1)[0] != initial_weights(model, 2)[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_words": 4}, r"Bad `num_words`\. Expected: a whole number of at least 5\. Received: 4\."),
+        ({"num_words": 1e4}, r"Bad `num_words`\..* Received: 10000\.0\."),
+        ({"max_len": 0}, r"Bad `max_len`\. Expected: a whole number of at least 1\. Received: 0\."),
+        ({"encoder": "lstm"}, r"Bad `encoder`\. Expected: one of embedding, one_hot\. Received: 'lstm'\."),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        build_model(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "42"])
+def test_a_seed_that_is_none_is_refused(seed: object) -> None:
+    with pytest.raises(RecipeError, match="Bad `seed`"):
+        initial_weights(build_model(50, 10), seed)  # type: ignore[arg-type]

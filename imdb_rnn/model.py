@@ -1,0 +1,126 @@
+"""The model, defined once for every backend, and its initial weights, the same on every backend.
+
+May import: numpy, imdb_rnn.engine (which loads Keras), imdb_rnn.errors.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from imdb_rnn.engine import load_keras
+from imdb_rnn.errors import RecipeError
+
+if TYPE_CHECKING:
+    import keras
+
+Encoder = Literal["embedding", "one_hot"]
+ENCODERS: tuple[Encoder, ...] = get_args(Encoder)
+
+EMBEDDING_DIM = 16
+UNITS = 8
+# Ids that a vocabulary of num_words could use if its ranks were shifted by 3 and not cut: the tutorial's size.
+EXTRA_IDS = 3
+# The least that a setting can be, where that is not 1: four ids mean no word, so a model needs a fifth.
+LEAST = {"num_words": 5, "seed": 0}
+
+
+def check_whole_number(name: str, value: object) -> None:
+    """Raise `RecipeError` unless a setting is a whole number, and not below the least that it can be."""
+    least = LEAST.get(name, 1)
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        msg = f"Bad `{name}`. Expected: a whole number of at least {least}. Received: {value!r}."
+        raise RecipeError(msg)
+
+
+def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder = "embedding") -> "keras.Sequential":
+    """Build the review classifier, without compiling it.
+
+    Args:
+        num_words: ids are below this number, at least 5.
+        max_len: ids a review, at least 1.
+        encoder: "embedding" learns 16 numbers a word. "one_hot" is what the tutorial begins with: a vector of
+            `num_words` entries a word, made inside the model, so that it takes the same ids.
+
+    Returns:
+        A model from int32 ids, shape (batch, max_len), to float32 scores in 0..1, shape (batch, 1).
+
+    Raises:
+        RecipeError: an argument is out of range.
+        BackendError: see `imdb_rnn.engine.backend_name`.
+    """
+    check_whole_number("num_words", num_words)
+    check_whole_number("max_len", max_len)
+    if encoder not in ENCODERS:
+        msg = f"Bad `encoder`. Expected: one of {', '.join(ENCODERS)}. Received: {encoder!r}."
+        raise RecipeError(msg)
+    keras = load_keras()
+    layers = keras.layers
+    encode = {
+        "embedding": lambda: layers.Embedding(num_words + EXTRA_IDS, EMBEDDING_DIM, name="embedding"),
+        "one_hot": lambda: layers.CategoryEncoding(num_words, output_mode="one_hot", name="one_hot"),
+    }
+    return keras.Sequential(
+        [
+            keras.Input((max_len,), dtype="int32"),
+            encode[encoder](),
+            layers.SimpleRNN(UNITS, name="simple_rnn"),
+            layers.Dense(1, activation="sigmoid", name="dense"),
+        ],
+        name="review_classifier",
+    )
+
+
+def parameters(model: "keras.Model") -> dict[str, int]:
+    """How many parameters each layer has: layer name -> number, layers without any left out."""
+    return {layer.name: layer.count_params() for layer in model.layers if layer.weights}
+
+
+def initial_weights(model: "keras.Model", seed: int) -> list[npt.NDArray[np.float32]]:
+    """Draw the weights to begin with, in NumPy, so that a seed means the same on every backend.
+
+    The distributions are those that Keras's layers have by default: uniform in ±0.05 for an embedding, Glorot uniform
+    for kernels, orthogonal for the recurrent kernel, zero for biases.
+
+    Args:
+        model: a built model of Embedding, SimpleRNN and Dense layers.
+        seed: any non-negative integer.
+
+    Returns:
+        Arrays of the shapes of `model.weights`, to be passed to `model.set_weights`.
+
+    Raises:
+        RecipeError: `seed` is negative or no integer.
+
+    Source: Glorot and Bengio 2010; Saxe et al. 2014; `keras.initializers`.
+    """
+    check_whole_number("seed", seed)
+    draws = {
+        "embeddings": _uniform_embedding,
+        "kernel": _glorot_uniform,
+        "recurrent_kernel": _orthogonal,
+        "bias": _zeros,
+    }
+    # A generator for each weight: the draws of one do not depend on the size of another.
+    return [
+        draws[weight.name](np.random.default_rng((seed, position)), tuple(weight.shape)).astype(np.float32)
+        for position, weight in enumerate(model.weights)
+    ]
+
+
+def _uniform_embedding(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    return random.uniform(-0.05, 0.05, shape)
+
+
+def _glorot_uniform(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    limit = np.sqrt(6 / sum(shape))
+    return random.uniform(-limit, limit, shape)
+
+
+def _orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    q, r = np.linalg.qr(random.standard_normal(shape))
+    return q * np.sign(np.diag(r))
+
+
+def _zeros(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    return np.zeros(shape)
