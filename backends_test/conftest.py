@@ -1,0 +1,121 @@
+"""What the tests share: the backend they run under, small corpora, real IMDB where it is found, and child processes.
+
+The environment's own backend is never skipped: unset, unknown or absent stops the session.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import imdb_rnn
+from imdb_rnn import BackendError, Corpus, Recipe, Training, load_reviews, train
+from imdb_rnn.batches import split_corpus
+from imdb_rnn.corpora.embedded import make_texts
+from imdb_rnn.corpora.reviews import encode_texts
+from imdb_rnn.engine import backend_name
+
+# Quick enough for every run, long enough to learn something.
+QUICK = Recipe(epochs=2, patience=1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        backend_name()
+    except BackendError as error:
+        raise pytest.UsageError(f"{error} (or run: tox -e jax)") from error
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep corpora made here out of the user's cache, and share them among the tests of one run."""
+    os.environ["IMDB_RNN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def backend() -> str:
+    return backend_name()
+
+
+@pytest.fixture(scope="session")
+def small_corpus() -> Corpus:
+    """Embedded reviews, few enough to train on in a second or two."""
+    train_texts, test_texts = make_texts(2_000, 500)
+    return encode_texts("embedded", "small", train_texts, test_texts, None)
+
+
+@pytest.fixture(scope="session")
+def trained(small_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Training]:
+    """A folder saved by a quick training, and what that training returned."""
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    return folder, train(small_corpus, folder, QUICK, progress=False)
+
+
+@pytest.fixture(scope="session")
+def imdb_data() -> Path:
+    """The folder of real IMDB data."""
+    given = os.environ.get("IMDB_RNN_DATA")
+    if not given or not (Path(given) / "imdb.npz").is_file():
+        pytest.skip("no real IMDB data here: IMDB_RNN_DATA names no folder with imdb.npz")
+    return Path(given)
+
+
+@pytest.fixture(scope="session")
+def imdb(imdb_data: Path) -> Corpus:
+    return load_reviews("imdb")
+
+
+@pytest.fixture(scope="session")
+def exchanged(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Training:
+    """A training by the default recipe, on real IMDB where it is, left behind for backends_test/across."""
+    given = os.environ.get("IMDB_RNN_EXCHANGE")
+    folder = (Path(given) if given else tmp_path_factory.mktemp("exchange")) / backend
+    shutil.rmtree(folder, ignore_errors=True)
+    corpus = load_reviews("auto")
+    training = train(corpus, folder / "model", progress=False)
+    ids = split_corpus(corpus, training.classifier.num_words, training.classifier.max_len).test.x
+    np.save(folder / "ids.npy", ids)
+    np.save(folder / "scores.npy", training.classifier.score(ids))
+    sources = hashlib.sha256()
+    for path in sorted(Path(imdb_rnn.__file__).parent.rglob("*.py")):
+        sources.update(path.read_bytes())
+    note = {"backend": backend, "sources": sources.hexdigest(), "manifest": training.manifest}
+    (folder / "exchange.json").write_text(json.dumps(note, indent=1), encoding="utf-8")
+    return training
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `imdb-rnn` as a user does, in a process of its own; pass environment variables as keywords, None unsets."""
+
+    def run(
+        *arguments: str | Path, stdin: str | bytes = "", **environment: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        settings = {**os.environ, "COLUMNS": "120", **environment}
+        completed = subprocess.run(
+            [sys.executable, "-c", "from imdb_rnn.cli import main; main()", *map(str, arguments)],
+            input=stdin if isinstance(stdin, bytes) else stdin.encode(),
+            capture_output=True,
+            env={name: value for name, value in settings.items() if value is not None},
+            cwd=tmp_path,
+            timeout=600,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            completed.args, completed.returncode, completed.stdout.decode(), completed.stderr.decode()
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def last_json() -> Callable[[str], object]:
+    """Parse the last line of a command's standard output."""
+    return lambda output: json.loads(output.strip().splitlines()[-1])

@@ -1,0 +1,65 @@
+"""What a library user can rely on: the names, written out in full, and the words of the package about itself."""
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+import imdb_rnn
+from imdb_rnn.engine import BACKENDS
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_public_names_are_these() -> None:
+    assert imdb_rnn.__all__ == [
+        "BackendError",
+        "BundleError",
+        "Classifier",
+        "Corpus",
+        "DataError",
+        "Evaluation",
+        "ImdbRnnError",
+        "Prediction",
+        "Recipe",
+        "RecipeError",
+        "ReviewError",
+        "Training",
+        "Vocabulary",
+        "build_model",
+        "initial_weights",
+        "load_reviews",
+        "tokenize",
+        "train",
+    ]
+    for name in imdb_rnn.__all__:
+        assert getattr(imdb_rnn, name).__doc__, name
+    assert set(imdb_rnn.__all__) <= set(dir(imdb_rnn))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'fly'"):
+        imdb_rnn.fly  # noqa: B018
+
+
+def test_every_error_is_an_imdb_rnn_error() -> None:
+    errors = [getattr(imdb_rnn, name) for name in imdb_rnn.__all__ if name.endswith("Error")]
+    assert len(errors) == 6
+    assert all(issubclass(error, imdb_rnn.ImdbRnnError) for error in errors)
+
+
+def test_tox_tests_every_backend() -> None:
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    lines = tox["testenv"]["set_env"].splitlines()
+    chosen = {line.split("=")[1].strip() for line in lines if "KERAS_BACKEND" in line}
+    assert chosen == set(BACKENDS)
+
+
+def test_only_the_engine_names_a_backend() -> None:
+    """Nothing else in the library imports one; prose and settings that a user types may name them."""
+    for path in (ROOT / "imdb_rnn").rglob("*.py"):
+        if path.parent.name == "engine":
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not any(f"import {name}" in text.replace("_", " ").split("\n") for name in BACKENDS), path

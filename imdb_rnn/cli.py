@@ -1,0 +1,323 @@
+"""The command line: `imdb-rnn train`, `evaluate`, `predict`, …
+
+May import: typer, the standard library, imdb_rnn.errors; inside commands the rest of imdb_rnn, so that help is quick.
+
+Results go to standard output, progress and notices to standard error. The exit status is 0 when all went well, 1 for an
+error that is named in one line, 2 for a command that was not understood, 130 when interrupted.
+"""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from imdb_rnn.errors import BundleError, ImdbRnnError, ReviewError
+
+if TYPE_CHECKING:
+    from imdb_rnn.classifier import Prediction
+
+FACES = {"positive": "😀", "negative": "💥"}
+WORDS = {
+    "en": {"positive": "positive", "negative": "negative", "expected": "expected", "right": "as expected"},
+    "ko": {"positive": "긍정", "negative": "부정", "expected": "예상", "right": "예상과 일치"},
+}
+SHOWN_CHARACTERS = 30
+
+
+class _Commands(TyperGroup):
+    """Turns the errors that this library raises on purpose into one line and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImdbRnnError as error:
+            typer.echo(f"imdb-rnn: {_printable(str(error))}", err=True)
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            typer.echo("imdb-rnn: interrupted", err=True)
+            raise typer.Exit(130) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Train, evaluate and use a small film-review classifier on the backend that KERAS_BACKEND names: jax, torch "
+    "or tensorflow.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[
+    str, typer.Option("--data", metavar="SOURCE", help="auto, imdb, tfds, folder:PATH, npz:PATH or embedded.")
+]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A folder saved by `imdb-rnn train`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Epochs = Annotated[int, typer.Option("--epochs", help="The most epochs; stops earlier when nothing improves.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of the initial weights and the order of the reviews.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", help="Reviews a step.")]
+NumWords = Annotated[int, typer.Option("--num-words", help="How many ids the model knows.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without 😀 shows "?" instead of failing
+    logging.basicConfig(format="imdb-rnn: %(message)s", level=logging.WARNING)
+    logging.getLogger("imdb_rnn").setLevel(logging.INFO)
+    # TensorFlow's start-up notes are not for the user of a command line; its errors still show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    app()
+
+
+@app.command()
+def train(
+    data: Data = "auto",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder to save to.")] = Path("imdb-model"),
+    epochs: Epochs = 100,
+    seed: Seed = 42,
+    batch_size: BatchSize = 64,
+    as_json: Json = False,
+) -> None:
+    """Train a model, keep the best epoch, evaluate it and save it."""
+    from imdb_rnn import training
+
+    recipe = training.Recipe(epochs=epochs, seed=seed, batch_size=batch_size)
+    try:
+        manifest = training.train(data, out, recipe).manifest
+    except KeyboardInterrupt:
+        saved = out.is_dir() and any(out.iterdir())
+        typer.echo(f"The best model so far is in {out}." if saved else "Nothing was saved yet.", err=True)
+        raise
+    if as_json:
+        _print_json({**manifest, "out": str(out)})
+        return
+    print(f"data           {manifest['data']['source']}")
+    print(f"backend        {manifest['backend']} on {manifest['device']}")
+    print(f"best epoch     {manifest['best_epoch']} of {manifest['epochs']}")
+    print(f"validation     loss {manifest['val_loss']:.4f}, accuracy {manifest['val_accuracy']:.4f}")
+    print(f"test           loss {manifest['test_loss']:.4f}, accuracy {manifest['test_accuracy']:.4f}")
+    print(f"saved in       {out}")
+    for file in sorted(out.iterdir()):
+        print(f"               {file.name}")
+
+
+@app.command()
+def evaluate(
+    directory: Directory,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="SOURCE", help="As for train; without it, what DIR was trained on.")
+    ] = None,
+    split: Annotated[Literal["val", "test"], typer.Option("--split", help="Which reviews.")] = "test",
+    as_json: Json = False,
+) -> None:
+    """Compare a saved model's scores with known labels."""
+    from imdb_rnn.batches import split_corpus
+    from imdb_rnn.classifier import Classifier
+    from imdb_rnn.corpora import load_reviews
+
+    classifier = Classifier.load(directory)
+    trained_on = classifier.manifest["data"]
+    source = data or trained_on["source"]
+    corpus = load_reviews(source)
+    if corpus.vocabulary.truncate(classifier.num_words) != classifier.vocabulary:
+        corpus = load_reviews(source, classifier.vocabulary)
+    if split == "val" and corpus.fingerprint != trained_on["fingerprint"]:
+        typer.echo(
+            f"imdb-rnn: {source} is not what the model was trained on, so it has no share in the choice.", err=True
+        )
+    splits = split_corpus(corpus, classifier.num_words, classifier.max_len)
+    result = classifier.evaluate(splits.test if split == "test" else splits.validation)
+    if as_json:
+        data_used = {"source": corpus.source, "fingerprint": corpus.fingerprint}
+        _print_json({"split": split, "loss": result.loss, "accuracy": result.accuracy, "data": data_used})
+    else:
+        print(f"{corpus.source}, {split}: loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
+
+
+@app.command()
+def predict(
+    directory: Directory,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one an argument.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Reviews, one a line.")] = None,
+    samples: Annotated[bool, typer.Option("--samples", help="Ten reviews of ours, with what is expected.")] = False,
+    lang: Annotated[Literal["en", "ko"], typer.Option("--lang", help="Language of the answer.")] = "en",
+    as_json: Json = False,
+) -> None:
+    """Say how positive reviews are. Without TEXT, reviews are read from standard input, one a line."""
+    from imdb_rnn.classifier import Classifier
+    from imdb_rnn.samples import SAMPLES
+
+    if sum((bool(texts), file is not None, samples)) > 1:
+        msg = "Bad reviews. Expected: TEXT, --file or --samples. Received: more than one of them."
+        raise ReviewError(msg)
+    expected: list[str] = []
+    if samples:
+        texts, expected = [text for text, _ in SAMPLES], [label for _, label in SAMPLES]
+    predictions = Classifier.load(directory).predict_reviews(texts or _read_lines(file))
+    if as_json:
+        records: list[dict[str, Any]] = [prediction._asdict() for prediction in predictions]
+        for record, label in zip(records, expected, strict=False):
+            record["expected"] = label
+        _print_json(records)
+        return
+    for number, prediction in enumerate(predictions):
+        line = _in_words(prediction, lang)
+        if expected:
+            mark = "" if prediction.label == expected[number] else "  ✗"
+            line += f"  ({WORDS[lang]['expected']}: {WORDS[lang][expected[number]]}){mark}"
+        print(line)
+    if expected:
+        right = sum(p.label == label for p, label in zip(predictions, expected, strict=True))
+        print(f"{right}/{len(expected)} {WORDS[lang]['right']}")
+
+
+@app.command()
+def summary(
+    encoder: Annotated[
+        Literal["embedding", "one_hot"], typer.Option("--encoder", help="How words come in.")
+    ] = "embedding",
+    num_words: NumWords = 10_000,
+    as_json: Json = False,
+) -> None:
+    """Show the model's layers and their parameters."""
+    from imdb_rnn.model import build_model, parameters
+
+    model = build_model(num_words, encoder=encoder)
+    if as_json:
+        _print_json(parameters(model))
+    else:
+        model.summary()
+
+
+@app.command()
+def plot(
+    directory: Directory,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.png", help="The picture to write.")],
+) -> None:
+    """Draw loss and accuracy over the epochs of a saved training."""
+    from imdb_rnn import bundle
+    from imdb_rnn.plots import plot_history
+
+    history, manifest = (bundle.read_json(directory / name) for name in (bundle.HISTORY_FILE, bundle.MANIFEST_FILE))
+    try:
+        plot_history(history, manifest, output)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        msg = f"Cannot draw {directory} to {output}. Expected: its history, and a place to write. Received: {error!r}"
+        raise BundleError(msg) from error
+
+
+@app.command("data")
+def describe(
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="As for train --data.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Show what a source of reviews holds."""
+    from imdb_rnn.corpora import load_reviews
+
+    corpus = load_reviews(source)
+    first = corpus.vocabulary.decode(corpus.train[0])
+    found: dict[str, Any] = {
+        "source": corpus.source,
+        "fingerprint": corpus.fingerprint,
+        "words": len(corpus.vocabulary),
+    }
+    for name, part in (("train", corpus.train), ("test", corpus.test)):
+        lengths = part.lengths - 1  # without the id that starts a review
+        found[name] = {
+            "reviews": len(part),
+            "positive": int(part.labels.sum()),
+            "mean_words": round(float(lengths.mean()), 1),
+            "longest": int(lengths.max()),
+        }
+    found["first_review"] = {"label": "positive" if corpus.train.labels[0] else "negative", "text": first}
+    if as_json:
+        _print_json(found)
+        return
+    print(f"source       {corpus.source}\nfingerprint  {corpus.fingerprint}\nwords        {len(corpus.vocabulary):,}")
+    for name in ("train", "test"):
+        part_found = found[name]
+        print(
+            f"{name:<13}{part_found['reviews']:,} reviews, {part_found['positive']:,} positive, "
+            f"{part_found['mean_words']} words on average, {part_found['longest']:,} in the longest"
+        )
+    print(f"first        ({found['first_review']['label']}) {_printable(first)[:200]}")
+
+
+@app.command()
+def encoders(
+    data: Data = "auto", epochs: Epochs = 100, seed: Seed = 42, num_words: NumWords = 500, as_json: Json = False
+) -> None:
+    """Train with one-hot vectors and with an embedding, and show both side by side.
+
+    500 words are what the tutorial's first model uses; its one-hot vectors grow with the number of words.
+    """
+    from imdb_rnn import training
+    from imdb_rnn.corpora import load_reviews
+    from imdb_rnn.model import ENCODERS
+
+    corpus = load_reviews(data)
+    rows = []
+    for encoder in ENCODERS:
+        typer.echo(f"imdb-rnn: training with the encoder {encoder}", err=True)
+        recipe = training.Recipe(encoder=encoder, epochs=epochs, seed=seed, num_words=num_words)
+        trained = training.train(corpus, None, recipe)
+        width = trained.classifier.model.layers[0].output.shape[-1]
+        rows.append(
+            {
+                "encoder": encoder,
+                "parameters": sum(trained.manifest["parameters"].values()),
+                "bytes_a_sample": recipe.max_len * width * 4,
+                "test_accuracy": trained.manifest["test_accuracy"],
+                "training_seconds": trained.manifest["seconds"]["training"],
+            }
+        )
+    if as_json:
+        _print_json(rows)
+        return
+    print(f"{'encoder':<12}{'parameters':>12}{'bytes a sample':>18}{'test accuracy':>16}{'training':>12}")
+    for row in rows:
+        print(
+            f"{row['encoder']:<12}{row['parameters']:>12,}{row['bytes_a_sample']:>18,}{row['test_accuracy']:>16.4f}"
+            f"{row['training_seconds']:>10.1f} s"
+        )
+
+
+def _read_lines(file: Path | None) -> list[str]:
+    """The reviews of a file, or of standard input: the lines that are not blank."""
+    name = "standard input" if file is None else str(file)
+    if file is None and sys.stdin.isatty():
+        typer.echo("Type reviews, one a line; end with Ctrl-D.", err=True)
+    try:
+        content = sys.stdin.buffer.read() if file is None else file.read_bytes()
+        lines = [line for line in content.decode("utf-8-sig").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"Cannot read {name}. Expected: reviews in UTF-8, one a line. Received: {error}"
+        raise ReviewError(msg) from error
+    if not lines:
+        msg = f"Cannot read {name}. Expected: reviews, one a line. Received: none."
+        raise ReviewError(msg)
+    return lines
+
+
+def _in_words(prediction: "Prediction", lang: str) -> str:
+    """A line in the tutorial's form: the first 30 characters, a face, and how sure the model is."""
+    text = _printable(prediction.text)
+    shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
+    sure = prediction.score if prediction.label == "positive" else 1 - prediction.score
+    return f"{shown:<{SHOWN_CHARACTERS + 1}}  {FACES[prediction.label]} {WORDS[lang][prediction.label]} {sure:.1%}"
+
+
+def _printable(text: str) -> str:
+    """One line without control characters, which could steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, ensure_ascii=False))

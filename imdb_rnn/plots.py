@@ -1,0 +1,39 @@
+"""Pictures of a training.
+
+May import: matplotlib, the standard library, imdb_rnn.files.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imdb_rnn.files import replacing
+
+
+def plot_history(history: Mapping[str, Sequence[float]], manifest: Mapping[str, Any], path: Path) -> None:
+    """Draw loss and accuracy over epochs, training and validation, the best epoch marked, as a PNG.
+
+    Args:
+        history: loss, accuracy, val_loss and val_accuracy, one value an epoch.
+        manifest: names backend, data and best epoch.
+        path: the file to write.
+    """
+    # Not pyplot: that would choose a window system, and keep every figure in memory.
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    epochs = range(1, len(history["loss"]) + 1)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axes.plot(epochs, history[name], marker="o", label="training")
+        axes.plot(epochs, history[f"val_{name}"], marker="o", label="validation")
+        axes.axvline(manifest["best_epoch"], color="0.6", linestyle="--", zorder=0, label="best epoch")
+        axes.set(xlabel="epoch", ylabel=f"{name} (binary cross-entropy)" if name == "loss" else name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    axes.legend()
+    data, backend = manifest["data"]["source"], manifest["backend"]
+    accuracy = manifest["val_accuracy"]
+    figure.suptitle(f"Training on {data} with {backend}: validation accuracy {accuracy:.3f} at the best epoch")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)

@@ -1,0 +1,241 @@
+"""Training: from a source of reviews to a classifier, and to the folder that keeps it.
+
+May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.classifier, imdb_rnn.corpora,
+imdb_rnn.engine (which loads Keras), imdb_rnn.errors, imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress.
+"""
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imdb_rnn import bundle
+from imdb_rnn.batches import split_corpus, steps_per_epoch, training_batches
+from imdb_rnn.classifier import SCORING_BATCH, Classifier
+from imdb_rnn.corpora import Corpus, load_reviews
+from imdb_rnn.engine import backend_name, load_engine, load_keras
+from imdb_rnn.errors import DataError, RecipeError
+from imdb_rnn.model import Encoder, build_model, check_whole_number, initial_weights, parameters
+from imdb_rnn.plots import plot_history
+from imdb_rnn.progress import progress_callback
+
+if TYPE_CHECKING:
+    import keras
+
+# Too few leave nothing to validate on.
+FEWEST_REVIEWS = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made: the tutorial's way unless said otherwise.
+
+    Attributes:
+        num_words: ids are below this number; rarer words become unknown.
+        max_len: ids a review, its last ones.
+        encoder: see `build_model`.
+        epochs: the most epochs to train.
+        batch_size: reviews a step.
+        patience: stop after so many epochs without a lower validation loss.
+        seed: of the initial weights and of the order of the reviews.
+        optimizer: a Keras name.
+        loss: a Keras name.
+    """
+
+    num_words: int = 10_000
+    max_len: int = 100
+    encoder: Encoder = "embedding"
+    epochs: int = 100
+    batch_size: int = 64
+    patience: int = 3
+    seed: int = 42
+    optimizer: str = "adam"
+    loss: str = "binary_crossentropy"
+
+    def __post_init__(self) -> None:
+        for name in ("num_words", "max_len", "epochs", "batch_size", "patience", "seed"):
+            check_whole_number(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training gives.
+
+    Attributes:
+        classifier: the best model, ready to read reviews.
+        history: loss, accuracy, val_loss and val_accuracy, a list each with one value an epoch.
+        manifest: what was trained, on what, with what result; what `manifest.json` holds.
+    """
+
+    classifier: Classifier
+    history: dict[str, list[float]]
+    manifest: dict[str, Any]
+
+
+def train(
+    data: str | Corpus = "auto",
+    out: Path | str | None = None,
+    recipe: Recipe | None = None,
+    *,
+    progress: bool = True,
+) -> Training:
+    """Train a classifier, keep the epoch with the lowest validation loss, and evaluate that on the test reviews.
+
+    Args:
+        data: a source of reviews (see `imdb_rnn.load_reviews`), or reviews already loaded.
+        out: a new or empty folder to save to; None saves nothing. It is written after every epoch that is the best
+            so far, so that an interrupted training leaves a folder that can be loaded.
+        recipe: how to train; None is the tutorial's way.
+        progress: show on standard error how it goes.
+
+    Raises:
+        BackendError: see `imdb_rnn.engine.backend_name`.
+        BundleError: `out` cannot be written or holds something already.
+        DataError: the reviews cannot be had, or are too few.
+        RecipeError: a setting is out of range.
+    """
+    recipe = recipe or Recipe()
+    backend = backend_name()
+    if out is not None and recipe.encoder != "embedding":
+        msg = f"Bad `out`. Expected: None for the encoder {recipe.encoder!r}, which is only compared. Received: {out}."
+        raise RecipeError(msg)
+    folder = None if out is None else Path(out)
+    with _claimed(folder):
+        clock = _Clock()
+        with clock.phase("import"):
+            load_keras()
+            engine = load_engine()
+        with clock.phase("data"):
+            corpus = load_reviews(data) if isinstance(data, str) else data
+            if len(corpus.train) < FEWEST_REVIEWS:
+                msg = f"Bad reviews. Expected: at least {FEWEST_REVIEWS} to train on. Received: {len(corpus.train)}."
+                raise DataError(msg)
+            splits = split_corpus(corpus, recipe.num_words, recipe.max_len)
+        with clock.phase("build"):
+            model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
+            model.set_weights(initial_weights(model, recipe.seed))
+            model.compile(optimizer=recipe.optimizer, loss=recipe.loss, metrics=["accuracy"])
+            engine.prepare_optimizer(model.optimizer)
+        manifest: dict[str, Any] = {
+            "complete": False,
+            "backend": backend,
+            "device": engine.device(),
+            "versions": {
+                "imdb_rnn": version("imdb_rnn"),
+                "python": platform.python_version(),
+                "keras": version("keras"),
+                "numpy": version("numpy"),
+                backend: engine.version(),
+            },
+            "data": {"source": corpus.source, "fingerprint": corpus.fingerprint},
+            "vocabulary": corpus.vocabulary.truncate(recipe.num_words).fingerprint,
+            "recipe": asdict(recipe),
+            "seed": recipe.seed,
+            "parameters": parameters(model),
+        }
+        keeper = _BestKeeper(folder, manifest, corpus, recipe)
+        with clock.phase("training"):
+            model.fit(
+                training_batches(splits.train, recipe.batch_size, recipe.seed),
+                steps_per_epoch=steps_per_epoch(len(splits.train.x), recipe.batch_size),
+                epochs=recipe.epochs,
+                shuffle=False,
+                verbose=0,
+                validation_data=splits.validation,
+                validation_batch_size=SCORING_BATCH,
+                callbacks=[*keeper.callbacks(), *([progress_callback()] if progress else [])],
+            )
+        classifier = Classifier(
+            model, corpus.vocabulary.truncate(recipe.num_words), recipe.num_words, recipe.max_len, manifest
+        )
+        with clock.phase("evaluation"):
+            test = classifier.evaluate(splits.test)
+        manifest |= {
+            "complete": True,
+            "test_loss": test.loss,
+            "test_accuracy": test.accuracy,
+            "seconds": clock.seconds,
+        }
+        keeper.finish()
+        return Training(classifier, keeper.history, manifest)
+
+
+class _BestKeeper:
+    """Stops when the validation loss no longer falls, and writes each best model so far to the folder.
+
+    Keras's EarlyStopping decides which epoch is the best. Keras's ModelCheckpoint is not used for writing: it writes
+    in place, and a file that only the running backend can open (see `bundle.write_model`).
+    """
+
+    def __init__(self, folder: Path | None, manifest: dict[str, Any], corpus: Corpus, recipe: Recipe) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.corpus = corpus
+        self.recipe = recipe
+        self.history: dict[str, list[float]] = {}
+
+    def callbacks(self) -> list["keras.callbacks.Callback"]:
+        """The Keras callbacks that do it, in the order in which they must run."""
+        callbacks = load_keras().callbacks
+        self.early_stopping = callbacks.EarlyStopping(patience=self.recipe.patience, restore_best_weights=True)
+        return [self.early_stopping, callbacks.LambdaCallback(on_epoch_end=self.on_epoch_end)]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Note an epoch, and write the folder if it is the best so far."""
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        self.manifest["epochs"] = epoch + 1
+        best = self.early_stopping.best_epoch == epoch
+        if best:
+            self.manifest |= {
+                "best_epoch": epoch + 1,
+                "val_loss": float(logs["val_loss"]),
+                "val_accuracy": float(logs["val_accuracy"]),
+            }
+        if self.folder is not None:
+            with bundle.saving(self.folder):
+                if best:
+                    bundle.write_config(self.folder, self.corpus.vocabulary, self.recipe.num_words, self.recipe.max_len)
+                    bundle.write_model(self.folder, self.early_stopping.model)
+                bundle.write_json(self.folder / bundle.HISTORY_FILE, self.history)
+                bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
+
+    def finish(self) -> None:
+        """Write what is known only at the end."""
+        if self.folder is not None:
+            with bundle.saving(self.folder):
+                plot_history(self.history, self.manifest, self.folder / bundle.PLOT_FILE)
+                bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
+
+
+class _Clock:
+    """Wall-clock seconds by phase."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 3)
+
+
+@contextmanager
+def _claimed(folder: Path | None) -> Iterator[None]:
+    """Make the folder, and take it away again if nothing came to be in it."""
+    if folder is None:
+        yield
+        return
+    existed = folder.exists()
+    bundle.claim(folder)
+    try:
+        yield
+    finally:
+        if not existed:
+            with suppress(OSError):
+                folder.rmdir()
