@@ -1,0 +1,33 @@
+# make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/ and demo/
+# make test   what CI runs: lint, and the tests under each backend
+PYTHON ?= python3
+SHELL := /bin/bash
+
+.PHONY: demo test clean
+
+demo: export KERAS_BACKEND := jax
+demo: .venv/installed
+	rm -rf demo
+	.venv/bin/imdb-rnn train --out demo
+	@echo; echo '== the same model, loaded again: imdb-rnn evaluate demo'
+	.venv/bin/imdb-rnn evaluate demo
+	@echo; echo '== ten short reviews: imdb-rnn predict demo --samples'
+	.venv/bin/imdb-rnn predict demo --samples
+	@echo; echo 'The model, its settings and its loss curve (history.png) are in demo/.'
+	@echo 'Next: KERAS_BACKEND=jax .venv/bin/imdb-rnn predict demo "your own review"'
+
+test: .venv-tox/installed
+	.venv-tox/bin/tox run
+
+clean:
+	rm -rf .venv .venv-tox .tox demo build *.egg-info
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable '.[jax]'
+	touch $@
+
+.venv-tox/installed:
+	$(PYTHON) -m venv .venv-tox
+	.venv-tox/bin/python -m pip install --quiet 'tox>=4.11'
+	touch $@
