@@ -96,9 +96,9 @@ def claim(directory: Path) -> None:
 
 
 def write_config(directory: Path, vocabulary: Vocabulary, num_words: int, max_len: int) -> None:
-    """Write `best-embedding-config.json`; words whose id is not below `num_words` are left out."""
-    word_index = vocabulary.truncate(num_words).word_index
-    write_json(directory / CONFIG_FILE, {"max_len": max_len, "num_words": num_words, "word_index": word_index})
+    """Write `best-embedding-config.json`; the ids of the vocabulary must be below `num_words`."""
+    config = {"max_len": max_len, "num_words": num_words, "word_index": vocabulary.word_index}
+    write_json(directory / CONFIG_FILE, config)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -4,6 +4,8 @@ May import: rich, the standard library, imdb_rnn.engine (which loads Keras).
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,38 +17,44 @@ if TYPE_CHECKING:
     import keras
 
 
-def progress_callback() -> "keras.callbacks.Callback":
-    """Make the Keras callback that shows how training goes.
+@contextmanager
+def progress_callbacks(shown: bool) -> Iterator[list["keras.callbacks.Callback"]]:
+    """Show how training goes: a bar an epoch on a terminal, and a line an epoch everywhere.
 
-    Returns:
-        One that draws a bar an epoch on a terminal, and writes a line an epoch, with loss and accuracy, everywhere.
+    Args:
+        shown: whether to show anything at all.
+
+    Yields:
+        The Keras callbacks that do it, to be used inside the block; leaving it, also by an interruption, gives the
+        terminal back as it was.
     """
-    keras = load_keras()
+    if not shown:
+        yield []
+        return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        yield [_show_epochs(bar)]
 
-    class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc, name-defined]  # keras ships no types
+
+def _show_epochs(bar: Progress) -> "keras.callbacks.Callback":
+    keras = load_keras()
+
+    class ShowEpochs(keras.callbacks.Callback):  # type: ignore[misc, name-defined]  # keras ships no types
         # Without this, Keras waits for the device after every batch on JAX and PyTorch.
         async_safe = True
 
-        def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-            columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-            self.bar = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
-            self.bar.start()
-
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            self.task = self.bar.add_task(f"epoch {epoch + 1}", total=self.params["steps"])
+            self.task = bar.add_task(f"epoch {epoch + 1}", total=self.params["steps"])
 
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            self.bar.update(self.task, completed=batch + 1)
+            bar.update(self.task, completed=batch + 1)
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            self.bar.remove_task(self.task)
+            bar.remove_task(self.task)
             # Backends report them in different orders.
             names = ("loss", "accuracy", "val_loss", "val_accuracy")
             values = "  ".join(f"{name} {logs[name]:.4f}" for name in names if logs and name in logs)
-            console.print(f"epoch {epoch + 1}  {values}")
+            bar.console.print(f"epoch {epoch + 1}  {values}")
 
-        def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-            self.bar.stop()
-
-    return ShowProgress()
+    return ShowEpochs()

@@ -1,7 +1,8 @@
 """Training: from a source of reviews to a classifier, and to the folder that keeps it.
 
 May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.classifier, imdb_rnn.corpora,
-imdb_rnn.engine (which loads Keras), imdb_rnn.errors, imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress.
+imdb_rnn.engine (which loads Keras), imdb_rnn.errors, imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress,
+imdb_rnn.tokens.
 """
 
 import platform
@@ -21,7 +22,8 @@ from imdb_rnn.engine import backend_name, load_engine, load_keras
 from imdb_rnn.errors import DataError, RecipeError
 from imdb_rnn.model import Encoder, build_model, check_whole_number, initial_weights, parameters
 from imdb_rnn.plots import plot_history
-from imdb_rnn.progress import progress_callback
+from imdb_rnn.progress import progress_callbacks
+from imdb_rnn.tokens import Vocabulary
 
 if TYPE_CHECKING:
     import keras
@@ -120,25 +122,20 @@ def train(
             model.set_weights(initial_weights(model, recipe.seed))
             model.compile(optimizer=recipe.optimizer, loss=recipe.loss, metrics=["accuracy"])
             engine.prepare_optimizer(model.optimizer)
-        manifest: dict[str, Any] = {
+        vocabulary = corpus.vocabulary.truncate(recipe.num_words)
+        manifest = {
             "complete": False,
             "backend": backend,
             "device": engine.device(),
-            "versions": {
-                "imdb_rnn": version("imdb_rnn"),
-                "python": platform.python_version(),
-                "keras": version("keras"),
-                "numpy": version("numpy"),
-                backend: engine.version(),
-            },
+            "versions": _versions() | {backend: engine.version()},
             "data": {"source": corpus.source, "fingerprint": corpus.fingerprint},
-            "vocabulary": corpus.vocabulary.truncate(recipe.num_words).fingerprint,
+            "vocabulary": vocabulary.fingerprint,
             "recipe": asdict(recipe),
             "seed": recipe.seed,
             "parameters": parameters(model),
         }
-        keeper = _BestKeeper(folder, manifest, corpus, recipe)
-        with clock.phase("training"):
+        keeper = _BestKeeper(folder, manifest, vocabulary, recipe)
+        with clock.phase("training"), progress_callbacks(progress) as shown:
             model.fit(
                 training_batches(splits.train, recipe.batch_size, recipe.seed),
                 steps_per_epoch=steps_per_epoch(len(splits.train.x), recipe.batch_size),
@@ -147,21 +144,19 @@ def train(
                 verbose=0,
                 validation_data=splits.validation,
                 validation_batch_size=SCORING_BATCH,
-                callbacks=[*keeper.callbacks(), *([progress_callback()] if progress else [])],
+                callbacks=[*keeper.callbacks(), *shown],
             )
-        classifier = Classifier(
-            model, corpus.vocabulary.truncate(recipe.num_words), recipe.num_words, recipe.max_len, manifest
-        )
+        classifier = Classifier(model, vocabulary, recipe.num_words, recipe.max_len, manifest)
         with clock.phase("evaluation"):
             test = classifier.evaluate(splits.test)
-        manifest |= {
-            "complete": True,
-            "test_loss": test.loss,
-            "test_accuracy": test.accuracy,
-            "seconds": clock.seconds,
-        }
+        manifest |= {"test_loss": test.loss, "test_accuracy": test.accuracy, "seconds": clock.seconds, "complete": True}
         keeper.finish()
         return Training(classifier, keeper.history, manifest)
+
+
+def _versions() -> dict[str, str]:
+    """What a figure may depend on, the backend aside."""
+    return {"python": platform.python_version()} | {name: version(name) for name in ("imdb_rnn", "keras", "numpy")}
 
 
 class _BestKeeper:
@@ -171,10 +166,10 @@ class _BestKeeper:
     in place, and a file that only the running backend can open (see `bundle.write_model`).
     """
 
-    def __init__(self, folder: Path | None, manifest: dict[str, Any], corpus: Corpus, recipe: Recipe) -> None:
+    def __init__(self, folder: Path | None, manifest: dict[str, Any], vocabulary: Vocabulary, recipe: Recipe) -> None:
         self.folder = folder
         self.manifest = manifest
-        self.corpus = corpus
+        self.vocabulary = vocabulary
         self.recipe = recipe
         self.history: dict[str, list[float]] = {}
 
@@ -199,7 +194,7 @@ class _BestKeeper:
         if self.folder is not None:
             with bundle.saving(self.folder):
                 if best:
-                    bundle.write_config(self.folder, self.corpus.vocabulary, self.recipe.num_words, self.recipe.max_len)
+                    bundle.write_config(self.folder, self.vocabulary, self.recipe.num_words, self.recipe.max_len)
                     bundle.write_model(self.folder, self.early_stopping.model)
                 bundle.write_json(self.folder / bundle.HISTORY_FILE, self.history)
                 bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
