@@ -7,9 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,12 +71,12 @@ def imdb(imdb_data: Path) -> Corpus:
 
 @pytest.fixture(scope="session")
 def exchanged(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Training:
-    """A training by the default recipe, on real IMDB where it is, left behind for backends_test/across."""
+    """Three epochs of the default recipe, on real IMDB where it is, left behind for backends_test/across."""
     given = os.environ.get("IMDB_RNN_EXCHANGE")
     folder = (Path(given) if given else tmp_path_factory.mktemp("exchange")) / backend
     shutil.rmtree(folder, ignore_errors=True)
     corpus = load_reviews("auto")
-    training = train(corpus, folder / "model", progress=False)
+    training = train(corpus, folder / "model", Recipe(epochs=3), progress=False)
     ids = split_corpus(corpus, training.classifier.num_words, training.classifier.max_len).test.x
     np.save(folder / "ids.npy", ids)
     np.save(folder / "scores.npy", training.classifier.score(ids))
@@ -89,33 +86,3 @@ def exchanged(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Trainin
     note = {"backend": backend, "sources": sources.hexdigest(), "manifest": training.manifest}
     (folder / "exchange.json").write_text(json.dumps(note, indent=1), encoding="utf-8")
     return training
-
-
-@pytest.fixture
-def run_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `imdb-rnn` as a user does, in a process of its own; pass environment variables as keywords, None unsets."""
-
-    def run(
-        *arguments: str | Path, stdin: str | bytes = "", **environment: str | None
-    ) -> subprocess.CompletedProcess[str]:
-        settings = {**os.environ, "COLUMNS": "120", **environment}
-        completed = subprocess.run(
-            [sys.executable, "-c", "from imdb_rnn.cli import main; main()", *map(str, arguments)],
-            input=stdin if isinstance(stdin, bytes) else stdin.encode(),
-            capture_output=True,
-            env={name: value for name, value in settings.items() if value is not None},
-            cwd=tmp_path,
-            timeout=600,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            completed.args, completed.returncode, completed.stdout.decode(), completed.stderr.decode()
-        )
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def last_json() -> Callable[[str], object]:
-    """Parse the last line of a command's standard output."""
-    return lambda output: json.loads(output.strip().splitlines()[-1])

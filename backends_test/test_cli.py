@@ -2,13 +2,14 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
@@ -16,8 +17,17 @@ from imdb_rnn import Training
 from imdb_rnn.cli import main
 from imdb_rnn.samples import SAMPLES
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-RunHere = Callable[..., tuple[int, str, str]]
+
+class Ran(NamedTuple):
+    """What a command did: its exit status, and what it wrote to standard output and to standard error."""
+
+    status: int
+    output: str
+    said: str
+
+
+Run = Callable[..., Ran]
+PROGRAM = "from imdb_rnn.cli import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +45,37 @@ def reviews_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
-    """Run `imdb-rnn` in this process, which saves the start of one: exit status, standard output, standard error."""
+def run_process(tmp_path: Path) -> Run:
+    """Run `imdb-rnn` as a user does; keywords set environment variables, None unsets one."""
 
-    def run(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments: object, **environment: str | None) -> Ran:
+        settings = {**os.environ, "COLUMNS": "120", **environment}
+        completed = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={name: value for name, value in settings.items() if value is not None},
+            cwd=tmp_path,
+            timeout=600,
+            check=False,
+        )
+        return Ran(completed.returncode, completed.stdout.decode(), completed.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `imdb-rnn` in this process, which saves the start of one."""
+
+    def run(*arguments: object, stdin: bytes = b"") -> Ran:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["imdb-rnn", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+        monkeypatch.setattr(sys, "argv", ["imdb-rnn", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         with pytest.raises(SystemExit) as left:
             main()
-        status = left.value.code
-        assert isinstance(status, int)
-        return status, *capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return Ran(left.value.code, *capsys.readouterr())
 
     return run
 
@@ -56,16 +85,14 @@ def saved(trained: tuple[Path, Training]) -> Path:
     return trained[0]
 
 
-def test_train_ends_with_one_json_object(
-    run_cli: Run, last_json: Callable[[str], Any], reviews_folder: Path, tmp_path: Path, backend: str
-) -> None:
+def test_train_ends_with_one_json_object(run_process: Run, reviews_folder: Path, tmp_path: Path, backend: str) -> None:
     out = tmp_path / "model"
-    completed = run_cli(
+    completed = run_process(
         "train", "--data", f"folder:{reviews_folder}", "--out", out, "--epochs", 3, "--seed", 7, "--json"
     )
-    assert completed.returncode == 0, completed.stderr
-    result = last_json(completed.stdout)
-    assert completed.stdout.count("\n") == 1
+    assert completed.status == 0, completed.said
+    result = json.loads(completed.output)
+    assert completed.output.count("\n") == 1
     assert result["backend"] == backend
     assert result["parameters"] == {"embedding": 160048, "simple_rnn": 200, "dense": 9}
     assert result["data"]["source"] == f"folder:{reviews_folder}"
@@ -73,108 +100,109 @@ def test_train_ends_with_one_json_object(
     assert result["seed"] == 7
     assert 1 <= result["best_epoch"] <= 3
     assert {"val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds"} <= set(result)
-    assert "epoch 1  loss 0." in completed.stderr  # plain lines, as standard error is no terminal
-    assert "\x1b" not in completed.stderr
+    assert "epoch 1  loss 0." in completed.said  # plain lines, as standard error is no terminal
+    assert "\x1b" not in completed.said
 
-    again = run_cli("evaluate", out, "--split", "val", "--json")
-    assert last_json(again.stdout)["loss"] == pytest.approx(result["val_loss"], abs=1e-5)
-    in_words = run_cli("evaluate", out)
-    assert in_words.stdout == (
+    again = run_process("evaluate", out, "--split", "val", "--json")
+    assert json.loads(again.output)["loss"] == pytest.approx(result["val_loss"], abs=1e-5)
+    in_words = run_process("evaluate", out)
+    assert in_words.output == (
         f"folder:{reviews_folder}, test: loss {result['test_loss']:.4f}, accuracy {result['test_accuracy']:.4f}\n"
     )
 
 
-def test_train_says_where_everything_lies(run_cli: Run, reviews_folder: Path, tmp_path: Path) -> None:
-    completed = run_cli("train", "--data", f"folder:{reviews_folder}", "--epochs", 1)
-    assert completed.returncode == 0, completed.stderr
+def test_train_says_where_everything_lies(run_process: Run, reviews_folder: Path, tmp_path: Path) -> None:
+    completed = run_process("train", "--data", f"folder:{reviews_folder}", "--epochs", 1)
+    assert completed.status == 0, completed.said
     assert (tmp_path / "imdb-model" / "manifest.json").is_file()
     for said in ("best epoch     1 of 1", "saved in       imdb-model", "best-embedding-model.keras", "history.png"):
-        assert said in completed.stdout
+        assert said in completed.output
 
 
-def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_cli: Run, saved: Path, reviews_folder: Path) -> None:
-    completed = run_cli("evaluate", saved, "--data", f"folder:{reviews_folder}", "--split", "val", "--json")
-    assert completed.returncode == 0, completed.stderr
-    assert 0 <= json.loads(completed.stdout)["accuracy"] <= 1
-    assert "is not what the model was trained on" in completed.stderr
+def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_here: Run, saved: Path, reviews_folder: Path) -> None:
+    completed = run_here("evaluate", saved, "--data", f"folder:{reviews_folder}", "--split", "val", "--json")
+    assert completed.status == 0, completed.said
+    assert 0 <= json.loads(completed.output)["accuracy"] <= 1
+    assert "is not what the model was trained on" in completed.said
 
 
-def test_predict_gives_json_for_machines(run_cli: Run, saved: Path) -> None:
-    completed = run_cli("predict", saved, "A good film.", "A bad film. 😀", "--json")
-    assert completed.returncode == 0, completed.stderr
-    first, second = json.loads(completed.stdout)
+def test_predict_gives_json_for_machines(run_here: Run, saved: Path) -> None:
+    completed = run_here("predict", saved, "A good film.", "A bad film. 😀", "--json")
+    assert completed.status == 0, completed.said
+    first, second = json.loads(completed.output)
     assert set(first) == {"text", "score", "label"}
     assert (first["text"], second["text"]) == ("A good film.", "A bad film. 😀")
     assert isinstance(first["score"], float)
     assert first["label"] in ("positive", "negative")
 
 
-def test_predict_shows_a_line_a_review_in_the_form_of_the_tutorial(run_cli: Run, saved: Path) -> None:
+def test_predict_shows_a_line_a_review_in_the_form_of_the_tutorial(run_here: Run, saved: Path) -> None:
     text = "A wonderful film that everyone should see, and soon."
-    score = json.loads(run_cli("predict", saved, text, "--json").stdout)[0]["score"]
+    score = json.loads(run_here("predict", saved, text, "--json").output)[0]["score"]
     face, english, korean = ("😀", "positive", "긍정") if score > 0.5 else ("💥", "negative", "부정")
     sure = f"{max(score, 1 - score):.1%}"
-    assert run_cli("predict", saved, text).stdout == f"A wonderful film that everyone…  {face} {english} {sure}\n"
-    assert run_cli("predict", saved, text, "--lang", "ko").stdout.endswith(f"{face} {korean} {sure}\n")
+    assert run_here("predict", saved, text).output == f"A wonderful film that everyone…  {face} {english} {sure}\n"
+    assert run_here("predict", saved, text, "--lang", "ko").output.endswith(f"{face} {korean} {sure}\n")
 
 
-def test_reviews_come_from_standard_input_or_a_file_one_a_line(run_cli: Run, saved: Path, tmp_path: Path) -> None:
+def test_reviews_come_from_standard_input_or_a_file_one_a_line(run_here: Run, saved: Path, tmp_path: Path) -> None:
     lines = "A good film.\n\nA bad film.\r\n"
     (tmp_path / "reviews.txt").write_bytes(b"\xef\xbb\xbf" + lines.encode())
-    piped = json.loads(run_cli("predict", saved, "--json", stdin=lines).stdout)
-    from_file = json.loads(run_cli("predict", saved, "--file", tmp_path / "reviews.txt", "--json").stdout)
+    piped = json.loads(run_here("predict", saved, "--json", stdin=lines.encode()).output)
+    from_file = json.loads(run_here("predict", saved, "--file", tmp_path / "reviews.txt", "--json").output)
     assert [record["score"] for record in piped] == [record["score"] for record in from_file]
     assert len(piped) == 2
 
 
-def test_samples_are_shown_beside_what_is_expected(run_cli: Run, saved: Path) -> None:
-    records = json.loads(run_cli("predict", saved, "--samples", "--json").stdout)
+def test_samples_are_shown_beside_what_is_expected(run_here: Run, saved: Path) -> None:
+    records = json.loads(run_here("predict", saved, "--samples", "--json").output)
     assert [(record["text"], record["expected"]) for record in records] == list(SAMPLES)
-    shown = run_cli("predict", saved, "--samples").stdout.splitlines()
+    shown = run_here("predict", saved, "--samples").output.splitlines()
     assert len(shown) == len(SAMPLES) + 1 == 11
     right = sum(record["label"] == record["expected"] for record in records)
     assert shown[-1] == f"{right}/10 as expected"
     assert sum(line.endswith("✗") for line in shown) == 10 - right
 
 
-def test_control_characters_of_a_review_do_not_reach_the_terminal(run_cli: Run, saved: Path) -> None:
-    completed = run_cli("predict", saved, "good\x1b[31m film")
-    assert completed.returncode == 0, completed.stderr
-    assert "\x1b" not in completed.stdout
-    assert completed.stdout.startswith("good [31m film")
+def test_control_characters_of_a_review_do_not_reach_the_terminal(run_here: Run, saved: Path) -> None:
+    completed = run_here("predict", saved, "good\x1b[31m film")
+    assert completed.status == 0, completed.said
+    assert "\x1b" not in completed.output
+    assert completed.output.startswith("good [31m film")
 
 
-def test_summary_shows_layers_and_parameters(run_cli: Run) -> None:
-    assert json.loads(run_cli("summary", "--json").stdout) == {"embedding": 160048, "simple_rnn": 200, "dense": 9}
-    one_hot = run_cli("summary", "--encoder", "one_hot", "--num-words", "500")
-    assert "4,072" in one_hot.stdout
-    assert "160,257" in run_cli("summary").stdout
+def test_summary_shows_layers_and_parameters(run_here: Run) -> None:
+    assert json.loads(run_here("summary", "--json").output) == {"embedding": 160048, "simple_rnn": 200, "dense": 9}
+    one_hot = run_here("summary", "--encoder", "one_hot", "--num-words", "500")
+    assert "4,072" in one_hot.output
+    assert "160,257" in run_here("summary").output
 
 
-def test_plot_draws_the_history_again(run_cli: Run, saved: Path, tmp_path: Path) -> None:
-    completed = run_cli("plot", saved, "-o", tmp_path / "curve.png")
-    assert completed.returncode == 0, completed.stderr
+def test_plot_draws_the_history_again(run_here: Run, saved: Path, tmp_path: Path) -> None:
+    completed = run_here("plot", saved, "-o", tmp_path / "curve.png", "--json")
+    assert completed.status == 0, completed.said
+    assert json.loads(completed.output) == {"picture": str(tmp_path / "curve.png")}
     assert (tmp_path / "curve.png").read_bytes() == (saved / "history.png").read_bytes()
 
 
-def test_data_shows_what_a_source_holds(run_cli: Run, reviews_folder: Path) -> None:
-    found = json.loads(run_cli("data", f"folder:{reviews_folder}", "--json").stdout)
+def test_data_shows_what_a_source_holds(run_here: Run, reviews_folder: Path) -> None:
+    found = json.loads(run_here("data", f"folder:{reviews_folder}", "--json").output)
     assert found["train"] == {"reviews": 60, "positive": 30, "mean_words": 8.0, "longest": 8}
     assert found["test"]["reviews"] == 20
     assert found["first_review"] == {"label": "positive", "text": "this film number 0 is good and good"}
-    shown = run_cli("data", f"folder:{reviews_folder}").stdout
+    shown = run_here("data", f"folder:{reviews_folder}").output
     assert "60 reviews, 30 positive, 8.0 words on average, 8 in the longest" in shown
     assert found["fingerprint"] in shown
 
 
-def test_encoders_are_shown_side_by_side(run_cli: Run, reviews_folder: Path) -> None:
+def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) -> None:
     arguments = ("encoders", "--data", f"folder:{reviews_folder}", "--epochs", 1, "--num-words", 40)
-    embedding, one_hot = json.loads(run_cli(*arguments, "--json").stdout)
+    embedding, one_hot = json.loads(run_here(*arguments, "--json").output)
     assert (embedding["encoder"], one_hot["encoder"]) == ("embedding", "one_hot")
     assert embedding["parameters"] == (40 + 3) * 16 + 200 + 9
     assert one_hot["parameters"] == 40 * 8 + 64 + 8 + 9
     assert (embedding["bytes_a_sample"], one_hot["bytes_a_sample"]) == (100 * 16 * 4, 100 * 40 * 4)
-    assert "16,000" in run_cli(*arguments).stdout
+    assert "16,000" in run_here(*arguments).output
 
 
 @pytest.mark.parametrize(
@@ -209,13 +237,13 @@ def test_encoders_are_shown_side_by_side(run_cli: Run, reviews_folder: Path) -> 
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_bad_input_gives_one_line_and_changes_nothing(
-    run_here: RunHere, saved: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+    run_here: Run, saved: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "filled").mkdir()
     (tmp_path / "filled" / "file.txt").write_text("mine", encoding="utf-8")
     (tmp_path / "bytes.txt").write_bytes(b"caf\xe9")
     before = sorted(tmp_path.rglob("*"))
-    status, output, said = run_here(*(str(saved) if argument == "SAVED" else argument for argument in arguments))
+    status, output, said = run_here(*(saved if argument == "SAVED" else argument for argument in arguments))
     assert status == 1
     assert output == ""
     assert said.startswith("imdb-rnn: ")
@@ -227,39 +255,38 @@ def test_bad_input_gives_one_line_and_changes_nothing(
 
 @pytest.mark.parametrize(("value", "message"), [(None, "Received: not set."), ("theano", "Received: 'theano'.")])
 def test_without_a_backend_every_command_that_needs_one_says_what_to_type(
-    run_cli: Run, saved: Path, backend: str, value: str | None, message: str
+    run_process: Run, saved: Path, backend: str, value: str | None, message: str
 ) -> None:
     for arguments in (("train", "--data", "embedded"), ("predict", saved, "good"), ("summary",)):
-        completed = run_cli(*arguments, KERAS_BACKEND=value)
-        assert completed.returncode == 1
-        assert completed.stdout == ""
-        assert completed.stderr.count("\n") == 1, completed.stderr
-        assert f"Expected: one of jax, torch, tensorflow. {message} Installed here: {backend}." in completed.stderr
+        completed = run_process(*arguments, KERAS_BACKEND=value)
+        assert completed.status == 1
+        assert completed.output == ""
+        assert completed.said.count("\n") == 1, completed.said
+        assert f"Expected: one of jax, torch, tensorflow. {message} Installed here: {backend}." in completed.said
 
 
 @pytest.mark.parametrize(
     "arguments", [("fly",), ("train", "--speed", "9"), ("predict",), ("evaluate", ".", "--split", "x")]
 )
-def test_a_command_that_is_not_understood_exits_with_2(run_here: RunHere, arguments: tuple[str, ...]) -> None:
+def test_a_command_that_is_not_understood_exits_with_2(run_here: Run, arguments: tuple[str, ...]) -> None:
     status, output, said = run_here(*arguments)
     assert (status, output) == (2, "")
     assert "Usage: " in said
 
 
-def test_help_needs_no_backend(run_cli: Run) -> None:
-    completed = run_cli("train", "--help", KERAS_BACKEND=None)
-    assert completed.returncode == 0
-    assert "--batch-size" in completed.stdout
+def test_help_needs_no_backend(run_process: Run) -> None:
+    completed = run_process("train", "--help", KERAS_BACKEND=None)
+    assert completed.status == 0
+    assert "--batch-size" in completed.output
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_killed_training_leaves_a_folder_that_predicts(
-    run_cli: Run, tmp_path: Path, sent: signal.Signals, status: int
+    run_process: Run, tmp_path: Path, sent: signal.Signals, status: int
 ) -> None:
     out = tmp_path / "model"
-    command = "from imdb_rnn.cli import main; main()"
     arguments = ["train", "--data", "embedded", "--out", str(out)]
-    with subprocess.Popen([sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 300
         while not (out / "manifest.json").is_file() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.05)
@@ -269,6 +296,6 @@ def test_a_killed_training_leaves_a_folder_that_predicts(
     if sent == signal.SIGINT:
         assert f"The best model so far is in {out}." in said
         assert "Traceback" not in said
-    completed = run_cli("predict", out, "A good film.", "--json")
-    assert completed.returncode == 0, completed.stderr
+    completed = run_process("predict", out, "A good film.", "--json")
+    assert completed.status == 0, completed.said
     assert not list(out.glob(".*")) or sent == signal.SIGKILL

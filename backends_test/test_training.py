@@ -167,12 +167,10 @@ def test_the_one_hot_model_learns_the_same_task(small_corpus: Corpus) -> None:
     assert training.history["loss"][-1] < training.history["loss"][0]
 
 
-def test_the_default_recipe_learns_a_whole_corpus(exchanged: Training) -> None:
+def test_three_epochs_learn_a_whole_corpus_to_at_least_080(exchanged: Training) -> None:
     """Real IMDB where it is, else the embedded reviews."""
     assert exchanged.manifest["test_accuracy"] >= 0.80
-    assert exchanged.manifest["best_epoch"] + exchanged.manifest["recipe"]["patience"] == exchanged.manifest["epochs"]
 
 
-def test_real_reviews_are_learned_to_at_least_080(imdb: Corpus, exchanged: Training) -> None:
+def test_where_real_reviews_are_it_was_they_that_were_learned(imdb: Corpus, exchanged: Training) -> None:
     assert exchanged.manifest["data"] == {"source": "imdb", "fingerprint": imdb.fingerprint}
-    assert exchanged.manifest["test_accuracy"] >= 0.80

@@ -200,6 +200,7 @@ def summary(
 def plot(
     directory: Directory,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.png", help="The picture to write.")],
+    as_json: Json = False,
 ) -> None:
     """Draw loss and accuracy over the epochs of a saved training."""
     from imdb_rnn import bundle
@@ -211,6 +212,8 @@ def plot(
     except (OSError, KeyError, TypeError, ValueError) as error:
         msg = f"Cannot draw {directory} to {output}. Expected: its history, and a place to write. Received: {error!r}"
         raise BundleError(msg) from error
+    if as_json:
+        _print_json({"picture": str(output)})
 
 
 @app.command("data")
