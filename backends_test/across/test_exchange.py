@@ -20,8 +20,12 @@ ROOT = Path(__file__).parents[2]
 EXCHANGE = Path(os.environ.get("IMDB_RNN_EXCHANGE", ROOT / ".tox" / "exchange"))
 ENVIRONMENTS = {"jax": "jax", "torch": "torch", "tensorflow": "tf"}  # KERAS_BACKEND -> tox environment
 
-# float32 sums of 16 and 8 terms a step, taken in other orders. Worst seen on the 25,000 IMDB test reviews: 2.4e-7.
-TOLERANCE = 1e-6
+# Rounding of float32 grows through 100 steps of a recurrent kernel whose spectral radius training has driven beyond
+# 1.14. On the 25,000 IMDB test reviews the worst seen between two backends is 3.6e-6, and at its worst review each of
+# them is 1.1e-6 to 3.5e-6 from the same model in float64; at most 38 reviews, 0.15 %, differ by more than 1e-6.
+NEARLY_ALL = 1e-6
+SHARE_BEYOND = 0.005
+WORST = 1e-5
 
 SCORE = """
 import sys
@@ -76,12 +80,18 @@ def test_a_saved_model_predicts_the_same_under_every_backend(
     got = scores[saver, loader][way]
     assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
     assert len(got) >= 1000
-    worst = float(abs(got - expected).max())
-    print(f"{saver} -> {loader} ({way}): {len(got)} reviews, largest difference {worst:.1e}")
-    assert worst <= TOLERANCE
+    difference = abs(got - expected)
+    beyond = int((difference > NEARLY_ALL).sum())
+    print(
+        f"{saver} -> {loader} ({way}): {len(got)} reviews, largest difference {difference.max():.1e}, {beyond} > 1e-6"
+    )
+    assert difference.max() <= WORST
+    assert beyond <= SHARE_BEYOND * len(got)
+    decided = abs(expected - 0.5) > WORST
+    np.testing.assert_array_equal((got > 0.5)[decided], (expected > 0.5)[decided])
 
 
 def test_the_comparison_would_notice_another_model(scores: dict[tuple[str, str], dict[str, np.ndarray]]) -> None:
     """Models of different backends have the same beginnings, and are different models after an epoch of rounding."""
     one, other = scores["jax", "jax"]["ours"], scores["torch", "torch"]["ours"]
-    assert abs(one - other).max() > TOLERANCE
+    assert abs(one - other).max() > 100 * WORST
