@@ -1,0 +1,72 @@
+"""What the READMEs say is so: figures are those of committed runs, names and examples those of the library."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imdb_rnn import Training
+from imdb_rnn.bundle import CONFIG_FILE, MODEL_FILE
+from imdb_rnn.corpora import SOURCES
+from imdb_rnn.engine import BACKENDS
+
+ROOT = Path(__file__).parent.parent
+READMES = [ROOT / "README.md", ROOT / "README.ko.md"]
+NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+
+
+def committed(backend: str) -> dict[str, Any]:
+    """The manifest of `KERAS_BACKEND=… imdb-rnn train --data imdb`, as committed."""
+    content: dict[str, Any] = json.loads((ROOT / "backends_test" / "results" / f"imdb-{backend}.json").read_text())
+    return content
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_table_of_results_is_that_of_the_committed_runs(readme: Path, backend: str) -> None:
+    run = committed(backend)
+    assert run["complete"]
+    assert run["data"]["source"] == "imdb"
+    row = (
+        f"| {NAMES[backend]} {run['versions'][backend]} | {run['val_accuracy']:.4f} | {run['test_accuracy']:.4f} "
+        f"| {run['best_epoch']} / {run['epochs']} |"
+    )
+    assert row in readme.read_text(encoding="utf-8"), f"{readme.name} lacks the row {row}"
+
+
+def test_every_source_is_in_the_table_of_sources() -> None:
+    text = READMES[0].read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z:A-Z]+)` \|", text.split("Where reviews come from")[1], re.M)[: len(SOURCES)] == [
+        *SOURCES
+    ]
+
+
+def test_every_command_is_shown() -> None:
+    from imdb_rnn.cli import app
+
+    text = READMES[0].read_text(encoding="utf-8")
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__  # type: ignore[union-attr]
+        assert f"imdb-rnn {name}" in text
+
+
+def test_the_readmes_own_loading_code_runs(
+    trained: tuple[Path, Training], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (block,) = re.findall(r"```python\n(import json\n.*?)```", READMES[0].read_text(encoding="utf-8"), re.S)
+    assert MODEL_FILE in block
+    assert CONFIG_FILE in block
+    (tmp_path / "my-model").symlink_to(trained[0])
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})  # noqa: S102 (our own README)
+    assert re.search(r"\[\[0\.\d+\]\]", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_links_and_pictures_lead_somewhere(readme: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8"))
+    assert targets
+    for target in targets:
+        assert (ROOT / target).is_file(), target
