@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 demo: export KERAS_BACKEND := jax
 demo: .venv/installed
-	rm -rf demo
+	@rm -rf demo
 	.venv/bin/imdb-rnn train --out demo
 	@echo; echo '== the same model, loaded again: imdb-rnn evaluate demo'
 	.venv/bin/imdb-rnn evaluate demo
@@ -25,9 +25,9 @@ clean:
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --editable '.[jax]'
-	touch $@
+	@touch $@
 
 .venv-tox/installed:
 	$(PYTHON) -m venv .venv-tox
 	.venv-tox/bin/python -m pip install --quiet 'tox>=4.11'
-	touch $@
+	@touch $@
