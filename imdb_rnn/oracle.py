@@ -1,0 +1,259 @@
+"""The model and its training in NumPy and float64: what every backend is measured against.
+
+May import: numpy, the standard library. Shares no code with Keras, which is the point of it.
+
+For a batch of B reviews of T ids x, with E the embeddings, W the kernel, U the recurrent kernel, b its bias, v and c
+the kernel and the bias of the last layer, and y the labels:
+
+    h_0 = 0
+    h_t = tanh(E[x_t] W + h_{t-1} U + b)         t = 1 … T
+    z   = h_T v + c                              the logit
+    p   = 1 / (1 + exp(-z))                      the score
+    L   = -mean(y log p + (1 - y) log(1 - p))    binary cross-entropy, p kept within [ε, 1 - ε]
+
+and back through time, writing dA for the derivative of L by A:
+
+    dz   = (p - y) / B                           zero where p was clipped
+    dv   = h_Tᵀ dz           dc = Σ dz           dh_T = dz vᵀ
+    da_t = dh_t (1 - h_t²)                       t = T … 1
+    dW   = Σ_t E[x_t]ᵀ da_t  dU = Σ_t h_{t-1}ᵀ da_t  db = Σ_t Σ_B da_t
+    dE[i]   = Σ over all places (review, t) that hold the id i of da_t Wᵀ
+    dh_{t-1} = da_t Uᵀ
+
+Padding (id 0) is a token like any other: it has an embedding, and the state moves through it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+# keras.config.epsilon(): where Keras clips scores, and what its optimizers add to a denominator.
+EPSILON = 1e-7
+
+
+@dataclass
+class Weights:
+    """The six weights of the model, or six arrays of their shapes (gradients, an optimizer's moments).
+
+    Attributes:
+        embeddings: float64, shape (ids, 16).
+        kernel: float64, shape (16, 8).
+        recurrent_kernel: float64, shape (8, 8).
+        bias: float64, shape (8,).
+        out_kernel: float64, shape (8, 1).
+        out_bias: float64, shape (1,).
+    """
+
+    embeddings: Array
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array
+    out_kernel: Array
+    out_bias: Array
+
+    @classmethod
+    def of(cls, arrays: Iterable[npt.NDArray[Any]]) -> Self:
+        """Copy arrays in the order of `model.get_weights()` to float64."""
+        return cls(*(np.array(array, np.float64) for array in arrays))
+
+    def arrays(self) -> list[Array]:
+        """The arrays in the order of `model.get_weights()`."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+class Forward(NamedTuple):
+    """What the forward pass computes.
+
+    Attributes:
+        states: float64, shape (T + 1, B, 8): h_0 … h_T.
+        logits: float64, shape (B, 1).
+        scores: float64, shape (B, 1).
+    """
+
+    states: Array
+    logits: Array
+    scores: Array
+
+
+def forward(weights: Weights, ids: npt.NDArray[np.integer[Any]]) -> Forward:
+    """Read a batch of reviews.
+
+    Args:
+        weights: the model.
+        ids: integers, shape (B, T), below the number of embeddings.
+    """
+    batch, length = ids.shape
+    states = np.zeros((length + 1, batch, len(weights.bias)))
+    for step in range(length):
+        inputs = weights.embeddings[ids[:, step]]
+        states[step + 1] = np.tanh(inputs @ weights.kernel + states[step] @ weights.recurrent_kernel + weights.bias)
+    logits = states[-1] @ weights.out_kernel + weights.out_bias
+    return Forward(states, logits, sigmoid(logits))
+
+
+def sigmoid(logits: Array) -> Array:
+    """1 / (1 + exp(-z)), without overflow for either sign."""
+    small = np.exp(-np.abs(logits))
+    scores: Array = np.where(logits >= 0, 1, small) / (1 + small)
+    return scores
+
+
+def binary_crossentropy(logits: Array, labels: npt.ArrayLike, epsilon: float | None = EPSILON) -> float:
+    """The mean loss of a batch.
+
+    Args:
+        logits: float64, shape (B, 1).
+        labels: 0 or 1, shape (B, 1).
+        epsilon: how far from 0 and 1 scores are kept, as Keras does on JAX and PyTorch; None does not clip and computes
+            from the logits, as Keras does on TensorFlow.
+
+    Source: `keras.losses.BinaryCrossentropy`.
+    """
+    y = np.asarray(labels, np.float64)
+    if epsilon is None:
+        # -y log p - (1 - y) log(1 - p) = log(1 + exp(-|z|)) + max(z, 0) - y z
+        return float(np.mean(np.log1p(np.exp(-np.abs(logits))) + np.maximum(logits, 0) - y * logits))
+    p = np.clip(sigmoid(logits), epsilon, 1 - epsilon)
+    return float(-np.mean(y * np.log(p) + (1 - y) * np.log1p(-p)))
+
+
+def gradients(
+    weights: Weights,
+    ids: npt.NDArray[np.integer[Any]],
+    labels: npt.ArrayLike,
+    epsilon: float | None = EPSILON,
+) -> Weights:
+    """Differentiate the loss of a batch by every weight, back through time.
+
+    Args:
+        weights: the model.
+        ids: integers, shape (B, T).
+        labels: 0 or 1, shape (B, 1).
+        epsilon: see `binary_crossentropy`.
+
+    Returns:
+        The derivatives, in the shapes of the weights.
+    """
+    states, _, scores = forward(weights, ids)
+    d_logits = (scores - np.asarray(labels, np.float64)) / len(ids)
+    if epsilon is not None:
+        d_logits = np.where((scores < epsilon) | (scores > 1 - epsilon), 0, d_logits)
+    found = Weights.of(np.zeros_like(array) for array in weights.arrays())
+    found.out_kernel = states[-1].T @ d_logits
+    found.out_bias = d_logits.sum(axis=0)
+    d_state = d_logits @ weights.out_kernel.T
+    for step in reversed(range(ids.shape[1])):
+        d_sum = d_state * (1 - states[step + 1] ** 2)
+        found.kernel += weights.embeddings[ids[:, step]].T @ d_sum
+        found.recurrent_kernel += states[step].T @ d_sum
+        found.bias += d_sum.sum(axis=0)
+        # Not `found.embeddings[ids] += …`, which would count an id once that stands in several reviews.
+        np.add.at(found.embeddings, ids[:, step], d_sum @ weights.kernel.T)
+        d_state = d_sum @ weights.recurrent_kernel.T
+    return found
+
+
+class SGD:
+    """w ← w - η g.
+
+    Args:
+        learning_rate: η.
+
+    Source: `keras.optimizers.SGD` without momentum.
+    """
+
+    def __init__(self, learning_rate: float = 0.01) -> None:
+        self.learning_rate = learning_rate
+
+    def apply(self, weights: Weights, found: Weights) -> None:
+        """Change the weights in place by one step."""
+        for weight, gradient in zip(weights.arrays(), found.arrays(), strict=True):
+            weight -= self.learning_rate * gradient
+
+
+class Adam:
+    """Adam with Keras's place of ε.
+
+        m ← m + (1 - β₁)(g - m)
+        v ← v + (1 - β₂)(g² - v)
+        w ← w - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε)
+
+    Args:
+        learning_rate: η.
+        beta_1: β₁.
+        beta_2: β₂.
+        epsilon: ε, added before the bias correction ("ε hat" of the paper).
+
+    Source: Kingma and Ba 2015, end of section 2; `keras.optimizers.Adam`.
+    """
+
+    def __init__(
+        self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = EPSILON
+    ) -> None:
+        self.learning_rate, self.beta_1, self.beta_2, self.epsilon = learning_rate, beta_1, beta_2, epsilon
+        self.steps = 0
+        self.moments: list[tuple[Array, Array]] = []
+
+    def apply(self, weights: Weights, found: Weights) -> None:
+        """Change the weights in place by one step."""
+        if not self.moments:
+            self.moments = [(np.zeros_like(array), np.zeros_like(array)) for array in weights.arrays()]
+        self.steps += 1
+        rate = self.learning_rate * np.sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
+        for weight, gradient, (m, v) in zip(weights.arrays(), found.arrays(), self.moments, strict=True):
+            m += (1 - self.beta_1) * (gradient - m)
+            v += (1 - self.beta_2) * (gradient**2 - v)
+            weight -= rate * m / (np.sqrt(v) + self.epsilon)
+
+
+class RMSprop:
+    """RMSprop without momentum, not centered.
+
+        v ← r v + (1 - r) g²
+        w ← w - η g / √(v + ε)
+
+    Args:
+        learning_rate: η.
+        rho: r.
+        epsilon: ε.
+
+    Source: `keras.optimizers.RMSprop`.
+    """
+
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = EPSILON) -> None:
+        self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
+        self.moments: list[Array] = []
+
+    def apply(self, weights: Weights, found: Weights) -> None:
+        """Change the weights in place by one step."""
+        if not self.moments:
+            self.moments = [np.zeros_like(array) for array in weights.arrays()]
+        for weight, gradient, v in zip(weights.arrays(), found.arrays(), self.moments, strict=True):
+            v += (1 - self.rho) * (gradient**2 - v)
+            weight -= self.learning_rate * gradient / np.sqrt(v + self.epsilon)
+
+
+def clip_by_value(found: Weights, limit: float) -> Weights:
+    """Keep every derivative within ±limit (`clipvalue` of Keras's optimizers)."""
+    return Weights.of(np.clip(array, -limit, limit) for array in found.arrays())
+
+
+def clip_by_norm(found: Weights, limit: float) -> Weights:
+    """Scale each weight's derivatives to a Euclidean norm of at most `limit` (`clipnorm`)."""
+    return Weights.of(array * _shrink(float(np.linalg.norm(array)), limit) for array in found.arrays())
+
+
+def clip_by_global_norm(found: Weights, limit: float) -> Weights:
+    """Scale all derivatives together to a Euclidean norm of at most `limit` (`global_clipnorm`)."""
+    norm = float(np.sqrt(sum(float(np.sum(array**2)) for array in found.arrays())))
+    return Weights.of(array * _shrink(norm, limit) for array in found.arrays())
+
+
+def _shrink(norm: float, limit: float) -> float:
+    """The factor that brings a norm down to a limit."""
+    return limit / norm if norm > limit else 1.0
