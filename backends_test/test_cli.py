@@ -15,6 +15,7 @@ import pytest
 
 from imdb_rnn import Training
 from imdb_rnn.cli import main
+from imdb_rnn.corpora.embedded import make_texts
 from imdb_rnn.samples import SAMPLES
 
 
@@ -280,16 +281,29 @@ def test_help_needs_no_backend(run_process: Run) -> None:
     assert "--batch-size" in completed.output
 
 
+@pytest.fixture(scope="module")
+def many_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of reviews that takes every backend some seconds to learn."""
+    folder = tmp_path_factory.mktemp("many")
+    for split, part in zip(("train", "test"), make_texts(6_000, 200), strict=True):
+        for label in ("neg", "pos"):
+            (folder / split / label).mkdir(parents=True)
+        for number, (text, positive) in enumerate(zip(*part, strict=True)):
+            file = folder / split / ("pos" if positive else "neg") / f"{number}.txt"
+            file.write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_killed_training_leaves_a_folder_that_predicts(
-    run_process: Run, tmp_path: Path, sent: signal.Signals, status: int
+    run_process: Run, many_reviews: Path, tmp_path: Path, sent: signal.Signals, status: int
 ) -> None:
     out = tmp_path / "model"
-    arguments = ["train", "--data", "embedded", "--out", str(out)]
+    arguments = ["train", "--data", f"folder:{many_reviews}", "--out", str(out)]
     with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 300
         while not (out / "manifest.json").is_file() and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.05)
+            time.sleep(0.01)
         process.send_signal(sent)
         _, said = process.communicate(timeout=120)
     assert process.returncode == status, said

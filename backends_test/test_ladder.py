@@ -1,7 +1,7 @@
 """The backend against the oracle, stage by stage: forward, loss, gradients, one step of each optimizer, fifty of Adam.
 
 Each stage starts from the same float32 weights and batches, so that a stage that fails names what differs. Every bound
-is in BOUNDS with what was measured; every kind of mistake in MISTAKES must break the stage it is made for.
+is in BOUNDS with what was measured, and the mistakes at the end must each break the stage that they are made for.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from imdb_rnn.batches import Arrays, split_corpus, training_batches
 from imdb_rnn.engine import load_engine
 from imdb_rnn.oracle import Weights
 
-# stage -> largest difference from the oracle allowed in float32: at most four times the worst measured on a CPU with
-# JAX 0.10.2, PyTorch 2.13.0 and TensorFlow 2.21.0, which stands behind.
+# stage -> largest difference from the oracle allowed in float32. Behind it the worst measured on a CPU with JAX 0.10.2,
+# PyTorch 2.13.0 and TensorFlow 2.21.0; a bound is at most four times that.
 BOUNDS = {
     "forward": 4e-7,  # 1.23e-7
     "loss": 1e-7,  # 3.89e-8
