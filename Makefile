@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 demo: export KERAS_BACKEND := jax
 demo: .venv/installed
-	@rm -rf demo
+	@if [ -f demo/manifest.json ]; then rm -rf demo; fi
 	.venv/bin/imdb-rnn train --out demo
 	@echo; echo '== the same model, loaded again: imdb-rnn evaluate demo'
 	.venv/bin/imdb-rnn evaluate demo
