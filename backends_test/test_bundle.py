@@ -15,7 +15,7 @@ import pytest
 
 from imdb_rnn import BundleError, Classifier, Corpus, Training
 from imdb_rnn.batches import split_corpus
-from imdb_rnn.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE, claim, read_bundle
+from imdb_rnn.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE, claimed, read_bundle
 
 Saved = tuple[Path, Training]
 
@@ -160,6 +160,26 @@ def test_settings_that_do_not_fit_the_model_are_refused(
         read_bundle(bundle)
 
 
+@pytest.mark.parametrize("data", [None, [], {}, {"source": ["x"], "fingerprint": "f"}, {"source": "imdb"}])
+def test_a_manifest_that_does_not_name_its_data_is_refused(bundle: Path, data: object) -> None:
+    rewrite_json(bundle / MANIFEST_FILE, lambda manifest: manifest.update(data=data))
+    with pytest.raises(BundleError, match=r"Expected: `data` in manifest\.json, source and fingerprint"):
+        read_bundle(bundle)
+
+
+def test_damage_in_a_compressed_archive_is_noticed(bundle: Path) -> None:
+    with zipfile.ZipFile(bundle / MODEL_FILE) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(bundle / MODEL_FILE, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    damaged = bytearray((bundle / MODEL_FILE).read_bytes())
+    damaged[len(damaged) // 2 : len(damaged) // 2 + 1000] = bytes(1000)
+    (bundle / MODEL_FILE).write_bytes(damaged)
+    with pytest.raises(BundleError, match=r"Cannot read .*best-embedding-model\.keras"):
+        read_bundle(bundle)
+
+
 def test_a_model_of_another_length_is_refused(bundle: Path) -> None:
     for name in (CONFIG_FILE, MANIFEST_FILE):
         rewrite_json(bundle / name, lambda content: content.get("recipe", content).update(max_len=50))
@@ -210,17 +230,40 @@ def test_what_a_strangers_file_asks_keras_to_do_is_not_done(bundle: Path) -> Non
 
 
 def test_only_a_new_or_an_empty_folder_is_written_to(tmp_path: Path) -> None:
-    claim(tmp_path / "new" / "deep")
-    claim(tmp_path / "new" / "deep")
+    (tmp_path / "empty").mkdir()
+    with claimed(tmp_path / "empty"):
+        pass
+    assert (tmp_path / "empty").is_dir()
     (tmp_path / "filled").mkdir()
     (tmp_path / "filled" / "thesis.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(BundleError, match=r"Expected: a new or an empty folder\. Received: one that holds something"):
-        claim(tmp_path / "filled")
+    with (
+        pytest.raises(BundleError, match=r"Expected: a new or an empty folder\. Received: one that holds something"),
+        claimed(tmp_path / "filled"),
+    ):
+        pytest.fail("not claimed")
     assert [file.name for file in (tmp_path / "filled").iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.parametrize("path", ["file", "file/below", "/proc/none"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(BundleError, match=r"Cannot save to .*Expected: a folder that can be written"):
-        claim(tmp_path / path)
+    with (
+        pytest.raises(BundleError, match=r"Cannot save to .*Expected: a folder that can be written"),
+        claimed(tmp_path / path),
+    ):
+        pytest.fail("not claimed")
+
+
+def test_a_folder_that_came_to_hold_no_bundle_is_taken_away_with_its_parents(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), claimed(tmp_path / "new" / "deep"):
+        (tmp_path / "new" / "deep" / CONFIG_FILE).write_text("{}", encoding="utf-8")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_trainings_cannot_save_to_one_folder(tmp_path: Path) -> None:
+    with claimed(tmp_path / "model"):
+        with pytest.raises(BundleError, match="one that holds something"), claimed(tmp_path / "model"):
+            pytest.fail("claimed twice")
+        (tmp_path / "model" / MANIFEST_FILE).write_text("{}", encoding="utf-8")
+    assert [file.name for file in (tmp_path / "model").iterdir()] == [MANIFEST_FILE]

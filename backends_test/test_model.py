@@ -2,6 +2,7 @@
 
 import hashlib
 
+import keras
 import numpy as np
 import pytest
 
@@ -22,6 +23,15 @@ def test_the_model_takes_ids_and_gives_scores() -> None:
     scores = model.predict(ids, verbose=0)
     assert (scores.shape, scores.dtype) == ((3, 1), np.float32)
     assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_a_users_own_float_type_does_not_change_the_model() -> None:
+    keras.config.set_floatx("float64")
+    try:
+        model = build_model(50, 10)
+        assert {str(weight.dtype) for weight in model.weights} == {"float32"}
+    finally:
+        keras.config.set_floatx("float32")
 
 
 def test_one_hot_vectors_are_made_inside_the_model() -> None:

@@ -19,12 +19,14 @@ from imdb_rnn import (
 )
 from imdb_rnn.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, PLOT_FILE
 from imdb_rnn.corpora.reviews import LabelledTexts, encode_texts
+from imdb_rnn.training import LOSS, OPTIMIZER
 
 
 def test_the_default_recipe_is_that_of_the_tutorial() -> None:
     recipe = Recipe()
     assert (recipe.num_words, recipe.max_len, recipe.epochs, recipe.batch_size) == (10_000, 100, 100, 64)
-    assert (recipe.patience, recipe.seed, recipe.optimizer, recipe.loss) == (3, 42, "adam", "binary_crossentropy")
+    assert (recipe.patience, recipe.seed, recipe.encoder) == (3, 42, "embedding")
+    assert (OPTIMIZER, LOSS) == ("adam", "binary_crossentropy")
 
 
 def test_training_learns() -> None:
@@ -144,15 +146,38 @@ def test_a_training_that_fails_before_its_first_epoch_leaves_no_folder(tmp_path:
     assert not (tmp_path / "model").exists()
 
 
+def test_reviews_without_words_are_refused() -> None:
+    texts = LabelledTexts(["?!", "..."] * 10, np.tile(np.array([0, 1], np.int8), 10))
+    with pytest.raises(DataError, match=r"Expected: words in its reviews\. Received: none\."):
+        encode_texts("silent", "", texts, texts, None)
+
+
+def test_a_source_may_be_named_in_any_letters(small_corpus: Corpus, tmp_path: Path) -> None:
+    few = small_corpus.train.take(np.arange(50))
+    corpus = Corpus("folder:영화 $x^$", "", small_corpus.vocabulary, few, few)
+    train(corpus, tmp_path / "model", Recipe(epochs=1), progress=False)
+    assert (tmp_path / "model" / PLOT_FILE).is_file()
+
+
 def test_too_few_reviews_are_refused(small_corpus: Corpus) -> None:
     few = Corpus("few", "", small_corpus.vocabulary, small_corpus.train.take(np.arange(9)), small_corpus.test)
     with pytest.raises(DataError, match=r"Expected: at least 10 to train on\. Received: 9\."):
         train(few, None, progress=False)
 
 
-@pytest.mark.parametrize("setting", [{"epochs": 0}, {"batch_size": -1}, {"patience": 1.5}, {"epochs": True}])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"epochs": 0},
+        {"batch_size": -1},
+        {"patience": 1.5},
+        {"epochs": True},
+        {"seed": np.int64(1)},
+        {"encoder": "lstm"},
+    ],
+)
 def test_a_recipe_that_cannot_be_is_refused(setting: dict[str, object]) -> None:
-    with pytest.raises(RecipeError, match=rf"Bad `{next(iter(setting))}`\. Expected: a whole number of at least 1\."):
+    with pytest.raises(RecipeError, match=rf"Bad `{next(iter(setting))}`\. Expected: "):
         Recipe(**setting)  # type: ignore[arg-type]
 
 

@@ -13,10 +13,11 @@ and only arrays of the expected shape and type are copied out of the file.
 
 import io
 import json
+import reprlib
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,29 +71,44 @@ def saving(directory: Path) -> Iterator[None]:
     """Turn what goes wrong with a disk into a `BundleError`."""
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         msg = f"Cannot save to {directory}. Expected: a folder that can be written. Received: {error}"
         raise BundleError(msg) from error
 
 
-def claim(directory: Path) -> None:
-    """Make the folder for a new bundle.
+@contextmanager
+def claimed(directory: Path) -> Iterator[None]:
+    """Keep a new or empty folder for one training.
+
+    While the block runs a marker in the folder keeps other trainings out. If no manifest has been written by its end,
+    what there is of a bundle is taken away again, and so are the folders that were made for it.
 
     Raises:
         BundleError: it is a file, holds something already, or cannot be made.
     """
+    marker = directory / ".training"
     with saving(directory):
+        missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         filled = any(directory.iterdir())
         if not filled:
-            with tempfile.TemporaryFile(dir=directory):
-                pass
+            marker.touch(exist_ok=False)
     if filled:
         msg = (
             f"Cannot save to {directory}. Expected: a new or an empty folder. Received: one that holds something. "
             f"Name another one; nothing in it was changed."
         )
         raise BundleError(msg)
+    try:
+        yield
+    finally:
+        marker.unlink(missing_ok=True)
+        if not (directory / MANIFEST_FILE).is_file():
+            for name in (MODEL_FILE, CONFIG_FILE, HISTORY_FILE):
+                (directory / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                for folder in missing:
+                    folder.rmdir()
 
 
 def write_config(directory: Path, vocabulary: Vocabulary, num_words: int, max_len: int) -> None:
@@ -135,19 +151,26 @@ def read_bundle(directory: Path) -> Bundle:
         BundleError: a file is missing, damaged, or does not fit the others.
     """
     directory = Path(directory)
-    if not directory.is_dir():
+    try:
+        found = directory.is_dir()
+    except (OSError, ValueError):  # a name too long, a parent that may not be read
+        found = False
+    if not found:
         msg = f"Cannot load {directory}. Expected: a folder saved by `imdb-rnn train --out`. Received: no such folder."
         raise BundleError(msg)
     manifest = read_json(directory / MANIFEST_FILE)
     config = read_json(directory / CONFIG_FILE)
     max_len, num_words = (_whole_number(directory, config, name) for name in ("max_len", "num_words"))
     vocabulary = _read_vocabulary(directory, config)
-    recipe = manifest.get("recipe")
-    trained = recipe if isinstance(recipe, dict) else {}
+    trained, data = (part if isinstance(part := manifest.get(name), dict) else {} for name in ("recipe", "data"))
+    if not all(isinstance(data.get(name), str) for name in ("source", "fingerprint")):
+        msg = f"Cannot load {directory}. Expected: `data` in {MANIFEST_FILE}, source and fingerprint. Received: none."
+        raise BundleError(msg)
     for name, value in (("max_len", max_len), ("num_words", num_words)):
         if trained.get(name) != value:
+            wanted = reprlib.repr(trained.get(name))
             msg = (
-                f"Cannot load {directory}. Expected: `{name}` {trained.get(name)!r} in {CONFIG_FILE}, as trained. "
+                f"Cannot load {directory}. Expected: `{name}` {wanted} in {CONFIG_FILE}, as trained. "
                 f"Received: {value}. The files are not of one training."
             )
             raise BundleError(msg)
@@ -180,7 +203,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def _whole_number(directory: Path, config: Mapping[str, Any], name: str) -> int:
     value = config.get(name)
     if type(value) is not int or value < 1:
-        msg = f"Cannot load {directory}. Expected: `{name}` in {CONFIG_FILE}, a number above 0. Received: {value!r}."
+        received = reprlib.repr(value)
+        msg = f"Cannot load {directory}. Expected: `{name}` in {CONFIG_FILE}, a number above 0. Received: {received}."
         raise BundleError(msg)
     return value
 
@@ -221,7 +245,7 @@ def _read_weights(path: Path, num_words: int, max_len: int) -> list[npt.NDArray[
             raise ValueError(msg)
         with h5py.File(io.BytesIO(content[_WEIGHTS_MEMBER]), "r") as weights:
             return [_read_array(weights, name, shape) for name, shape in shapes.items()]
-    except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError, zipfile.BadZipFile) as error:
+    except Exception as error:
         # KeyError quotes its message.
         received = error.args[0] if isinstance(error, KeyError) and error.args else error
         msg = f"Cannot read {path}. Expected: the model saved with {CONFIG_FILE}. Received: {received}"

@@ -28,8 +28,15 @@ LEAST = {"num_words": 5, "seed": 0}
 def check_whole_number(name: str, value: object) -> None:
     """Raise `RecipeError` unless a setting is a whole number, and not below the least that it can be."""
     least = LEAST.get(name, 1)
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+    if type(value) is not int or value < least:
         msg = f"Bad `{name}`. Expected: a whole number of at least {least}. Received: {value!r}."
+        raise RecipeError(msg)
+
+
+def check_encoder(encoder: object) -> None:
+    """Raise `RecipeError` unless there is such an encoder."""
+    if encoder not in ENCODERS:
+        msg = f"Bad `encoder`. Expected: one of {', '.join(ENCODERS)}. Received: {encoder!r}."
         raise RecipeError(msg)
 
 
@@ -51,21 +58,20 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
     """
     check_whole_number("num_words", num_words)
     check_whole_number("max_len", max_len)
-    if encoder not in ENCODERS:
-        msg = f"Bad `encoder`. Expected: one of {', '.join(ENCODERS)}. Received: {encoder!r}."
-        raise RecipeError(msg)
+    check_encoder(encoder)
     keras = load_keras()
     layers = keras.layers
+    # The type is named, or a user's keras.json could make it another one, and with it another model.
     encode = {
-        "embedding": lambda: layers.Embedding(num_words + EXTRA_IDS, EMBEDDING_DIM, name="embedding"),
-        "one_hot": lambda: layers.CategoryEncoding(num_words, output_mode="one_hot", name="one_hot"),
+        "embedding": lambda: layers.Embedding(num_words + EXTRA_IDS, EMBEDDING_DIM, dtype="float32", name="embedding"),
+        "one_hot": lambda: layers.CategoryEncoding(num_words, output_mode="one_hot", dtype="float32", name="one_hot"),
     }
     return keras.Sequential(
         [
             keras.Input((max_len,), dtype="int32"),
             encode[encoder](),
-            layers.SimpleRNN(UNITS, name="simple_rnn"),
-            layers.Dense(1, activation="sigmoid", name="dense"),
+            layers.SimpleRNN(UNITS, dtype="float32", name="simple_rnn"),
+            layers.Dense(1, activation="sigmoid", dtype="float32", name="dense"),
         ],
         name="review_classifier",
     )

@@ -3,6 +3,7 @@
 May import: matplotlib, the standard library, imdb_rnn.files.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ def plot_history(history: Mapping[str, Sequence[float]], manifest: Mapping[str, 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     epochs = range(1, len(history["loss"]) + 1)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        axes.plot(epochs, history[name], marker="o", label="training")
-        axes.plot(epochs, history[f"val_{name}"], marker="o", label="validation")
+        axes.plot(epochs, list(map(float, history[name])), marker="o", label="training")
+        axes.plot(epochs, list(map(float, history[f"val_{name}"])), marker="o", label="validation")
         axes.axvline(manifest["best_epoch"], color="0.6", linestyle="--", zorder=0, label="best epoch")
         axes.set(xlabel="epoch", ylabel=f"{name} (binary cross-entropy)" if name == "loss" else name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -34,6 +35,10 @@ def plot_history(history: Mapping[str, Sequence[float]], manifest: Mapping[str, 
     axes.legend()
     data, backend = manifest["data"]["source"], manifest["backend"]
     accuracy = manifest["val_accuracy"]
-    figure.suptitle(f"Training on {data} with {backend}: validation accuracy {accuracy:.3f} at the best epoch")
-    with replacing(path) as temporary:
+    figure.suptitle(
+        f"Training on {data} with {backend}: validation accuracy {accuracy:.3f} at the best epoch", parse_math=False
+    )
+    with replacing(path) as temporary, warnings.catch_warnings():
+        # The name of a folder may be in letters that the font lacks: boxes are good enough there.
+        warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(temporary, format="png", dpi=120)

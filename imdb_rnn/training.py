@@ -8,7 +8,7 @@ imdb_rnn.tokens.
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,7 @@ from imdb_rnn.classifier import SCORING_BATCH, Classifier
 from imdb_rnn.corpora import Corpus, load_reviews
 from imdb_rnn.engine import backend_name, load_engine, load_keras
 from imdb_rnn.errors import DataError, RecipeError
-from imdb_rnn.model import Encoder, build_model, check_whole_number, initial_weights, parameters
+from imdb_rnn.model import Encoder, build_model, check_encoder, check_whole_number, initial_weights, parameters
 from imdb_rnn.plots import plot_history
 from imdb_rnn.progress import progress_callbacks
 from imdb_rnn.tokens import Vocabulary
@@ -28,6 +28,9 @@ from imdb_rnn.tokens import Vocabulary
 if TYPE_CHECKING:
     import keras
 
+# As in the tutorial.
+OPTIMIZER = "adam"
+LOSS = "binary_crossentropy"
 # Too few leave nothing to validate on.
 FEWEST_REVIEWS = 10
 
@@ -44,8 +47,6 @@ class Recipe:
         batch_size: reviews a step.
         patience: stop after so many epochs without a lower validation loss.
         seed: of the initial weights and of the order of the reviews.
-        optimizer: a Keras name.
-        loss: a Keras name.
     """
 
     num_words: int = 10_000
@@ -55,12 +56,11 @@ class Recipe:
     batch_size: int = 64
     patience: int = 3
     seed: int = 42
-    optimizer: str = "adam"
-    loss: str = "binary_crossentropy"
 
     def __post_init__(self) -> None:
         for name in ("num_words", "max_len", "epochs", "batch_size", "patience", "seed"):
             check_whole_number(name, getattr(self, name))
+        check_encoder(self.encoder)
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,13 @@ def train(
         msg = f"Bad `out`. Expected: None for the encoder {recipe.encoder!r}, which is only compared. Received: {out}."
         raise RecipeError(msg)
     folder = None if out is None else Path(out)
-    with _claimed(folder):
+    with nullcontext() if folder is None else bundle.claimed(folder):
         clock = _Clock()
         with clock.phase("import"):
             load_keras()
             engine = load_engine()
         with clock.phase("data"):
-            corpus = load_reviews(data) if isinstance(data, str) else data
+            corpus = data if isinstance(data, Corpus) else load_reviews(data)
             if len(corpus.train) < FEWEST_REVIEWS:
                 msg = f"Bad reviews. Expected: at least {FEWEST_REVIEWS} to train on. Received: {len(corpus.train)}."
                 raise DataError(msg)
@@ -120,7 +120,7 @@ def train(
         with clock.phase("build"):
             model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
             model.set_weights(initial_weights(model, recipe.seed))
-            model.compile(optimizer=recipe.optimizer, loss=recipe.loss, metrics=["accuracy"])
+            model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
             engine.prepare_optimizer(model.optimizer)
         vocabulary = corpus.vocabulary.truncate(recipe.num_words)
         manifest = {
@@ -130,7 +130,7 @@ def train(
             "versions": _versions() | {backend: engine.version()},
             "data": {"source": corpus.source, "fingerprint": corpus.fingerprint},
             "vocabulary": vocabulary.fingerprint,
-            "recipe": asdict(recipe),
+            "recipe": asdict(recipe) | {"optimizer": OPTIMIZER, "loss": LOSS},
             "seed": recipe.seed,
             "parameters": parameters(model),
         }
@@ -203,8 +203,9 @@ class _BestKeeper:
         """Write what is known only at the end."""
         if self.folder is not None:
             with bundle.saving(self.folder):
-                plot_history(self.history, self.manifest, self.folder / bundle.PLOT_FILE)
+                # First what cannot be made again.
                 bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
+                plot_history(self.history, self.manifest, self.folder / bundle.PLOT_FILE)
 
 
 class _Clock:
@@ -218,19 +219,3 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 3)
-
-
-@contextmanager
-def _claimed(folder: Path | None) -> Iterator[None]:
-    """Make the folder, and take it away again if nothing came to be in it."""
-    if folder is None:
-        yield
-        return
-    existed = folder.exists()
-    bundle.claim(folder)
-    try:
-        yield
-    finally:
-        if not existed:
-            with suppress(OSError):
-                folder.rmdir()
