@@ -124,7 +124,7 @@ def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_here: Run, saved
     completed = run_here("evaluate", saved, "--data", f"folder:{reviews_folder}", "--split", "val", "--json")
     assert completed.status == 0, completed.said
     assert 0 <= json.loads(completed.output)["accuracy"] <= 1
-    assert "is not what the model was trained on" in completed.said
+    assert "does not hold what the model was trained on" in completed.said
 
 
 def test_predict_gives_json_for_machines(run_here: Run, saved: Path) -> None:
@@ -210,7 +210,7 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
     ("arguments", "message"),
     [
         (("train", "--data", "nowhere"), "Bad source of reviews. Expected: one of auto, imdb, tfds"),
-        (("train", "--data", "npz:none.npz"), "Expected: a file none.npz. Received: none there."),
+        (("train", "--data", "npz:none.npz"), "none.npz. Received: none there."),
         (("train", "--data", "folder:none"), "Received: train/pos is not there."),
         (("train", "--data", "embedded", "--epochs", "0"), "Bad `epochs`. Expected: a whole number of at least 1."),
         (("train", "--data", "embedded", "--seed", "-1"), "Bad `seed`. Expected: a whole number of at least 0."),
@@ -232,6 +232,13 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
         (("plot", "none", "-o", "curve.png"), "Cannot read none/history.json."),
         (("plot", "SAVED", "-o", "none/curve.png"), "Cannot draw"),
         (("plot", "SAVED", "-o", "filled"), "Cannot draw"),
+        (("plot", "SAVED", "-o", "filled/file.txt"), "file.txt is there already, and is no picture"),
+        (("train", "--data", "embedded", "--out", "x" * 300), "Cannot save to xxx"),
+        (("train", "--data", "nowhere", "--out", "new/deep/model"), "Bad source of reviews."),
+        (("data", "folder:" + "x" * 300), "Cannot read 'folder:xxx"),
+        (("data", "folder:~nosuchuser/reviews"), "Cannot read 'folder:~nosuchuser/reviews'."),
+        (("predict", "x" * 300, "good"), "Received: no such folder."),
+        (("predict", "SAVED", "--file", "filled"), "Cannot read filled."),
         (("data", "npz:bytes.txt"), "Received: none there."),
         (("summary", "--num-words", "1"), "Bad `num_words`. Expected: a whole number of at least 5. Received: 1."),
     ],

@@ -59,6 +59,14 @@ def test_the_given_folder_comes_first_then_the_cache_of_keras(
     assert imdb.find(imdb.REVIEWS) == given / imdb.REVIEWS
 
 
+def test_a_given_folder_that_is_none_is_a_mistake_to_be_told(
+    tmp_path: Path, keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMDB_RNN_DATA", str(tmp_path / "typo"))
+    with pytest.raises(DataError, match=r"Bad IMDB_RNN_DATA\. Expected: a folder\. Received: '.*typo', which is none"):
+        imdb.find(imdb.REVIEWS)
+
+
 def test_a_missing_file_is_downloaded_to_the_cache_of_keras(
     server: tuple[str, Path], keras_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

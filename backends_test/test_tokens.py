@@ -94,6 +94,7 @@ def test_a_missing_word_index_is_named(tmp_path: Path) -> None:
         Vocabulary.load(tmp_path / "none.json")
 
 
-def test_a_repeated_word_is_refused() -> None:
-    with pytest.raises(DataError, match="distinct words"):
-        Vocabulary(["a", "b", "a"])
+@pytest.mark.parametrize("words", [["a", "b", "a"], ["a", ""], ["a\nb"], ["\ud800"]])
+def test_words_that_are_none_are_refused(words: list[str]) -> None:
+    with pytest.raises(DataError, match="Expected: distinct words of text"):
+        Vocabulary(words)

@@ -97,7 +97,7 @@ class Classifier:
         return self.predict_reviews([text])[0]
 
     def predict_reviews(self, texts: Sequence[str]) -> list[Prediction]:
-        """Score reviews, all in one batch.
+        """Score reviews, a thousand at a time.
 
         Args:
             texts: reviews in English; the model reads the last `max_len` words of each.

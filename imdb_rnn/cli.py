@@ -27,6 +27,7 @@ WORDS = {
     "ko": {"positive": "긍정", "negative": "부정", "expected": "예상", "right": "예상과 일치"},
 }
 SHOWN_CHARACTERS = 30
+PNG = b"\x89PNG"
 
 
 class _Commands(TyperGroup):
@@ -37,6 +38,9 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except ImdbRnnError as error:
             typer.echo(f"imdb-rnn: {_printable(str(error))}", err=True)
+            raise typer.Exit(1) from error
+        except OSError as error:  # a full disk behind standard output, …
+            typer.echo(f"imdb-rnn: Cannot go on. Expected: files and streams that work. Received: {error}", err=True)
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             typer.echo("imdb-rnn: interrupted", err=True)
@@ -87,12 +91,13 @@ def train(
 ) -> None:
     """Train a model, keep the best epoch, evaluate it and save it."""
     from imdb_rnn import training
+    from imdb_rnn.bundle import MANIFEST_FILE
 
     recipe = training.Recipe(epochs=epochs, seed=seed, batch_size=batch_size)
     try:
         manifest = training.train(data, out, recipe).manifest
     except KeyboardInterrupt:
-        saved = out.is_dir() and any(out.iterdir())
+        saved = (out / MANIFEST_FILE).is_file()
         typer.echo(f"The best model so far is in {out}." if saved else "Nothing was saved yet.", err=True)
         raise
     if as_json:
@@ -128,10 +133,8 @@ def evaluate(
     corpus = load_reviews(source)
     if corpus.vocabulary.truncate(classifier.num_words) != classifier.vocabulary:
         corpus = load_reviews(source, classifier.vocabulary)
-    if split == "val" and corpus.fingerprint != trained_on["fingerprint"]:
-        typer.echo(
-            f"imdb-rnn: {source} is not what the model was trained on, so it has no share in the choice.", err=True
-        )
+    if (split == "val" or not data) and corpus.fingerprint != trained_on["fingerprint"]:
+        typer.echo(f"imdb-rnn: {source} does not hold what the model was trained on.", err=True)
     splits = split_corpus(corpus, classifier.num_words, classifier.max_len)
     result = classifier.evaluate(splits.test if split == "test" else splits.validation)
     if as_json:
@@ -208,6 +211,9 @@ def plot(
 
     history, manifest = (bundle.read_json(directory / name) for name in (bundle.HISTORY_FILE, bundle.MANIFEST_FILE))
     try:
+        if output.exists() and not output.read_bytes().startswith(PNG):
+            msg = f"{output} is there already, and is no picture"
+            raise FileExistsError(msg)
         plot_history(history, manifest, output)
     except (OSError, KeyError, TypeError, ValueError) as error:
         msg = f"Cannot draw {directory} to {output}. Expected: its history, and a place to write. Received: {error!r}"
@@ -295,12 +301,13 @@ def encoders(
 def _read_lines(file: Path | None) -> list[str]:
     """The reviews of a file, or of standard input: the lines that are not blank."""
     name = "standard input" if file is None else str(file)
-    if file is None and sys.stdin.isatty():
+    if file is None and sys.stdin is not None and sys.stdin.isatty():
         typer.echo("Type reviews, one a line; end with Ctrl-D.", err=True)
     try:
-        content = sys.stdin.buffer.read() if file is None else file.read_bytes()
-        lines = [line for line in content.decode("utf-8-sig").split("\n") if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        piped = sys.stdin.buffer.read() if file is None and sys.stdin is not None else b""
+        content = piped if file is None else file.read_bytes()
+        lines = [line.removesuffix("\r") for line in content.decode("utf-8-sig").split("\n") if line.strip()]
+    except (OSError, ValueError) as error:
         msg = f"Cannot read {name}. Expected: reviews in UTF-8, one a line. Received: {error}"
         raise ReviewError(msg) from error
     if not lines:
@@ -323,4 +330,4 @@ def _printable(text: str) -> str:
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content, ensure_ascii=False))
+    print(json.dumps(content))  # in ASCII, so that no terminal or pipe loses a letter

@@ -55,14 +55,20 @@ class Vocabulary:
         words: distinct, non-empty words; the position is the rank minus one.
 
     Raises:
-        DataError: a word is repeated or empty.
+        DataError: a word is repeated, empty, holds a line end, or is not text.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words: tuple[str, ...] = tuple(words)
         self.word_index: dict[str, int] = {word: i for i, word in enumerate(self.words, start=INDEX_FROM + 1)}
-        if len(self.word_index) != len(self.words) or "" in self.word_index:
-            msg = "Bad vocabulary. Expected: distinct words, none empty. Received: a repeated or an empty word."
+        # A line end would make two words of one where words are stored one a line.
+        proper = len(self.word_index) == len(self.words) and all(word and "\n" not in word for word in self.words)
+        try:
+            "".join(self.words).encode()
+        except UnicodeEncodeError:
+            proper = False
+        if not proper:
+            msg = "Bad vocabulary. Expected: distinct words of text, none empty. Received: some that are not."
             raise DataError(msg)
 
     def __len__(self) -> int:

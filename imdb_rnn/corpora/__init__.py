@@ -13,14 +13,7 @@ from imdb_rnn.tokens import Vocabulary
 
 __all__ = ["SOURCES", "Corpus", "EncodedReviews", "LabelledTexts", "load_reviews"]
 
-SOURCES = {
-    "auto": "imdb where it is at hand or quickly downloaded, else embedded",
-    "imdb": "Keras's imdb.npz: from IMDB_RNN_DATA, Keras's cache, or the network",
-    "tfds": "imdb_reviews of TensorFlow Datasets, a prepared copy",
-    "folder:PATH": "train/{pos,neg} and test/{pos,neg}, one review a text file",
-    "npz:PATH": "a file of Keras's format, with NAME_word_index.json beside NAME.npz",
-    "embedded": "reviews that this package makes itself",
-}
+SOURCES = ("auto", "imdb", "tfds", "folder:PATH", "npz:PATH", "embedded")
 
 # Long enough for 17 MB on a good line, short enough for those who have no network.
 AUTO_PATIENCE_SECONDS = 10
@@ -41,21 +34,18 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
     Raises:
         DataError: the source is unknown, missing, damaged or not what it should be.
     """
-    kind, colon, path = source.partition(":")
-    match kind, bool(colon), bool(path):
-        case "auto", False, False:
-            return _load_auto(vocabulary)
-        case "imdb", False, False:
-            return imdb.load(vocabulary)
-        case "tfds", False, False:
-            return tfds.load(vocabulary)
-        case "embedded", False, False:
-            return embedded.load(vocabulary)
-        case "folder", True, True:
-            return folder.load(source, Path(path).expanduser(), vocabulary)
-        case "npz", True, True:
-            file = Path(path).expanduser()
-            return npz.load(source, file, npz.word_index_beside(file), vocabulary)
+    whole = {"auto": _load_auto, "imdb": imdb.load, "tfds": tfds.load, "embedded": embedded.load}
+    kind, _, path = source.partition(":") if isinstance(source, str) else ("", "", "")
+    try:
+        if source in whole:
+            return whole[source](vocabulary)
+        if kind == "folder" and path:
+            return folder.load(Path(path).expanduser().resolve(), vocabulary)
+        if kind == "npz" and path:
+            return npz.load_beside_its_words(Path(path).expanduser().resolve(), vocabulary)
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, a folder that may not be read, …
+        msg = f"Cannot read {source!r}. Expected: files that can be read. Received: {error}"
+        raise DataError(msg) from error
     msg = f"Bad source of reviews. Expected: one of {', '.join(SOURCES)}. Received: {source!r}."
     raise DataError(msg)
 

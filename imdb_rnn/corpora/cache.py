@@ -9,7 +9,6 @@ was made from, so that it is never out of date; one that cannot be read is made 
 import hashlib
 import logging
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,13 +39,13 @@ def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[
         vocabulary: the one that the corpus is encoded with; None where the source brings its own.
         make: reads and encodes the source.
     """
-    parts = f"{FORMAT} {key} {vocabulary.fingerprint if vocabulary else 'own'}"
+    parts = f"{FORMAT} {key} {vocabulary.fingerprint if vocabulary is not None else 'own'}"
     path = folder() / f"{hashlib.sha256(parts.encode()).hexdigest()[:32]}.npz"
     try:
         return _read(path, source)
     except FileNotFoundError:
         pass
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it can be made again)
         _log.info("making the cached corpus %s again: %s", path, error)
     corpus = make()
     try:

@@ -7,6 +7,7 @@ vocabulary is made from the training texts.
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,17 @@ from imdb_rnn.tokens import Vocabulary
 LABELS = {"pos": 1, "neg": 0}
 
 
-def load(source: str, path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
+def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
     """Read a folder of reviews.
 
     Args:
-        source: the name to give the corpus.
         path: the folder that holds `train` and `test`.
         vocabulary: the words to encode with; None ranks the words of the training texts.
 
     Raises:
         DataError: the folder is not of this shape, has one class only, or a file is not UTF-8 text.
     """
+    source = f"folder:{path}"
     # Reading 50,000 small files takes seconds, so names, sizes and times tell whether anything has changed; the
     # fingerprint that is reported and saved is of the contents.
     key = hashlib.sha256()
@@ -37,13 +38,13 @@ def load(source: str, path: Path, vocabulary: Vocabulary | None = None) -> Corpu
         for name in LABELS:
             for file in _files(path, split, name):
                 stat = file.stat()
-                key.update(f"{split}/{name}/{file.name}\n{stat.st_size} {stat.st_mtime_ns}\n".encode())
+                key.update(os.fsencode(f"{split}/{name}/{file.name}\n{stat.st_size} {stat.st_mtime_ns}\n"))
 
     def make() -> Corpus:
         train, test = _read(source, path, "train"), _read(source, path, "test")
         return encode_texts(source, fingerprint_of_texts(train, test), train, test, vocabulary)
 
-    return cached(source, f"folder {path.resolve()} {key.hexdigest()}", vocabulary, make)
+    return cached(source, f"folder {key.hexdigest()}", vocabulary, make)
 
 
 def _files(path: Path, split: str, name: str) -> list[Path]:

@@ -60,11 +60,25 @@ def find(name: str, patience: float = 600) -> Path:
     Raises:
         DataError: it is nowhere to be had.
     """
-    given = os.environ.get("IMDB_RNN_DATA")
-    for folder in ([Path(given)] if given else []) + [keras_datasets()]:
+    given = given_folder()
+    for folder in ([] if given is None else [given]) + [keras_datasets()]:
         if (folder / name).is_file():
             return folder / name
     return download(ORIGIN + name, keras_datasets() / name, *HASHES[name], patience=patience)
+
+
+def given_folder() -> Path | None:
+    """The folder that `IMDB_RNN_DATA` names; None where it is not set.
+
+    Raises:
+        DataError: it names no folder, which must be a mistake.
+    """
+    given = os.environ.get("IMDB_RNN_DATA")
+    folder = Path(given).expanduser() if given else None
+    if folder is not None and not folder.is_dir():
+        msg = f"Bad IMDB_RNN_DATA. Expected: a folder. Received: {given!r}, which is none. Correct it or unset it."
+        raise DataError(msg)
+    return folder
 
 
 def keras_datasets() -> Path:

@@ -9,7 +9,7 @@ as a pickle. A pickle can run code when it is read, so it is read here by an unp
 import pickle
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,12 +42,12 @@ def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | Non
             raise DataError(msg)
     fingerprint = sha256_of_files(path, word_index)
     corpus = cached(source, f"npz {fingerprint}", None, lambda: _read(source, path, word_index, fingerprint))
-    return corpus.with_vocabulary(vocabulary) if vocabulary else corpus
+    return corpus if vocabulary is None else corpus.with_vocabulary(vocabulary)
 
 
-def word_index_beside(path: Path) -> Path:
-    """The word index that belongs to a file: `imdb_word_index.json` for `imdb.npz`."""
-    return path.with_name(f"{path.stem}_word_index.json")
+def load_beside_its_words(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
+    """Read a file whose word index lies beside it: `imdb_word_index.json` for `imdb.npz`. See `load`."""
+    return load(f"npz:{path}", path, path.with_name(f"{path.stem}_word_index.json"), vocabulary)
 
 
 def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus:
@@ -63,7 +63,7 @@ def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus
                 order = np.arange(len(reviews))
                 random.shuffle(order)
                 splits.append(reviews.take(order))
-    except (OSError, ValueError, TypeError, EOFError, MemoryError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:
         msg = (
             f"Cannot read {path}. Expected: a .npz of Keras's format, x_train, y_train, x_test, y_test with word ranks "
             f"of {word_index.name} and labels 0 or 1. Received: {error}"
@@ -125,9 +125,6 @@ class _ArrayUnpickler(pickle.Unpickler):
             ("numpy._core.multiarray", "_reconstruct"),
         ]
     )
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file)
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.ALLOWED:

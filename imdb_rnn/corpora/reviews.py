@@ -129,7 +129,10 @@ def encode_texts(
         vocabulary: the words to use; None ranks the words of the training texts.
         skip_unknown: see `Vocabulary.encode`.
     """
-    words = vocabulary or Vocabulary.from_texts(train.texts)
+    words = Vocabulary.from_texts(train.texts) if vocabulary is None else vocabulary
+    if not len(words):
+        msg = f"Cannot learn from {source}. Expected: words in its reviews. Received: none."
+        raise DataError(msg)
     encode = partial(words.encode, skip_unknown=skip_unknown)
     return Corpus(
         source,

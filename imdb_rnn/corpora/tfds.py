@@ -55,8 +55,8 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
 
 def find_data_dir() -> Path:
     """The folder of a prepared copy in array_record form."""
-    given, standard = os.environ.get("IMDB_RNN_DATA"), os.environ.get("TFDS_DATA_DIR")
-    folders = [Path(given) / "tfds"] if given else []
+    given, standard = imdb.given_folder(), os.environ.get("TFDS_DATA_DIR")
+    folders = [] if given is None else [given / "tfds"]
     folders.append(Path(standard).expanduser() if standard else Path.home() / "tensorflow_datasets")
     for folder in folders:
         if any((folder / PREPARED).glob("*.array_record*")):
