@@ -1,0 +1,39 @@
+"""The tox environments, one backend each: where they are, and how a program runs in one of them.
+
+May import: the standard library.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# KERAS_BACKEND -> the tox environment that holds it.
+ENVIRONMENTS = {"jax": "jax", "torch": "torch", "tensorflow": "tf"}
+NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+
+
+def python_of(backend: str) -> Path:
+    """The interpreter of a backend's environment.
+
+    Raises:
+        FileNotFoundError: the environment has not been made.
+    """
+    environment = ENVIRONMENTS[backend]
+    scripts, name = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
+    path = ROOT / ".tox" / environment / scripts / name
+    if not path.exists():
+        msg = f"No environment for {backend}. Expected: {path.relative_to(ROOT)}. Run first: tox -e {environment}"
+        raise FileNotFoundError(msg)
+    return path
+
+
+def run_under(backend: str, *arguments: str | Path) -> None:
+    """Run a Python program in a backend's environment, its output with ours.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    variables = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    subprocess.run([python_of(backend), *arguments], check=True, env=variables)
