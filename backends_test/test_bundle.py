@@ -195,8 +195,11 @@ def test_a_model_of_another_length_is_refused(bundle: Path) -> None:
         (replace_array("layers/dense/vars/1", np.array([np.nan], np.float32)), "not finite"),
         (lambda weights: weights.pop("layers/simple_rnn"), "no layers/simple_rnn/cell/vars/0"),
         (lambda weights: weights.pop("layers/dense/vars/0"), "no layers/dense/vars/0"),
+        (lambda weights: weights.pop("optimizer"), "no optimizer/vars/0"),
+        (replace_array("optimizer/vars/0", np.array(1.0, np.float32)), "type float32, not .* and int32 or int64"),
+        (replace_array("optimizer/vars/3", np.zeros((3, 16), np.float32)), r"of shape \(3, 16\)"),
     ],
-    ids=["shape", "dtype", "not a number", "no layer", "no array"],
+    ids=["shape", "dtype", "not a number", "no layer", "no array", "no optimizer", "step count", "moment"],
 )
 def test_weights_that_do_not_fit_are_refused(bundle: Path, change: Callable[[h5py.File], None], message: str) -> None:
     rewrite_weights(bundle / MODEL_FILE, change)

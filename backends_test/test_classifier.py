@@ -1,12 +1,15 @@
 """A trained model that reads texts, as it read them in training."""
 
+import shutil
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from imdb_rnn import Classifier, Corpus, ReviewError, Training
-from imdb_rnn.batches import pad, split_corpus
+from imdb_rnn.batches import pad, split_corpus, training_batches
+from imdb_rnn.bundle import write_model
 from imdb_rnn.classifier import LONGEST_REVIEW
 from imdb_rnn.corpora.embedded import make_texts
 from imdb_rnn.samples import SAMPLES
@@ -43,6 +46,29 @@ def test_the_end_of_a_long_review_is_what_is_read(classifier: Classifier) -> Non
     end = "good " * 100
     scores = [prediction.score for prediction in classifier.predict_reviews([f"bad {end}", f"awful film {end}", end])]
     assert scores[0] == scores[1] == scores[2]
+
+
+def test_a_loaded_model_goes_on_training_as_if_it_had_never_been_saved(
+    trained: tuple[Path, Training], small_corpus: Corpus, tmp_path: Path
+) -> None:
+    """The optimizer's state comes with the weights: twenty more steps at once, and twenty of a model that is saved and
+    loaded again after every five of them."""
+    train = split_corpus(small_corpus, 10_000, 100).train
+    batches = list(islice(training_batches(train, 64, seed=7), 20))
+    once = Classifier.load(trained[0]).model
+    for batch in batches:
+        once.train_on_batch(*batch)
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0], folder)
+    for start in range(0, 20, 5):
+        again = Classifier.load(folder).model
+        for batch in batches[start : start + 5]:
+            again.train_on_batch(*batch)
+        write_model(folder, again)
+    assert int(again.optimizer.iterations) == int(once.optimizer.iterations)
+    assert int(once.optimizer.iterations) == trained[1].manifest["best_epoch"] * 25 + 20
+    for ours, theirs in zip(again.get_weights(), once.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_no_reviews_give_no_predictions(classifier: Classifier) -> None:

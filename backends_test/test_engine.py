@@ -1,6 +1,7 @@
 """The backend: chosen by one variable, the only one loaded, and made to compute Keras's own formulas."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -24,8 +25,6 @@ def modules_after(code: str, **environment: str) -> set[str]:
 
 
 def child(environment: dict[str, str]) -> dict[str, str]:
-    import os
-
     return {**os.environ, **environment}
 
 
@@ -49,10 +48,11 @@ def test_a_whole_training_loads_one_backend_only(backend: str) -> None:
         "training.classifier.predict_review('A good film.')"
     )
     assert loaded & FRAMEWORKS == {backend}
+    assert backend == "tensorflow" or not any(name.startswith("tensorflow.") for name in loaded)  # and so no tf.data
 
 
 def test_this_environment_holds_one_backend(backend: str) -> None:
-    assert keras.backend.backend() == backend
+    assert os.environ["KERAS_BACKEND"] == keras.backend.backend() == backend
     assert engine.installed_backends() == [backend], "run the tests by tox, which installs one backend an environment"
 
 
@@ -82,7 +82,7 @@ def test_an_unknown_backend_is_an_error_that_says_what_to_type(
 def test_a_backend_that_is_not_installed_is_an_error(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     other = next(name for name in engine.BACKENDS if name != backend)
     monkeypatch.setenv("KERAS_BACKEND", other)
-    monkeypatch.setattr(engine, "installed_backends", lambda: [backend])
+    monkeypatch.setattr(engine, "is_installed", lambda name: name == backend)
     with pytest.raises(engine.BackendError, match=f"Received: '{other}', which is not installed"):
         engine.backend_name()
 
@@ -90,7 +90,7 @@ def test_a_backend_that_is_not_installed_is_an_error(monkeypatch: pytest.MonkeyP
 def test_a_backend_cannot_change_once_keras_runs(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     other = next(name for name in engine.BACKENDS if name != backend)
     monkeypatch.setenv("KERAS_BACKEND", other)
-    monkeypatch.setattr(engine, "installed_backends", lambda: list(engine.BACKENDS))
+    monkeypatch.setattr(engine, "is_installed", lambda name: True)
     with pytest.raises(engine.BackendError, match=f"Expected: '{backend}', which Keras is running on already"):
         engine.backend_name()
 
@@ -100,7 +100,7 @@ def test_a_keras_that_was_imported_first_is_used_as_it_is(monkeypatch: pytest.Mo
     assert engine.backend_name() == backend
 
 
-@pytest.mark.parametrize("name", engine.BACKENDS)
+@pytest.mark.parametrize("name", [*engine.BACKENDS, *engine.PREDICTING_BACKENDS])
 def test_every_backend_has_its_module(name: str) -> None:
     assert importlib.util.find_spec(f"imdb_rnn.engine.{name}") is not None
 
@@ -129,3 +129,16 @@ def test_a_repeated_token_moves_its_embedding_by_the_formula(optimizer: str, ste
     np.testing.assert_allclose(moved[1], [-step, -step], rtol=1e-4)
     np.testing.assert_allclose(moved[2], [-step, step], rtol=1e-4)
     assert not moved[[0, 3, 4]].any()
+
+
+def test_a_backend_that_only_predicts_is_told_from_one_that_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.setenv("KERAS_BACKEND", "openvino")
+    with pytest.raises(engine.BackendError, match="Received: 'openvino', which is not installed"):
+        engine.training_backend_name()
+    monkeypatch.setattr(engine, "is_installed", lambda name: True)
+    expected = "Expected: one of jax, torch, tensorflow, to train. Received: 'openvino', which only predicts"
+    with pytest.raises(engine.BackendError, match=expected):
+        engine.training_backend_name()

@@ -43,6 +43,7 @@ PLOT_FILE = "history.png"
 # Inside a .keras file, which is a zip archive.
 _WEIGHTS_MEMBER = "model.weights.h5"
 _CONFIG_MEMBER = "config.json"
+_ITERATION = "optimizer/vars/0"
 # Many times what a model of this kind needs: a guard against archives that unpack without end.
 _LARGEST_MEMBER = 500_000_000
 
@@ -56,6 +57,7 @@ class Bundle:
         num_words: ids are below this number.
         vocabulary: the words that the model knows.
         weights: float32 arrays in the order of `build_model(num_words, max_len).weights`.
+        optimizer: the state of Adam: iteration and learning rate, then momentum and velocity of each weight.
         manifest: the content of `manifest.json`.
     """
 
@@ -63,6 +65,7 @@ class Bundle:
     num_words: int
     vocabulary: Vocabulary
     weights: list[npt.NDArray[np.float32]]
+    optimizer: list[npt.NDArray[Any]]
     manifest: dict[str, Any]
 
 
@@ -180,7 +183,8 @@ def read_bundle(directory: Path) -> Bundle:
             f"one, of {len(vocabulary)} words. The files are not of one training."
         )
         raise BundleError(msg)
-    return Bundle(max_len, num_words, vocabulary, _read_weights(directory / MODEL_FILE, num_words, max_len), manifest)
+    weights, optimizer = _read_model(directory / MODEL_FILE, num_words, max_len)
+    return Bundle(max_len, num_words, vocabulary, weights, optimizer, manifest)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -221,8 +225,11 @@ def _read_vocabulary(directory: Path, config: Mapping[str, Any]) -> Vocabulary:
         raise BundleError(msg) from error
 
 
-def _read_weights(path: Path, num_words: int, max_len: int) -> list[npt.NDArray[np.float32]]:
-    """Copy the six expected arrays out of a .keras file; nothing else in it is looked at but its input length."""
+def _read_model(path: Path, num_words: int, max_len: int) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
+    """Copy the weights and the optimizer's state out of a .keras file, the expected arrays only.
+
+    Nothing else in it is looked at but its input length.
+    """
     shapes = {
         "layers/embedding/vars/0": (num_words + EXTRA_IDS, EMBEDDING_DIM),
         "layers/simple_rnn/cell/vars/0": (EMBEDDING_DIM, UNITS),
@@ -231,6 +238,9 @@ def _read_weights(path: Path, num_words: int, max_len: int) -> list[npt.NDArray[
         "layers/dense/vars/0": (UNITS, 1),
         "layers/dense/vars/1": (1,),
     }
+    # Adam keeps a momentum and a velocity of the shape of each weight.
+    moments = [shape for shape in shapes.values() for _ in range(2)]
+    state = {f"optimizer/vars/{i}": shape for i, shape in enumerate([(), (), *moments])}
     try:
         with zipfile.ZipFile(path) as archive:
             content = {}
@@ -244,7 +254,10 @@ def _read_weights(path: Path, num_words: int, max_len: int) -> list[npt.NDArray[
             msg = f"a model that takes {saved_len!r} ids, where {CONFIG_FILE} says {max_len}"
             raise ValueError(msg)
         with h5py.File(io.BytesIO(content[_WEIGHTS_MEMBER]), "r") as weights:
-            return [_read_array(weights, name, shape) for name, shape in shapes.items()]
+            return (
+                [_read_array(weights, name, shape) for name, shape in shapes.items()],
+                [_read_array(weights, name, shape) for name, shape in state.items()],
+            )
     except Exception as error:
         # KeyError quotes its message.
         received = error.args[0] if isinstance(error, KeyError) and error.args else error
@@ -252,7 +265,7 @@ def _read_weights(path: Path, num_words: int, max_len: int) -> list[npt.NDArray[
         raise BundleError(msg) from error
 
 
-def _read_array(weights: h5py.File, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+def _read_array(weights: h5py.File, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     if name not in weights:
         msg = f"no {name}"
         raise ValueError(msg)
@@ -262,10 +275,12 @@ def _read_array(weights: h5py.File, name: str, shape: tuple[int, ...]) -> npt.ND
     if not plain or dataset.external or dataset.is_virtual:
         msg = f"{name} is not a plain array"
         raise ValueError(msg)
-    if dataset.shape != shape or dataset.dtype != np.float32:
-        msg = f"{name} of shape {dataset.shape} and type {dataset.dtype}, not {shape} and float32"
+    # Keras counts the optimizer's steps in int32, on TensorFlow in int64.
+    dtypes = ("int32", "int64") if name == _ITERATION else ("float32",)
+    if dataset.shape != shape or dataset.dtype not in dtypes:
+        msg = f"{name} of shape {dataset.shape} and type {dataset.dtype}, not {shape} and {' or '.join(dtypes)}"
         raise ValueError(msg)
-    array: npt.NDArray[np.float32] = dataset[()]
+    array: npt.NDArray[Any] = np.asarray(dataset[()])
     if not np.isfinite(array).all():
         msg = f"{name} with values that are not finite"
         raise ValueError(msg)

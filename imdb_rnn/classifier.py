@@ -15,7 +15,7 @@ from imdb_rnn.batches import Arrays, pad
 from imdb_rnn.bundle import read_bundle
 from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.model import build_model
+from imdb_rnn.model import build_model, compile_model
 from imdb_rnn.tokens import OOV, START, Vocabulary
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ class Classifier:
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
-        """Load a folder saved by `train`, on whichever backend runs.
+        """Load a folder saved by `train`, on whichever backend runs, whichever backend trained it.
+
+        The optimizer's state is loaded too: `model.fit` goes on from the epoch that was saved.
 
         Raises:
             BundleError: a file is missing, damaged, or does not fit the others.
@@ -84,8 +86,8 @@ class Classifier:
         bundle = read_bundle(Path(directory))
         model = build_model(bundle.num_words, bundle.max_len)
         model.set_weights(bundle.weights)
-        # Needed to evaluate; scores do not depend on it.
-        model.compile(loss="binary_crossentropy", metrics=["accuracy"])
+        compile_model(model)
+        model.optimizer.load_own_variables({str(i): array for i, array in enumerate(bundle.optimizer)})
         return cls(model, bundle.vocabulary, bundle.num_words, bundle.max_len, bundle.manifest)
 
     def predict_review(self, text: str) -> Prediction:

@@ -1,4 +1,4 @@
-"""The model, defined once for every backend, and its initial weights, the same on every backend.
+"""The model, defined once for every backend, its initial weights and its optimizer, the same on every backend.
 
 May import: numpy, imdb_rnn.engine (which loads Keras), imdb_rnn.errors.
 """
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.engine import load_keras
+from imdb_rnn.engine import load_engine, load_keras
 from imdb_rnn.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ ENCODERS: tuple[Encoder, ...] = get_args(Encoder)
 
 EMBEDDING_DIM = 16
 UNITS = 8
+# As in the tutorial.
+OPTIMIZER = "adam"
+LOSS = "binary_crossentropy"
 # Ids that a vocabulary of num_words could use if its ranks were shifted by 3 and not cut: the tutorial's size.
 EXTRA_IDS = 3
 # The least that a setting can be, where that is not 1: four ids mean no word, so a model needs a fifth.
@@ -75,6 +78,14 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
         ],
         name="review_classifier",
     )
+
+
+def compile_model(model: "keras.Model") -> None:
+    """Set what to train with: the tutorial's optimizer, loss and metric, in the same formulas on every backend."""
+    model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
+    load_engine().prepare_optimizer(model.optimizer)
+    # Else its state comes to be with the first step, and a model saved before that would have none.
+    model.optimizer.build(model.trainable_variables)
 
 
 def parameters(model: "keras.Model") -> dict[str, int]:

@@ -18,9 +18,19 @@ from imdb_rnn import bundle
 from imdb_rnn.batches import split_corpus, steps_per_epoch, training_batches
 from imdb_rnn.classifier import SCORING_BATCH, Classifier
 from imdb_rnn.corpora import Corpus, load_reviews
-from imdb_rnn.engine import backend_name, load_engine, load_keras
+from imdb_rnn.engine import load_engine, load_keras, training_backend_name
 from imdb_rnn.errors import DataError, RecipeError
-from imdb_rnn.model import Encoder, build_model, check_encoder, check_whole_number, initial_weights, parameters
+from imdb_rnn.model import (
+    LOSS,
+    OPTIMIZER,
+    Encoder,
+    build_model,
+    check_encoder,
+    check_whole_number,
+    compile_model,
+    initial_weights,
+    parameters,
+)
 from imdb_rnn.plots import plot_history
 from imdb_rnn.progress import progress_callbacks
 from imdb_rnn.tokens import Vocabulary
@@ -28,9 +38,6 @@ from imdb_rnn.tokens import Vocabulary
 if TYPE_CHECKING:
     import keras
 
-# As in the tutorial.
-OPTIMIZER = "adam"
-LOSS = "binary_crossentropy"
 # Too few leave nothing to validate on.
 FEWEST_REVIEWS = 10
 
@@ -95,13 +102,13 @@ def train(
         progress: show on standard error how it goes.
 
     Raises:
-        BackendError: see `imdb_rnn.engine.backend_name`.
+        BackendError: see `imdb_rnn.engine.training_backend_name`.
         BundleError: `out` cannot be written or holds something already.
         DataError: the reviews cannot be had, or are too few.
         RecipeError: a setting is out of range.
     """
     recipe = recipe or Recipe()
-    backend = backend_name()
+    backend = training_backend_name()
     if out is not None and recipe.encoder != "embedding":
         msg = f"Bad `out`. Expected: None for the encoder {recipe.encoder!r}, which is only compared. Received: {out}."
         raise RecipeError(msg)
@@ -120,8 +127,7 @@ def train(
         with clock.phase("build"):
             model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
             model.set_weights(initial_weights(model, recipe.seed))
-            model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
-            engine.prepare_optimizer(model.optimizer)
+            compile_model(model)
         vocabulary = corpus.vocabulary.truncate(recipe.num_words)
         manifest = {
             "complete": False,

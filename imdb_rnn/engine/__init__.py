@@ -20,7 +20,10 @@ from typing import Any, Protocol, cast
 
 from imdb_rnn.errors import BackendError
 
+# Those that train and predict.
 BACKENDS = ("jax", "torch", "tensorflow")
+# Those that only predict: the name, and what must be installed for it (Keras's NumPy backend itself imports JAX).
+PREDICTING_BACKENDS = {"numpy": "jax", "openvino": "openvino"}
 
 
 class Engine(Protocol):
@@ -36,16 +39,22 @@ class Engine(Protocol):
         """Make `optimizer.apply` compute Keras's own formula, in place."""
 
 
+def is_installed(name: str) -> bool:
+    """Whether a backend could be imported here; it is not."""
+    return importlib.util.find_spec(PREDICTING_BACKENDS.get(name, name)) is not None
+
+
 def installed_backends() -> list[str]:
-    """The backends that could be imported here; none of them is."""
-    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    """The backends that are installed, of those that train."""
+    return [name for name in BACKENDS if is_installed(name)]
 
 
 def backend_name() -> str:
     """The backend that Keras runs on, or will run on.
 
     Returns:
-        One of `BACKENDS`: that of the Keras that is loaded already, else the value of `KERAS_BACKEND`.
+        One of `BACKENDS` or `PREDICTING_BACKENDS`: that of the Keras that is loaded already, else the value of
+        `KERAS_BACKEND`.
 
     Raises:
         BackendError: there is none, it is unknown, not installed, or not the one that Keras is running on.
@@ -57,21 +66,37 @@ def backend_name() -> str:
     received = ""
     if not name:
         received = "not set"
-    elif name not in BACKENDS:
+    elif name not in (*BACKENDS, *PREDICTING_BACKENDS):
         received = repr(name)
-    elif name not in installed:
-        received = f"{name!r}, which is not installed"
+    elif not is_installed(name):
+        needed = PREDICTING_BACKENDS.get(name, name)
+        received = f"{name!r}, which is not installed" if needed == name else f"{name!r}, which needs {needed}"
     elif loaded and loaded != name:
         msg = f"Bad KERAS_BACKEND. Expected: {loaded!r}, which Keras is running on already. Received: {name!r}."
         raise BackendError(msg)
     if not received:
         return name
     advice = f"export KERAS_BACKEND={installed[0]}" if installed else 'pip install "imdb_rnn[jax]"'
+    expected = f"one of {', '.join(BACKENDS)}, or to predict only {', '.join(PREDICTING_BACKENDS)}"
     msg = (
-        f"Bad KERAS_BACKEND. Expected: one of {', '.join(BACKENDS)}. Received: {received}. "
+        f"Bad KERAS_BACKEND. Expected: {expected}. Received: {received}. "
         f"Installed here: {', '.join(installed) or 'none'}. Try: {advice}"
     )
     raise BackendError(msg)
+
+
+def training_backend_name() -> str:
+    """The backend that Keras runs on, if it can train.
+
+    Raises:
+        BackendError: it only predicts, or see `backend_name`.
+    """
+    name = backend_name()
+    if name in PREDICTING_BACKENDS:
+        expected = f"one of {', '.join(BACKENDS)}, to train"
+        msg = f"Bad KERAS_BACKEND. Expected: {expected}. Received: {name!r}, which only predicts."
+        raise BackendError(msg)
+    return name
 
 
 def load_keras() -> ModuleType:

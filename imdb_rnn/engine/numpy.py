@@ -1,0 +1,22 @@
+"""NumPy under Keras, which predicts and does not train. See imdb_rnn.engine for what each function promises.
+
+May import: numpy.
+"""
+
+from typing import Any
+
+import numpy as np
+
+
+def version() -> str:
+    """The version of NumPy."""
+    return str(np.__version__)
+
+
+def device() -> str:
+    """Always "cpu"."""
+    return "cpu"
+
+
+def prepare_optimizer(optimizer: Any) -> None:
+    """Nothing to do: nothing is trained."""

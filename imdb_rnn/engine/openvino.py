@@ -1,0 +1,22 @@
+"""OpenVINO under Keras, which predicts and does not train. See imdb_rnn.engine for what each function promises.
+
+May import: openvino.
+"""
+
+from typing import Any
+
+import openvino
+
+
+def version() -> str:
+    """The version of OpenVINO."""
+    return str(openvino.__version__)
+
+
+def device() -> str:
+    """Always "cpu": what Keras asks OpenVINO for unless told otherwise."""
+    return "cpu"
+
+
+def prepare_optimizer(optimizer: Any) -> None:
+    """Nothing to do: nothing is trained."""
