@@ -1,5 +1,5 @@
 # make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/ and demo/
-# make test   what CI runs: lint, and the tests under each backend
+# make test   what CI runs: lint, the tests under each backend, then every pair of backends compared
 PYTHON ?= python3
 SHELL := /bin/bash
 

@@ -3,10 +3,10 @@
 The environment's own backend is never skipped: unset, unknown or absent stops the session.
 """
 
-import hashlib
 import json
 import os
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,21 @@ import pytest
 
 import imdb_rnn
 from imdb_rnn import BackendError, Corpus, Recipe, Training, load_reviews, train
-from imdb_rnn.batches import split_corpus
+from imdb_rnn.batches import split_corpus, training_batches
 from imdb_rnn.corpora.embedded import make_texts
 from imdb_rnn.corpora.reviews import encode_texts
 from imdb_rnn.engine import backend_name
+from parity.inputs import BATCH_SIZE, MORE_STEPS, SEED, load_corpus
+from parity.stages import sources_fingerprint
 
 # Quick enough for every run, long enough to learn something.
 QUICK = Recipe(epochs=2, patience=1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-gpu", action="store_true", help="fail, and do not skip, the ladder on a GPU if none is found"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -70,19 +78,26 @@ def imdb(imdb_data: Path) -> Corpus:
 
 
 @pytest.fixture(scope="session")
-def exchanged(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Training:
-    """Three epochs of the default recipe, on real IMDB where it is, left behind for backends_test/across."""
-    given = os.environ.get("IMDB_RNN_EXCHANGE")
-    folder = (Path(given) if given else tmp_path_factory.mktemp("exchange")) / backend
-    shutil.rmtree(folder, ignore_errors=True)
-    corpus = load_reviews("auto")
-    training = train(corpus, folder / "model", Recipe(epochs=3), progress=False)
-    ids = split_corpus(corpus, training.classifier.num_words, training.classifier.max_len).test.x
-    np.save(folder / "ids.npy", ids)
-    np.save(folder / "scores.npy", training.classifier.score(ids))
-    sources = hashlib.sha256()
-    for path in sorted(Path(imdb_rnn.__file__).parent.rglob("*.py")):
-        sources.update(path.read_bytes())
-    note = {"backend": backend, "sources": sources.hexdigest(), "manifest": training.manifest}
-    (folder / "exchange.json").write_text(json.dumps(note, indent=1), encoding="utf-8")
+def artefacts(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Path:
+    """The folder of what this backend leaves for backends_test/parity."""
+    given = os.environ.get("IMDB_RNN_ARTEFACTS")
+    folder = (Path(given) if given else tmp_path_factory.mktemp("artefacts")) / backend
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exchanged(artefacts: Path) -> Training:
+    """Three epochs of the default recipe, on real IMDB where it is, left for the other backends to load and go on."""
+    # The note goes first and comes last: nothing counts without it, and so nothing old passes for new.
+    (artefacts / "model.json").unlink(missing_ok=True)
+    shutil.rmtree(artefacts / "model", ignore_errors=True)
+    corpus = load_corpus()
+    training = train(corpus, artefacts / "model", Recipe(epochs=3), progress=False)
+    splits = split_corpus(corpus, training.classifier.num_words, training.classifier.max_len)
+    np.save(artefacts / "ids.npy", splits.test.x)
+    x, y = zip(*islice(training_batches(splits.train, BATCH_SIZE, SEED, first_epoch=3), MORE_STEPS), strict=True)
+    np.savez(artefacts / "continued.npz", x=np.stack(x), y=np.stack(y))
+    note = {"sources": sources_fingerprint(Path(imdb_rnn.__file__).parent)}
+    (artefacts / "model.json").write_text(json.dumps(note), encoding="utf-8")
     return training

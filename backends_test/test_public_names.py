@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import imdb_rnn
-from imdb_rnn.engine import BACKENDS
+from imdb_rnn.engine import BACKENDS, PREDICTING_BACKENDS
+from parity.environments import PREDICTING, TRAINING
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,7 +55,12 @@ def test_tox_tests_every_backend() -> None:
     tox.read(ROOT / "tox.ini", encoding="utf-8")
     lines = tox["testenv"]["set_env"].splitlines()
     chosen = {line.split("=")[1].strip() for line in lines if "KERAS_BACKEND" in line}
-    assert chosen == set(BACKENDS)
+    assert chosen == {*BACKENDS, *PREDICTING_BACKENDS}
+    assert {*TRAINING, *PREDICTING} == chosen
+    assert set(TRAINING) == set(BACKENDS)
+    wanted = {*TRAINING.values(), *PREDICTING.values(), "lint", "parity"}
+    assert set(tox["tox"]["env_list"].split(", ")) == wanted
+    assert wanted - {"lint", "parity"} == set(tox["testenv:parity"]["depends"].split(", "))
 
 
 def test_only_the_engine_names_a_backend() -> None:
@@ -66,4 +72,4 @@ def test_only_the_engine_names_a_backend() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
-            assert not {name.split(".")[0] for name in names} & set(BACKENDS), path
+            assert not {name.split(".")[0] for name in names} & {*BACKENDS, "openvino"}, path

@@ -10,8 +10,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # KERAS_BACKEND -> the tox environment that holds it.
-ENVIRONMENTS = {"jax": "jax", "torch": "torch", "tensorflow": "tf"}
-NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+TRAINING = {"jax": "jax", "torch": "torch", "tensorflow": "tf"}
+PREDICTING = {"numpy": "numpy", "openvino": "openvino"}
+NAMES = {
+    "oracle": "oracle",
+    "jax": "JAX",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "numpy": "NumPy",
+    "openvino": "OpenVINO",
+}
 
 
 def python_of(backend: str) -> Path:
@@ -20,7 +28,7 @@ def python_of(backend: str) -> Path:
     Raises:
         FileNotFoundError: the environment has not been made.
     """
-    environment = ENVIRONMENTS[backend]
+    environment = (TRAINING | PREDICTING)[backend]
     scripts, name = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
     path = ROOT / ".tox" / environment / scripts / name
     if not path.exists():
@@ -30,10 +38,13 @@ def python_of(backend: str) -> Path:
 
 
 def run_under(backend: str, *arguments: str | Path) -> None:
-    """Run a Python program in a backend's environment, its output with ours.
+    """Run a Python program in a backend's environment, its standard output with ours, its errors only if it fails.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
     variables = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    subprocess.run([python_of(backend), *arguments], check=True, env=variables)
+    completed = subprocess.run([python_of(backend), *arguments], stderr=subprocess.PIPE, text=True, env=variables)
+    if completed.returncode:
+        sys.stderr.write(completed.stderr)
+    completed.check_returncode()

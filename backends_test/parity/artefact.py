@@ -1,0 +1,185 @@
+"""The stages of the ladder as the running backend computes them, in float32 or float64, left as a file for others.
+
+Runs in each tox environment, in a process of its own, because Keras takes its float type once.
+May import: numpy, keras, imdb_rnn, the modules beside it.
+
+    KERAS_BACKEND=jax python -m parity.artefact FOLDER float32
+
+writes FOLDER/float32.npz, arrays by "stage/tensor", and FOLDER/float32.json: backend, versions, device, dtype, jit
+mode, data, and a fingerprint of the sources that computed it.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import imdb_rnn
+from imdb_rnn import build_model, initial_weights
+from imdb_rnn.batches import Arrays
+from imdb_rnn.engine import PREDICTING_BACKENDS, backend_name, load_engine
+from imdb_rnn.model import parameters
+from parity.inputs import SEED, STEPS, Inputs, load_corpus, make_inputs
+from parity.reference import (
+    CLIP_NORM,
+    CLIP_VALUE,
+    LEARNING_RATE,
+    SATURATED,
+    Tensors,
+    named,
+    saturated_batch,
+    saturated_weights,
+)
+from parity.stages import sources_fingerprint
+
+
+def adam() -> keras.optimizers.Adam:
+    """Adam with Keras's defaults.
+
+    In float64 the betas are NumPy's: a Python float would reach TensorFlow through float32 (docs/keras-findings.md).
+    """
+    exact = np.float64 if keras.config.floatx() == "float64" else float
+    return keras.optimizers.Adam(LEARNING_RATE, beta_1=exact(0.9), beta_2=exact(0.999))
+
+
+OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
+    "SGD": lambda: keras.optimizers.SGD(1.0),
+    "Adam": adam,
+    "RMSprop": lambda: keras.optimizers.RMSprop(LEARNING_RATE),
+    "clipvalue": lambda: keras.optimizers.SGD(1.0, clipvalue=CLIP_VALUE),
+    "clipnorm": lambda: keras.optimizers.SGD(1.0, clipnorm=CLIP_NORM),
+    "global_clipnorm": lambda: keras.optimizers.SGD(1.0, global_clipnorm=CLIP_NORM),
+}
+
+
+def compute_in_float64() -> None:
+    """Make Keras compute in float64 throughout.
+
+    Keras's table of type promotion turns 64 bits into 32 on all backends but TensorFlow, and there is no public way to
+    say otherwise. On JAX the environment must say JAX_ENABLE_X64=1 as well.
+    """
+    from keras.src.backend.common import dtypes
+
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    keras.config.set_floatx("float64")
+
+
+def model_of(weights: list[np.ndarray], optimizer: Any, metrics: list[Any] | None = None) -> keras.Model:
+    """The library's model, of the float type that Keras is set to, compiled as the library does it."""
+    config = json.dumps(build_model().get_config()).replace('"float32"', json.dumps(keras.config.floatx()))
+    model = keras.Sequential.from_config(json.loads(config))
+    model.set_weights(weights)
+    model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=metrics)
+    load_engine().prepare_optimizer(model.optimizer)
+    return model
+
+
+def compute(inputs: Inputs) -> dict[str, Tensors]:
+    """Every stage that this backend can compute by itself: stage -> tensor -> array."""
+    first = inputs.batches[0]
+    counting = build_model()
+    counting.set_weights(initial_weights(counting, SEED))
+    model = model_of(
+        inputs.start,
+        "sgd",
+        ["accuracy", keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall")],
+    )
+    stages = {
+        "parameters": {name: np.array(count) for name, count in parameters(counting).items()},
+        "initial weights": named(np.asarray(array) for array in counting.get_weights()),
+        "batches": {"order": inputs.order},
+        "forward": {
+            name: model.predict(x, verbose=0) for name, x in (("edges", first.x), ("reviews", inputs.reviews.x))
+        },
+        "evaluate": evaluated(model, inputs.reviews),
+    }
+    if backend_name() in PREDICTING_BACKENDS:
+        return stages
+    return stages | {
+        "loss": {"loss": np.array(model.test_on_batch(*first, return_dict=True)["loss"])},
+        "gradients": gradients(inputs.start, first),
+        **{stage: steps(inputs.start, optimizer(), [first]) for stage, optimizer in OPTIMIZERS.items()},
+        "fifty steps": steps(inputs.start, adam(), inputs.batches[:STEPS]),
+        "saturated loss": saturated(inputs),
+        "training": {"losses": training_losses(inputs)},
+    }
+
+
+def evaluated(model: keras.Model, reviews: Arrays) -> Tensors:
+    """What Keras makes of its own scores, in batches of which the last is short."""
+    found = model.evaluate(*reviews, batch_size=300, verbose=0, return_dict=True)
+    return {name: np.array(value) for name, value in found.items()}
+
+
+def gradients(start: list[np.ndarray], batch: Arrays) -> Tensors:
+    """The gradients themselves: with momentum, the first velocity is -1 times the learning rate, here 1, times them."""
+    model = model_of(start, keras.optimizers.SGD(1.0, momentum=0.5))
+    model.train_on_batch(*batch)
+    velocities = [v for v in model.optimizer.variables if tuple(v.shape) and "momentum" in v.path]
+    return named(-keras.ops.convert_to_numpy(velocity) for velocity in velocities)
+
+
+def saturated(inputs: Inputs) -> Tensors:
+    """The loss of negative reviews whose logit is 30, and its derivative by that logit."""
+    batch = saturated_batch(inputs)
+    model = model_of(saturated_weights(inputs), keras.optimizers.SGD(1.0))
+    loss = model.train_on_batch(*batch, return_dict=True)["loss"]
+    return {"loss": np.array(loss), "slope": SATURATED - np.asarray(model.get_weights()[-1])}
+
+
+def steps(start: list[np.ndarray], optimizer: Any, batches: Iterable[Arrays]) -> Tensors:
+    """The weights after a step for each batch."""
+    model = model_of(start, optimizer)
+    for batch in batches:
+        model.train_on_batch(*batch)
+    return named(np.asarray(array) for array in model.get_weights())
+
+
+def losses_of(model: keras.Model, batches: Iterable[Arrays]) -> np.ndarray:
+    """The loss of each batch before the step on it, shape (batches,)."""
+    losses = []
+    for batch in batches:
+        model.reset_metrics()  # or Keras gives the mean of all so far
+        losses.append(model.train_on_batch(*batch, return_dict=True)["loss"])
+    return np.array(losses)
+
+
+def training_losses(inputs: Inputs) -> np.ndarray:
+    """The losses of a training from the initial weights on."""
+    return losses_of(model_of(inputs.initial, adam()), inputs.batches)
+
+
+def main() -> None:
+    """Compute every stage and write the artefact."""
+    folder, dtype = Path(sys.argv[1]), sys.argv[2]
+    if dtype == "float64":
+        compute_in_float64()
+    folder.mkdir(parents=True, exist_ok=True)
+    # The note goes first and comes last: nothing counts without it, and so nothing old passes for new.
+    (folder / f"{dtype}.json").unlink(missing_ok=True)
+    inputs = make_inputs(load_corpus())
+    stages = compute(inputs)
+    np.savez(
+        folder / f"{dtype}.npz",
+        **{f"{s}/{name}": array for s, tensors in stages.items() for name, array in tensors.items()},
+    )
+    model = model_of(inputs.start, "adam")
+    note = {
+        "backend": backend_name(),
+        "dtype": str(model.get_weights()[0].dtype),
+        "device": load_engine().device(),
+        "jit_compile": model.jit_compile,
+        "versions": {name: version(name) for name in ("keras", "numpy")} | {backend_name(): load_engine().version()},
+        "data": inputs.data,
+        "sources": sources_fingerprint(Path(imdb_rnn.__file__).parent),
+    }
+    (folder / f"{dtype}.json").write_text(json.dumps(note, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

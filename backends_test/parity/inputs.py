@@ -1,0 +1,104 @@
+"""What every backend, and the oracle, is given: the same weights, the same batches, the same reviews.
+
+May import: numpy, imdb_rnn but for what needs Keras.
+"""
+
+import hashlib
+import os
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from imdb_rnn import Corpus, initial_weights, load_reviews
+from imdb_rnn.batches import Arrays, split_corpus, steps_per_epoch, training_batches
+
+SEED = 42
+BATCH_SIZE = 64
+STEPS = 50  # of Adam, in one stage
+HORIZON = 450  # steps of Adam whose losses are compared one by one
+REVIEWS = 1_000
+MORE_STEPS = 20  # with a saved model
+# The weights of the model, in the order of `model.get_weights()`.
+SHAPES = {
+    "embeddings": (10_003, 16),
+    "kernel": (16, 8),
+    "recurrent_kernel": (8, 8),
+    "bias": (8,),
+    "out_kernel": (8, 1),
+    "out_bias": (1,),
+}
+
+
+class Inputs(NamedTuple):
+    """What the stages begin with.
+
+    Attributes:
+        data: the source of the reviews and their fingerprint.
+        initial: the weights that a training begins with, float32.
+        start: weights for single steps, float32: the initial ones, but with biases, and with embeddings tenfold,
+            because at ±0.05 tanh is nearly the identity and mistakes would hide.
+        batches: those of the first training steps; the first also holds the rows at the edges.
+        reviews: test reviews.
+        order: a digest of every batch of three epochs, uint8, shape (batches, 32).
+    """
+
+    data: dict[str, str]
+    initial: list[np.ndarray]
+    start: list[np.ndarray]
+    batches: list[Arrays]
+    reviews: Arrays
+    order: np.ndarray
+
+
+def load_corpus() -> Corpus:
+    """The real IMDB reviews where `IMDB_RNN_DATA` names them, else the embedded ones: the same in every environment.
+
+    Not "auto": each environment would try to download for itself, and one might fail.
+    """
+    return load_reviews("imdb" if os.environ.get("IMDB_RNN_DATA") else "embedded")
+
+
+def make_inputs(corpus: Corpus) -> Inputs:
+    """Take the inputs from a corpus."""
+    splits = split_corpus(corpus, 10_000, 100)
+    batches = [Arrays(*batch) for batch in islice(training_batches(splits.train, BATCH_SIZE, SEED), HORIZON)]
+    edges = np.zeros((3, 100), np.int32)  # all padding; one token; the highest id, a hundred times
+    edges[1, -1] = 4
+    edges[2] = 10_002
+    edged = Arrays(np.concatenate([batches[0].x[:-3], edges]), batches[0].y)
+    epochs = 3 * steps_per_epoch(len(splits.train.x), BATCH_SIZE)
+    digests = [
+        hashlib.sha256(x.tobytes() + y.tobytes()).digest()
+        for x, y in islice(training_batches(splits.train, BATCH_SIZE, SEED), epochs)
+    ]
+    return Inputs(
+        {"source": corpus.source, "fingerprint": corpus.fingerprint},
+        draw_initial(),
+        draw_start(),
+        [edged, *batches[1:]],
+        Arrays(splits.test.x[:REVIEWS], splits.test.y[:REVIEWS]),
+        np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32),
+    )
+
+
+def draw_initial() -> list[np.ndarray]:
+    """The initial weights, drawn without Keras: all that is asked of a model is the names and shapes of its weights."""
+    kinds = [name.removeprefix("out_") for name in SHAPES]
+    weights = [SimpleNamespace(name=kind, shape=shape) for kind, shape in zip(kinds, SHAPES.values(), strict=True)]
+    return cast(list[np.ndarray], initial_weights(SimpleNamespace(weights=weights), SEED))
+
+
+def draw_start() -> list[np.ndarray]:
+    """The weights for single steps."""
+    embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = draw_initial()
+    biases = np.random.default_rng(0).uniform(-0.3, 0.3, 9).astype(np.float32)
+    return [embeddings * np.float32(10), kernel, recurrent_kernel, bias + biases[:8], out_kernel, out_bias + biases[8:]]
+
+
+def read_batches(path: Path) -> list[Arrays]:
+    """The batches that a saved model goes on with: arrays x, shape (20, 64, 100), and y, shape (20, 64, 1)."""
+    with np.load(path) as arrays:
+        return [Arrays(*batch) for batch in zip(arrays["x"], arrays["y"], strict=True)]

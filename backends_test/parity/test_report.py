@@ -1,0 +1,174 @@
+"""The report shows what was compared, as a page that needs nothing else."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from parity.compare import MAIN, PREDICTED, Growth, growth
+from parity.environments import PREDICTING, ROOT, TRAINING
+from parity.equivalence import RESULTS as EQUIVALENCE
+from parity.equivalence import table as equivalence_table
+from parity.report import (
+    README,
+    RESULTS,
+    as_html,
+    as_markdown,
+    as_text,
+    horizons_as_markdown,
+    in_readme,
+    main,
+    make_report,
+    print_table,
+    shown,
+    summary_as_markdown,
+)
+from parity.stages import DTYPES, LADDER, Artefact
+
+
+def made(changed: float) -> tuple[dict[str, Any], Growth]:
+    """The report of participants that computed the same, but for one tensor of PyTorch's step of Adam."""
+    note = {"versions": {"keras": "3"}, "device": "cpu", "data": {"source": "embedded"}}
+    stages = {stage.name: {"one": np.zeros(3)} for stage in LADDER} | {"training": {"losses": np.zeros(5)}}
+    for name in ("saved model", "saved model, plain Keras"):
+        stages[name] = {f"by {saver}": np.zeros(4) for saver in TRAINING}
+    found = {dtype: {name: Artefact(note, dict(stages)) for name in MAIN} for dtype in DTYPES}
+    for name in PREDICTING:
+        found["float32"][name] = Artefact(note, {stage: stages[stage] for stage in PREDICTED})
+    found["float32"]["torch"].stages["Adam"] = {"one": np.array([0, 0, changed])}
+    found["float32"]["jax"].stages["training"] = {"losses": np.array([0, 0, 0, 2e-3, 0])}
+    grown = growth(found)
+    return make_report(found, grown), grown
+
+
+def test_the_page_needs_nothing_else() -> None:
+    page = as_html(*made(0.0))
+    assert not re.search(r"(src|href)\s*=\s*[\"'](?!data:)", page)
+    assert "<script" not in page
+    assert '<img src="data:image/png;base64,' in page
+
+
+def test_the_page_says_yes_or_names_the_first_parting() -> None:
+    assert "every pair agrees at every stage" in as_html(*made(1e-7))
+    page = as_html(*made(1e-4))
+    assert "every pair agrees" not in page
+    assert "The first place where they part: oracle - torch part at &#39;Adam&#39; in float32" in page
+    assert len(re.findall('class="parted"', page)) == 3
+
+
+def test_a_cell_is_darker_the_larger_the_difference() -> None:
+    def brightness(changed: float) -> int:
+        found = re.findall(rf"background:rgb\((\d+),(\d+),(\d+)\)[^>]*>{shown(changed)}", as_html(*made(changed)))
+        (colour,) = set(found)
+        return sum(map(int, colour))
+
+    assert brightness(1e-15) > brightness(1e-9) > brightness(1e-4)
+
+
+def test_what_was_not_run_is_said_and_not_blank() -> None:
+    page = as_html(*made(0.0))
+    assert page.count('class="absent">not run') == 2 * (len(LADDER) - len(PREDICTED))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_table_has_a_row_for_every_stage(dtype: str) -> None:
+    table = as_markdown(made(1e-4)[0], dtype)
+    assert re.findall(r"^\| ([^|]+) \|", table, re.M)[2:] == [stage.name for stage in LADDER if dtype in stage.bounds]
+    assert ("1.0e-04 PARTED" in table) == (dtype == "float32")
+
+
+def test_the_table_of_horizons_tells_the_step() -> None:
+    table = horizons_as_markdown(made(0.0)[0])
+    assert "| JAX, PyTorch | 4 | none of 450 |" in table
+    assert "| PyTorch, TensorFlow | none of 450 | none of 450 |" in table
+
+
+def test_the_terminal_shows_the_table_and_the_verdict() -> None:
+    console = Console(width=132, record=True, file=io.StringIO())
+    print_table(made(1e-4)[0], console)
+    shown_text = console.export_text()
+    assert "PARTED: oracle - torch part at 'Adam' in float32, tensor 'one'" in shown_text
+    assert "Every pair agrees" not in shown_text
+    print_table(made(0.0)[0], console)
+    assert "Every pair agrees at every stage." in console.export_text()
+
+
+def test_the_farthest_is_what_the_summary_shows() -> None:
+    rows = dict(re.findall(r"^\| ([^|]+) (\|.*) \|$", summary_as_markdown(made(1e-7)[0]), re.M))
+    assert rows["Adam"] == "| 1.0e-07 | equal | 1.0e-07 | 1.0e-07 | equal"
+    assert rows["saved model"] == "| equal | equal | equal | equal | float32 only"
+
+
+@pytest.fixture(scope="module")
+def committed() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return content
+
+
+def test_the_tables_in_the_readme_are_those_of_the_committed_results(committed: dict[str, Any]) -> None:
+    text = README.read_text(encoding="utf-8")
+    assert in_readme(text, "parity", summary_as_markdown(committed)) == text
+    assert in_readme(text, "horizons", horizons_as_markdown(committed)) == text
+    equivalence = equivalence_table(json.loads(EQUIVALENCE.read_text(encoding="utf-8")))
+    assert in_readme(text, "equivalence", equivalence) == text
+
+
+def test_the_committed_report_is_of_the_committed_results_and_agrees(committed: dict[str, Any]) -> None:
+    assert (ROOT / "docs" / "parity.md").read_text(encoding="utf-8") == as_text(committed)
+    assert committed["agree"]
+    assert committed["data"] == "imdb"
+    assert [row["stage"] for row in committed["rows"] if row["dtype"] == "float32"] == [stage.name for stage in LADDER]
+
+
+def test_what_the_readme_says_of_saved_models_is_what_was_measured(committed: dict[str, Any]) -> None:
+    pairs = [pair for pair in committed["saved_models"] if pair["loader"] in TRAINING]
+    assert len(pairs) == 6
+    assert all(pair["reviews"] == 25_000 and pair["labels"] == 0 for pair in pairs)
+    share = min(1 - pair["beyond"] / pair["reviews"] for pair in pairs)
+    worst = max(pair["largest"] for pair in pairs)
+    text = README.read_text(encoding="utf-8")
+    said = re.search(r"at least ([\d.]+) % of the scores agree to 1e-6 and the worst\s+to (\S+),", text)
+    assert said
+    said_share, said_worst = said.groups()
+    assert float(said_share) <= 100 * share
+    assert worst <= float(said_worst) <= 2 * worst
+
+
+def test_without_artefacts_there_is_no_report_but_one_line_that_says_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"Nothing usable from jax in float32\. .*float32\.json'\. Run first: tox -e jax\n", said)
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_the_table_of_tolerances_calls_measured_covers_the_committed_results(
+    committed: dict[str, Any],
+) -> None:
+    """The table says what was measured at most; here is one measurement, which must not exceed it."""
+    stages = {stage.name: stage for stage in LADDER}
+    for row in committed["rows"]:
+        bound = stages[row["stage"]].bounds[row["dtype"]]
+        assert row["tolerance"] == bound.tolerance
+        main = [cell["difference"] for pair, cell in row["pairs"].items() if not pair.endswith(tuple(PREDICTING))]
+        assert max(main) <= 1.05 * bound.measured, row["stage"]  # the table is rounded
+        assert max(main) >= bound.measured / 3 or row["stage"] == "evaluate", row["stage"]
+
+
+def test_the_steps_that_the_readme_names_are_those_of_the_committed_horizons(committed: dict[str, Any]) -> None:
+    (step,) = re.findall(r"near step (\d+) here", README.read_text(encoding="utf-8"))
+    assert all(abs(int(step) - found) < 10 for found in committed["horizons"]["float32"].values())
+    assert all(found > int(step) + 50 for found in committed["horizons"]["float64"].values())
+
+
+@pytest.mark.parametrize("text", ["<!-- parity -->\n", "<!-- end -->", ""])
+def test_a_readme_without_a_place_for_the_table_is_left_alone(text: str) -> None:
+    with pytest.raises(ValueError, match="No place for a table"):
+        in_readme(text, "parity", "| table |")

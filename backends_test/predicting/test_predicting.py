@@ -1,0 +1,105 @@
+"""Backends that only predict, Keras's NumPy and OpenVINO: they read a saved model as the others do, and when asked to
+train they say that they cannot."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from imdb_rnn import BackendError, Classifier, Recipe, build_model, bundle, oracle, train
+from imdb_rnn.engine import BACKENDS, PREDICTING_BACKENDS, is_installed, load_engine
+from imdb_rnn.model import compile_model
+from imdb_rnn.oracle import Weights
+from imdb_rnn.tokens import Vocabulary
+from parity import reference
+from parity.inputs import Inputs, load_corpus, make_inputs
+from parity.stages import LADDER, Artefact, Stage, differences, read_artefact, tolerance
+
+COMPUTED = [
+    stage for stage in LADDER if stage.name in ("parameters", "initial weights", "batches", "forward", "evaluate")
+]
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Inputs:
+    return make_inputs(load_corpus())
+
+
+@pytest.fixture(scope="session")
+def expected(inputs: Inputs) -> dict[str, reference.Tensors]:
+    return reference.compute(inputs)
+
+
+@pytest.fixture(scope="session")
+def artefact(artefacts: Path) -> Artefact:
+    """What this backend computes, in a fresh process, and leaves for the pairwise report."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "parity.artefact", artefacts, "float32"]
+    completed = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    return read_artefact(artefacts, "float32")
+
+
+@pytest.fixture
+def saved(inputs: Inputs, tmp_path: Path) -> Path:
+    """A folder as `train` leaves it, with the weights of the ladder."""
+    model = build_model()
+    model.set_weights(inputs.start)
+    compile_model(model)
+    vocabulary = Vocabulary(["good", "film", "bad"])
+    recipe = {"max_len": 100, "num_words": 10_000}
+    data = {"source": "none", "fingerprint": "none"}
+    bundle.write_config(tmp_path, vocabulary, 10_000, 100)
+    bundle.write_model(tmp_path, model)
+    manifest = {"vocabulary": vocabulary.fingerprint, "recipe": recipe, "data": data}
+    bundle.write_json(tmp_path / bundle.MANIFEST_FILE, manifest)
+    return tmp_path
+
+
+@pytest.mark.parametrize("stage", COMPUTED, ids=lambda stage: stage.name.replace(" ", "-"))
+def test_each_stage_is_that_of_the_oracle(
+    artefact: Artefact, expected: dict[str, reference.Tensors], stage: Stage, backend: str
+) -> None:
+    apart = differences(artefact.stages[stage.name], expected[stage.name])
+    print(f"{stage.name}: {max(apart.values()):.2e}")
+    assert max(apart.values()) <= tolerance(stage, "float32", backend)
+
+
+def test_only_what_needs_no_training_was_computed(artefact: Artefact) -> None:
+    assert set(artefact.stages) == {stage.name for stage in COMPUTED}
+
+
+def test_a_saved_folder_is_loaded_and_predicts(saved: Path, inputs: Inputs, backend: str) -> None:
+    (forward,) = (stage for stage in LADDER if stage.name == "forward")
+    classifier = Classifier.load(saved)
+    scores = oracle.forward(Weights.of(inputs.start), inputs.reviews.x).scores[:, 0]
+    assert np.abs(classifier.score(inputs.reviews.x) - scores).max() <= tolerance(forward, "float32", backend)
+    assert 0 < classifier.predict_review("A good film").score < 1
+
+
+def test_training_is_refused_before_anything_is_read_or_written(backend: str, tmp_path: Path) -> None:
+    expected = f"Expected: one of jax, torch, tensorflow, to train. Received: '{backend}', which only predicts"
+    with pytest.raises(BackendError, match=expected):
+        train("folder:nowhere", tmp_path / "model", Recipe(epochs=1))
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_command_line_refuses_to_train_in_one_line(tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("imdb-rnn"), "train", "--out", tmp_path / "model"]
+    completed = subprocess.run(command, capture_output=True, text=True)
+    assert completed.returncode == 1
+    assert completed.stdout == ""
+    assert len(completed.stderr.splitlines()) == 1
+    assert "which only predicts" in completed.stderr
+
+
+def test_this_environment_holds_no_other_backend_but_what_keras_needs(backend: str) -> None:
+    assert os.environ["KERAS_BACKEND"] == keras.backend.backend() == backend
+    needed = {backend, PREDICTING_BACKENDS[backend]}
+    assert {name for name in (*BACKENDS, "openvino") if is_installed(name)} == needed - {"numpy"}
+    assert not any(name.startswith("tensorflow.") for name in sys.modules)
+    assert load_engine().device() == "cpu"
