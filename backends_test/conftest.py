@@ -6,11 +6,15 @@ The environment's own backend is never skipped: unset, unknown or absent stops t
 import json
 import os
 import shutil
+import sys
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# At the end, so that a library that is installed stays the one that is tested.
+sys.path.append(str(Path(__file__).parent.parent))
 
 import imdb_rnn
 from imdb_rnn import BackendError, Corpus, Recipe, Training, load_reviews, train

@@ -1,0 +1,152 @@
+"""The hand-written loops that are timed beside Keras train and predict with the same model: each against the oracle."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from benchmarks.peers.numpy import PlainNumpy
+from benchmarks.trainer import Trainer
+from imdb_rnn import oracle
+from imdb_rnn.batches import Arrays
+from imdb_rnn.corpora.embedded import make_texts
+from imdb_rnn.corpora.reviews import encode_texts
+from imdb_rnn.engine import backend_name, load_engine
+from imdb_rnn.oracle import Weights
+from parity.inputs import BATCH_SIZE, STEPS, Inputs, make_inputs
+from parity.reference import named, steps
+from parity.stages import LADDER, differences
+
+TOLERANCES = {stage.name: stage.bounds["float32"].tolerance for stage in LADDER}
+OTHER_EPSILON = 1e-8  # PyTorch's and Optax's own
+
+
+def importable_peers() -> list[Callable[..., Trainer]]:
+    """NumPy's, and those of the only framework in this environment."""
+    if backend_name() == "jax":
+        from benchmarks.peers.jax import EpochJax, StepJax
+
+        return [PlainNumpy, StepJax, EpochJax]
+    if backend_name() == "torch":
+        from benchmarks.peers.torch import IdiomaticTorch, TunedTorch
+
+        return [PlainNumpy, IdiomaticTorch, TunedTorch]
+    return [PlainNumpy]
+
+
+every_peer = pytest.mark.parametrize("peer", importable_peers(), ids=lambda peer: peer.__name__)
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Inputs:
+    """Those of the ladder, from so many reviews that an epoch has 24 whole batches and one of 16."""
+    return make_inputs(encode_texts("embedded", "peers", *make_texts(1_940, 200), None))
+
+
+@pytest.fixture(scope="module")
+def fifty(inputs: Inputs) -> list[Arrays]:
+    return inputs.batches[:STEPS]
+
+
+@pytest.fixture(scope="module")
+def after_fifty(inputs: Inputs, fifty: list[Arrays]) -> Weights:
+    return steps(inputs.start, oracle.Adam(), fifty)
+
+
+def furthest(trainer: Trainer, expected: Weights) -> float:
+    """The largest difference of any weight."""
+    found = differences(named(trainer.weights()), named(expected.arrays()))
+    print(type(trainer).__name__, found)
+    return max(found.values())
+
+
+def test_the_fifty_batches_hold_the_short_end_of_two_epochs(fifty: list[Arrays]) -> None:
+    assert [len(batch.x) for batch in fifty] == ([BATCH_SIZE] * 24 + [16]) * 2
+
+
+@every_peer
+def test_one_step_is_the_oracles(peer: Callable[..., Trainer], inputs: Inputs) -> None:
+    trainer = peer(inputs.start)
+    trainer.train(inputs.batches[:1])
+    assert furthest(trainer, steps(inputs.start, oracle.Adam(), inputs.batches[:1])) <= TOLERANCES["Adam"]
+
+
+@every_peer
+def test_one_step_on_a_short_batch_is_the_oracles(
+    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays]
+) -> None:
+    short = [fifty[24]]
+    trainer = peer(inputs.start)
+    trainer.train(short)
+    assert furthest(trainer, steps(inputs.start, oracle.Adam(), short)) <= TOLERANCES["Adam"]
+
+
+@every_peer
+def test_fifty_steps_are_the_oracles(
+    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
+) -> None:
+    trainer = peer(inputs.start)
+    trainer.train(fifty)
+    assert furthest(trainer, after_fifty) <= TOLERANCES["fifty steps"]
+
+
+@every_peer
+def test_fifty_steps_in_several_calls_are_the_same(
+    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
+) -> None:
+    trainer = peer(inputs.start)
+    for batches in (fifty[:24], fifty[24:25], [], fifty[25:]):
+        trainer.train(batches)
+    assert furthest(trainer, after_fifty) <= TOLERANCES["fifty steps"]
+
+
+@every_peer
+def test_another_epsilon_would_be_noticed(
+    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
+) -> None:
+    trainer = peer(inputs.start, epsilon=OTHER_EPSILON)
+    trainer.train(fifty)
+    assert furthest(trainer, after_fifty) > 10 * TOLERANCES["fifty steps"]
+    expected = steps(inputs.start, oracle.Adam(epsilon=OTHER_EPSILON), fifty)
+    assert furthest(trainer, expected) <= TOLERANCES["fifty steps"]
+
+
+@every_peer
+def test_predictions_are_the_oracles_before_and_after_training(
+    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays]
+) -> None:
+    ids = np.concatenate([inputs.reviews.x, inputs.batches[0].x])  # the second with the rows at the edges
+    trainer = peer(inputs.start)
+    for batches in ([], fifty):
+        trainer.train(batches)
+        scores = trainer.predict(ids)
+        assert (scores.shape, scores.dtype) == ((len(ids),), np.float32)
+        expected = oracle.forward(Weights.of(trainer.weights()), ids).scores[:, 0]
+        difference = np.abs(scores - expected).max()
+        print(peer.__name__, difference)
+        assert difference <= TOLERANCES["forward"]
+
+
+@every_peer
+def test_the_weights_come_back_as_they_were_given(peer: Callable[..., Trainer], inputs: Inputs) -> None:
+    for found, given in zip(peer(inputs.start).weights(), inputs.start, strict=True):
+        assert found.dtype == given.dtype == np.float32
+        np.testing.assert_array_equal(found, given)
+
+
+@every_peer
+def test_training_changes_nobody_elses_arrays(peer: Callable[..., Trainer], inputs: Inputs) -> None:
+    given = [weight.copy() for weight in inputs.start]
+    trainer = peer(given)
+    before = trainer.weights()
+    trainer.train(inputs.batches[:2])
+    for array, kept, start in zip(given, before, inputs.start, strict=True):
+        np.testing.assert_array_equal(array, start)
+        np.testing.assert_array_equal(kept, start)
+
+
+@every_peer
+def test_the_path_names_the_device(peer: Callable[..., Trainer], inputs: Inputs) -> None:
+    path = peer(inputs.start).path()
+    assert path["device"] in {"cpu", load_engine().device()}
+    assert all(isinstance(value, str) and value for value in path.values())
