@@ -1,9 +1,10 @@
 # make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/ and demo/
+# make bench  a quick benchmark of every backend, in less than ten minutes, after the installation
 # make test   what CI runs: lint, the tests under each backend, then every pair of backends compared
 PYTHON ?= python3
 SHELL := /bin/bash
 
-.PHONY: demo test clean
+.PHONY: demo bench test clean
 
 demo: export KERAS_BACKEND := jax
 demo: .venv/installed
@@ -15,6 +16,10 @@ demo: .venv/installed
 	.venv/bin/imdb-rnn predict demo --samples
 	@echo; echo 'The model, its settings and its loss curve (history.png) are in demo/.'
 	@echo 'Next: KERAS_BACKEND=jax .venv/bin/imdb-rnn predict demo "your own review"'
+
+bench: .venv-tox/installed
+	.venv-tox/bin/tox run --notest -e jax,torch,tf
+	.venv-tox/bin/tox run -e bench
 
 test: .venv-tox/installed
 	.venv-tox/bin/tox run

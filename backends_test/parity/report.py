@@ -47,6 +47,7 @@ from parity.compare import (
 from parity.environments import PREDICTING, ROOT, TRAINING, run_under
 from parity.inputs import HORIZON
 from parity.pictures import as_data_uri, growth_figure, heat, title_of
+from parity.readme import in_readme
 from parity.stages import DTYPES, LADDER
 
 RESULTS = ROOT / "backends_test" / "results" / "parity.json"
@@ -190,18 +191,6 @@ def _cell(cell: dict[str, Any] | None) -> str:
     if cell is None:
         return "not run"
     return shown(cell["difference"]) + ("" if cell["agrees"] else " PARTED")
-
-
-def in_readme(text: str, name: str, table: str) -> str:
-    """Put a table between its two marks in the README."""
-    start, end = f"<!-- {name} -->\n", "<!-- end -->"
-    before, found, rest = text.partition(start)
-    if not found or end not in rest:
-        msg = (
-            f"No place for a table in the README. Expected: {start.strip()} and {end}. Received: neither, or one only."
-        )
-        raise ValueError(msg)
-    return f"{before}{start}{table}\n{end}{rest.partition(end)[2]}"
 
 
 def publish(report: dict[str, Any], folder: Path) -> None:

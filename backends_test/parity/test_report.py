@@ -14,6 +14,7 @@ from parity.compare import MAIN, PREDICTED, Growth, growth
 from parity.environments import PREDICTING, ROOT, TRAINING
 from parity.equivalence import RESULTS as EQUIVALENCE
 from parity.equivalence import table as equivalence_table
+from parity.readme import in_readme
 from parity.report import (
     README,
     RESULTS,
@@ -21,7 +22,6 @@ from parity.report import (
     as_markdown,
     as_text,
     horizons_as_markdown,
-    in_readme,
     main,
     make_report,
     print_table,
