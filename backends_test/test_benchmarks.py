@@ -98,7 +98,8 @@ def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
     left = {path: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
     assert len(left) == 5
     monkeypatch.setattr(rounds, "measure", answer)
-    run(tmp_path, PLAN, CHOSEN)
+    assert run(tmp_path, PLAN, CHOSEN) == PLAN.rounds * len(CHOSEN) - 5
+    assert run(tmp_path, PLAN, CHOSEN) == 0
     assert measure == [name for _, name in order_of(PLAN, CHOSEN)]
     assert all(path.read_bytes() == content for path, content in left.items())
 

@@ -43,7 +43,10 @@ def run_command(
     for configuration in chosen:
         if not available(configuration):
             print(f"{configuration.name} is left out: there is no C compiler here", file=sys.stderr)
-    run(out, QUICK if quick else FULL, [one for one in chosen if available(one)])
+    if not run(out, QUICK if quick else FULL, [one for one in chosen if available(one)]):
+        print(
+            f"Nothing was left to measure in {out}; another --out begins anew", file=sys.stderr
+        )
     report_command(out)
 
 

@@ -59,13 +59,16 @@ FULL = Plan(quick=False, rounds=7, batches=EPOCH_BATCHES, epochs=3, calls=1_000)
 QUICK = Plan(quick=True, rounds=3, batches=79, epochs=2, calls=100)
 
 
-def run(folder: Path, plan: Plan, chosen: list[Configuration]) -> None:
+def run(folder: Path, plan: Plan, chosen: list[Configuration]) -> int:
     """Measure what is not measured yet.
 
     Args:
         folder: where to.
         plan: how much.
         chosen: the configurations.
+
+    Returns:
+        How many processes that took; 0 if everything had been measured before.
 
     Raises:
         BenchmarkError: the folder holds a run of another plan or machine, or a configuration fails.
@@ -84,6 +87,7 @@ def run(folder: Path, plan: Plan, chosen: list[Configuration]) -> None:
             with replacing(raw / f"{number}-{name}.json") as path:
                 as_suite(configuration, number, found).dump(str(path), replace=True)
             progress.advance(task)
+    return len(todo)
 
 
 def begin(folder: Path, plan: Plan) -> None:
