@@ -44,9 +44,7 @@ def run_command(
         if not available(configuration):
             print(f"{configuration.name} is left out: there is no C compiler here", file=sys.stderr)
     if not run(out, QUICK if quick else FULL, [one for one in chosen if available(one)]):
-        print(
-            f"Nothing was left to measure in {out}; another --out begins anew", file=sys.stderr
-        )
+        print(f"Nothing was left to measure in {out}; another --out begins anew", file=sys.stderr)
     report_command(out)
 
 
