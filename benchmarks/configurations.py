@@ -1,7 +1,11 @@
 """Everything that is timed, in the order of the report. May import: the standard library."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Backend = Literal["jax", "torch", "tensorflow"]
+Kind = Literal["cpu", "gpu"]
 
 
 @dataclass(frozen=True)
@@ -14,59 +18,104 @@ class Configuration:
         kind: "variant" of this model in Keras, or "peer" without it.
         what: for the report.
         make: the `Trainer`, as "module:class".
+        framework: what does the work; that of the environment unless said otherwise.
+        path: what `Trainer.path` must say; anything else is a silent fall-back, and an error.
         same_model: it must compute what the oracle does, or it is not timed. Not so where it is what users run.
-        needs: another thing that must be there, "compiler".
+        way: how a whole run goes, from a cold process to a saved model: the tutorial's "script", this library's
+            "command", or a "loop" around the trainer; None leaves whole runs out.
+        grows: whether larger batches, lengths, units and corpora are timed.
+        any_units: whether it can have other units than 8.
+        gpu: whether it runs on a GPU.
+        precision: on a GPU, "tf32" allows TensorFloat-32.
     """
 
     name: str
-    backend: Literal["jax", "torch", "tensorflow"]
+    backend: Backend
     kind: Literal["variant", "peer"]
     what: str
     make: str
+    framework: Literal["jax", "torch", "tensorflow", "numpy", "c"]
+    path: Mapping[str, str] = field(default_factory=dict)
     same_model: bool = True
-    needs: str = ""
+    way: Literal["script", "command", "loop"] | None = None
+    grows: bool = False
+    any_units: bool = True
+    gpu: bool = True
+    precision: Literal["float32", "tf32"] = "float32"
+
+
+def _keras(backend: Backend, settings: str, what: str, make: str, jit: bool = False, **more: Any) -> Configuration:
+    path = {"jit_compile": str(jit)}
+    name, trainer = f"{backend}-{settings}", f"benchmarks.variants:{make}"
+    return replace(Configuration(name, backend, "variant", what, trainer, backend, path), **more)
+
+
+def _by_hand(backend: Backend, loop: str, what: str, make: str, **more: Any) -> Configuration:
+    trainer = f"benchmarks.peers.{backend}:{make}"
+    return replace(Configuration(f"{backend}-{loop}", backend, "peer", what, trainer, backend), **more)
 
 
 _TUTORIAL = "Keras, as in the tutorial: fit on arrays"
 _LIBRARY = "Keras, as this library trains"
+_AGAIN = "the same once more: what differs is noise"
+_OTHER_ADAM = f"{_TUTORIAL}; its Adam is another formula"
+_XLA = "Keras, best stock settings: XLA, 32 steps a call"
 
 CONFIGURATIONS = (
-    Configuration("jax-tutorial", "jax", "variant", _TUTORIAL, "benchmarks.variants:Tutorial"),
-    Configuration("jax-library", "jax", "variant", _LIBRARY, "benchmarks.variants:Library"),
+    _keras("jax", "tutorial", _TUTORIAL, "Tutorial", jit=True, way="script"),
+    _keras("jax", "library", _LIBRARY, "Library", jit=True, way="command", grows=True),
+    _keras("jax", "library-again", _AGAIN, "Library", jit=True),
+    _by_hand("jax", "step", "JAX by hand, a jitted step", "StepJax", path={"compiled": "each step"}),
+    _by_hand("jax", "epoch", "JAX by hand, 78 steps a jitted call", "EpochJax", way="loop", grows=True),
+    _keras("torch", "tutorial", _TUTORIAL, "Tutorial", way="script"),
+    _keras("torch", "library", _LIBRARY, "Library", way="command", grows=True),
+    _keras("torch", "unrolled", "Keras, best stock settings: unrolled", "Unrolled"),
+    _by_hand("torch", "idiomatic", "PyTorch by hand, as documented", "IdiomaticTorch", path={"optimizer": "default"}),
+    _by_hand(
+        "torch", "tuned", "PyTorch by hand, tuned", "TunedTorch", path={"optimizer": "fused"}, way="loop", grows=True
+    ),
+    _keras("tensorflow", "tutorial", _OTHER_ADAM, "Tutorial", same_model=False, way="script"),
+    _keras("tensorflow", "library", _LIBRARY, "Library", way="command", grows=True),
+    _keras("tensorflow", "compiled", _XLA, "Compiled", jit=True, grows=True),
     Configuration(
-        "jax-library-again",
+        "numpy",
         "jax",
-        "variant",
-        "the same once more: what differs is noise",
-        "benchmarks.variants:Library",
-    ),
-    Configuration("jax-step", "jax", "peer", "JAX by hand, a jitted step", "benchmarks.peers.jax:StepJax"),
-    Configuration("jax-epoch", "jax", "peer", "JAX by hand, a jitted epoch", "benchmarks.peers.jax:EpochJax"),
-    Configuration("torch-tutorial", "torch", "variant", _TUTORIAL, "benchmarks.variants:Tutorial"),
-    Configuration("torch-library", "torch", "variant", _LIBRARY, "benchmarks.variants:Library"),
-    Configuration(
-        "torch-best", "torch", "variant", "Keras, best stock settings: unrolled", "benchmarks.variants:BestStock"
+        "peer",
+        "NumPy by hand",
+        "benchmarks.peers.numpy:PlainNumpy",
+        "numpy",
+        way="loop",
+        grows=True,
+        gpu=False,
     ),
     Configuration(
-        "torch-idiomatic", "torch", "peer", "PyTorch by hand, as documented", "benchmarks.peers.torch:IdiomaticTorch"
+        "c",
+        "jax",
+        "peer",
+        "C by hand, one core",
+        "benchmarks.peers.c:CompiledC",
+        "c",
+        {"threads": "1"},
+        way="loop",
+        grows=True,
+        any_units=False,
+        gpu=False,
     ),
-    Configuration("torch-tuned", "torch", "peer", "PyTorch by hand, tuned", "benchmarks.peers.torch:TunedTorch"),
-    Configuration(
-        "tensorflow-tutorial",
-        "tensorflow",
-        "variant",
-        f"{_TUTORIAL}; its Adam is another formula",
-        "benchmarks.variants:Tutorial",
-        same_model=False,
-    ),
-    Configuration("tensorflow-library", "tensorflow", "variant", _LIBRARY, "benchmarks.variants:Library"),
-    Configuration(
-        "tensorflow-best",
-        "tensorflow",
-        "variant",
-        "Keras, best stock settings: XLA, 32 steps a call",
-        "benchmarks.variants:BestStock",
-    ),
-    Configuration("numpy", "jax", "peer", "NumPy by hand", "benchmarks.peers.numpy:PlainNumpy"),
-    Configuration("c", "jax", "peer", "C by hand, one core", "benchmarks.peers.c:CompiledC", needs="compiler"),
 )
+
+
+def configurations_on(kind: Kind) -> list[Configuration]:
+    """What is timed on a kind of device: on a GPU everything that can run there, without TensorFloat-32 and with it."""
+    if kind == "cpu":
+        return list(CONFIGURATIONS)
+    on_gpu = [one for one in CONFIGURATIONS if one.gpu]
+    return [
+        *on_gpu,
+        *(
+            replace(
+                one, name=f"{one.name}-tf32", what=f"{one.what}; TensorFloat-32", precision="tf32", same_model=False
+            )
+            for one in on_gpu
+            if not one.name.endswith("-again")
+        ),
+    ]

@@ -1,9 +1,9 @@
 """Runs every configuration in fresh processes, in rounds, each in another order, so that drift of the machine hits all.
 
-May import: pyperf, rich, numpy, the standard library, benchmarks; parity (backends_test/) for the environments.
+May import: rich, numpy, the standard library, benchmarks; parity (backends_test/) for the environments.
 
-Each process leaves one pyperf file, FOLDER/raw/ROUND-NAME.json. What is there is not measured again: an interrupted run
-goes on where it stopped.
+First each configuration is checked against the oracle; what is another model is not timed. Each process leaves one file
+(see store.py). What is there is not measured again: an interrupted run goes on where it stopped.
 """
 
 import hashlib
@@ -11,25 +11,33 @@ import json
 import os
 import platform
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyperf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from benchmarks import store, whole
 from benchmarks.configurations import Configuration
+from benchmarks.devices import Device, one_core, processor, variables
+from benchmarks.inputs import IMDB
 from benchmarks.limit import measure_machine
-from benchmarks.peers.c import compiler
+from benchmarks.peers.c import NO_COMPILER, compiler
+from benchmarks.preparation import prepare
+from benchmarks.worker import Task
+from imdb_rnn.corpora import imdb
 from imdb_rnn.files import replacing
 from parity.environments import ROOT, python_of
 
 # An epoch of the 20,000 reviews to learn from, 64 a step.
 EPOCH_BATCHES = 313
 SEED = 20
+NO_IMDB = "whole runs read the IMDB reviews, and there is no copy of them here: set IMDB_RNN_DATA to a folder of it"
 
 
 class BenchmarkError(Exception):
@@ -43,55 +51,85 @@ class Plan:
     Attributes:
         quick: the smaller plan: its figures are rougher, and every page says so.
         rounds: how often each configuration gets a process of its own.
-        batches: that are timed as one.
-        epochs: how often they are, in each process.
-        calls: single predictions, in each process.
+        batches: of an epoch: all 313, or as many as are then scaled to it.
+        calls: predictions of a single review, in each process.
+        whole_runs: from a cold process to a saved model, each with another seed; 0 leaves them out.
+        epochs: of a whole run.
+        growth: whether larger batches, lengths, units and corpora are timed.
     """
 
     quick: bool
     rounds: int
     batches: int
-    epochs: int
     calls: int
+    whole_runs: int
+    epochs: int
+    growth: bool
 
 
-FULL = Plan(quick=False, rounds=7, batches=EPOCH_BATCHES, epochs=3, calls=1_000)
-QUICK = Plan(quick=True, rounds=3, batches=79, epochs=2, calls=100)
+FULL = Plan(quick=False, rounds=7, batches=EPOCH_BATCHES, calls=150, whole_runs=5, epochs=3, growth=True)
+QUICK = Plan(quick=True, rounds=3, batches=79, calls=50, whole_runs=0, epochs=0, growth=False)
 
 
-def run(folder: Path, plan: Plan, chosen: list[Configuration]) -> int:
+class Todo(NamedTuple):
+    """A process to run: the round, what it measures, and the configuration's name."""
+
+    round: int
+    measurement: str
+    name: str
+
+
+def run(folder: Path, plan: Plan, chosen: list[Configuration], device: Device) -> int:
     """Measure what is not measured yet.
 
     Args:
         folder: where to.
         plan: how much.
         chosen: the configurations.
+        device: where.
 
     Returns:
         How many processes that took; 0 if everything had been measured before.
 
     Raises:
-        BenchmarkError: the folder holds a run of another plan or machine, or a configuration fails.
+        BenchmarkError: the folder holds a run of another plan, machine or device, or a configuration fails.
     """
-    raw = folder / "raw"
-    raw.mkdir(parents=True, exist_ok=True)
-    begin(folder, plan)
-    todo = [(number, name) for number, name in order_of(plan, chosen) if not (raw / f"{number}-{name}.json").is_file()]
+    (folder / "raw").mkdir(parents=True, exist_ok=True)
+    note = begin(folder, plan, device)
+    with_data = (folder / "inputs" / IMDB / imdb.REVIEWS).exists()
+    if plan.whole_runs and not with_data:
+        print(f"Left out: {NO_IMDB}", file=sys.stderr)
+    names = {one.name: one for one in chosen}
+    done = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("benchmarks", total=len(todo))
-        for number, name in todo:
-            progress.update(task, description=f"round {number}, {name}")
-            (configuration,) = (one for one in chosen if one.name == name)
-            found = measure(configuration, plan)
-            with replacing(raw / f"{number}-{name}.json") as path:
-                as_suite(configuration, number, found).dump(str(path), replace=True)
-            progress.advance(task)
-    return len(todo)
+    # Drawn once a second at most: drawing is work beside what is measured.
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), refresh_per_second=1) as progress:
+        checks = [Todo(0, "check", name) for name in names]
+        rounds = list(order_of(plan, chosen, with_data))
+        bar = progress.add_task("benchmarks", total=len(checks) + len(rounds))
+        for position, todo in enumerate([*checks, *rounds]):
+            progress.update(bar, description=f"round {todo.round}, {todo.measurement}, {todo.name}")
+            if not store.path_of(folder, *todo).is_file() and (
+                todo.round == 0 or may_be_timed(folder, names[todo.name])
+            ):
+                values, metadata = measure(todo, names[todo.name], plan, device, folder / "inputs")
+                store.write(folder, store.Process(*todo, values, metadata | {"position": position}))
+                done += 1
+            progress.advance(bar)
+    note_left_out(folder, note, plan, with_data)
+    return done
 
 
-def begin(folder: Path, plan: Plan) -> None:
-    """Note the plan and the machine, or check that a run that goes on is of the same.
+def may_be_timed(folder: Path, configuration: Configuration) -> bool:
+    """Whether a configuration has been found to be this model, or is timed although it is another."""
+    if not configuration.same_model:
+        return True
+    (found,) = (one for one in store.read(folder, f"0-check-{configuration.name}"))
+    return bool(found.metadata["difference"] <= found.metadata["tolerance"])
+
+
+def begin(folder: Path, plan: Plan, device: Device) -> dict[str, Any]:
+    """Prepare a run and note what it is of, or check that a run that goes on is of the same.
 
     Raises:
         BenchmarkError: it is not.
@@ -99,98 +137,105 @@ def begin(folder: Path, plan: Plan) -> None:
     path = folder / "run.json"
     # Not the name itself: a run may be published.
     node = hashlib.sha256(platform.node().encode()).hexdigest()[:12]
+    same = {"plan": asdict(plan), "node": node, "device": asdict(device)}
     if path.is_file():
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        if (noted["plan"], noted["node"]) != (asdict(plan), node):
-            msg = f"Cannot go on with {folder}. Expected: the same plan and machine. Received: {noted['plan']}."
+        noted: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        received = {key: noted.get(key) for key in same}
+        if received != same:
+            msg = f"Cannot go on with {folder}. Expected: the same plan, machine and device. Received: {received}."
             raise BenchmarkError(msg)
-        return
-    note = {
-        "plan": asdict(plan),
-        "node": node,
+        return noted
+    (folder / "inputs").mkdir(exist_ok=True)
+    with one_core("cpu"):
+        machine = asdict(measure_machine())
+    note = same | {
         "processor": processor(),
+        "cores": os.cpu_count(),
+        "host_memory": float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
+        "system": platform.system(),
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": asdict(measure_machine()),
+        "data": prepare(folder / "inputs"),
+        "machine": machine,
+        "left_out": {},
     }
+    write_note(path, note)
+    return note
+
+
+def note_left_out(folder: Path, note: dict[str, Any], plan: Plan, with_data: bool) -> None:
+    """Note what this machine could not measure, and why."""
+    reasons = {}
+    if device_is_cpu(note) and compiler() is None:
+        reasons["c"] = NO_COMPILER
+    if plan.whole_runs and not with_data:
+        reasons["whole runs"] = NO_IMDB
+    if note.get("left_out") != reasons:
+        write_note(folder / "run.json", note | {"left_out": reasons})
+
+
+def device_is_cpu(note: dict[str, Any]) -> bool:
+    """Whether a run is of a CPU."""
+    return bool(note["device"]["kind"] == "cpu")
+
+
+def write_note(path: Path, note: dict[str, Any]) -> None:
+    """Write what a run is of."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
 
-def processor() -> str:
-    """What the system calls the processor."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor())
+def order_of(plan: Plan, chosen: list[Configuration], with_data: bool) -> Iterator[Todo]:
+    """Every process of every round, in an order that is drawn anew for each.
 
-
-def order_of(plan: Plan, chosen: list[Configuration]) -> list[tuple[int, str]]:
-    """Every round, and in it every configuration, in an order that is drawn anew for each."""
+    Whole runs fill the first rounds, one seed each; each configuration's growth is timed in one of them.
+    """
     random = np.random.default_rng(SEED)
-    names = [one.name for one in chosen]
-    return [(number, names[i]) for number in range(1, plan.rounds + 1) for i in random.permutation(len(names))]
+    for number in range(1, plan.rounds + 1):
+        todo = [Todo(number, "steady", one.name) for one in chosen]
+        if with_data and number <= plan.whole_runs:
+            todo += [Todo(number, "whole", one.name) for one in chosen if one.way]
+        if plan.growth:
+            growing = [one.name for one in chosen if one.grows]
+            todo += [Todo(number, "growth", name) for i, name in enumerate(growing) if i % plan.rounds == number - 1]
+        yield from (todo[i] for i in random.permutation(len(todo)))
 
 
 def available(configuration: Configuration) -> bool:
     """Whether what a configuration needs is there."""
-    return configuration.needs != "compiler" or compiler() is not None
+    return configuration.framework != "c" or compiler() is not None
 
 
-def measure(configuration: Configuration, plan: Plan) -> dict[str, Any]:
-    """Run the worker in a fresh process.
+def measure(
+    todo: Todo, configuration: Configuration, plan: Plan, device: Device, inputs: Path
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """Measure in a fresh process.
+
+    Returns:
+        Quantity -> figures, and what else is known.
 
     Raises:
         BenchmarkError: it fails.
     """
+    if todo.measurement == "whole":
+        try:
+            return whole.measure_whole(configuration, device.kind, inputs.absolute(), todo.round, plan.epochs)
+        except whole.WholeRunError as error:
+            raise BenchmarkError(str(error)) from error
     # Appended: the installed library stays the one that is measured.
     program = f"import sys; sys.path += {[str(ROOT), str(ROOT / 'backends_test')]}; "
     program += "from benchmarks.worker import main; main()"
-    variables = {
-        "KERAS_BACKEND": configuration.backend,
-        "OMP_NUM_THREADS": "1",
-        "TF_NUM_INTRAOP_THREADS": "1",
-        "TF_NUM_INTEROP_THREADS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
-    counts = map(str, (plan.batches, plan.epochs, plan.calls))
-    command = [python_of(configuration.backend), "-c", program, configuration.name, *counts]
-    completed = subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, cwd=ROOT.anchor)
-    if completed.returncode:
-        msg = f"{configuration.name} failed: {completed.stderr.strip().splitlines()[-1]}"
-        raise BenchmarkError(msg)
-    found: dict[str, Any] = json.loads(completed.stdout.splitlines()[-1])
-    return found
-
-
-def as_suite(configuration: Configuration, number: int, found: dict[str, Any]) -> pyperf.BenchmarkSuite:
-    """What a process found, as pyperf keeps it: a benchmark for each quantity."""
-    values = {
-        "epoch": found["epochs"],
-        "first step": [found["first_step"]],
-        "import": [found["import"]],
-        "build": [found["build"]],
-        "latency": found["latency"],
-        "throughput": [found["throughput"]],
-        "memory": [found["memory"]],
-    }
-    units = {"throughput": "integer", "memory": "byte"}
-    metadata = {
-        "configuration": configuration.name,
-        "round": number,
-        "difference": found["difference"],
-        "tolerance": found["tolerance"],
-        **{f"path_{name}": value for name, value in found["path"].items()},
-    }
-    benchmarks = [
-        pyperf.Benchmark(
-            [
-                pyperf.Run(
-                    [float(value) for value in measured],
-                    metadata=metadata | {"name": f"{configuration.name}: {name}", "unit": units.get(name, "second")},
-                    collect_metadata=False,  # it names paths of this machine
-                )
-            ]
+    task = Task(todo.measurement, todo.name, device.kind, str(inputs.absolute()), plan.batches, plan.calls)
+    environment = os.environ | variables(device.kind, configuration.precision)
+    environment |= {"KERAS_BACKEND": configuration.backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [str(python_of(configuration.backend)), "-c", program, json.dumps(asdict(task))]
+    with one_core(device.kind):
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT.anchor
         )
-        for name, measured in values.items()
-    ]
-    return pyperf.BenchmarkSuite(benchmarks)
+    with process:
+        output, errors = process.communicate()
+    if process.returncode:
+        msg = f"{todo.name} failed ({todo.measurement}): {(errors.strip().splitlines() or ['it was killed'])[-1]}"
+        raise BenchmarkError(msg)
+    found = json.loads(output.splitlines()[-1])
+    return found["values"], found["metadata"]

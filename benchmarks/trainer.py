@@ -4,12 +4,15 @@ May import: numpy, imdb_rnn.batches.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.batches import Arrays
+from imdb_rnn.batches import Arrays, steps_per_epoch, training_batches
+
+BATCH_SIZE = 64
 
 
 class Trainer(Protocol):
@@ -21,6 +24,12 @@ class Trainer(Protocol):
 
     def train(self, batches: Sequence[Arrays]) -> None:
         """Make one step for each batch, in order. May return before the device is done."""
+
+    def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
+        """Shuffle reviews, cut them into batches of 64, and make one step for each. May return before the device."""
+        count = steps_per_epoch(len(reviews.x), BATCH_SIZE)
+        batches = training_batches(reviews, BATCH_SIZE, seed, epoch)
+        self.train([Arrays(*batch) for batch in islice(batches, count)])
 
     def weights(self) -> list[npt.NDArray[np.float32]]:
         """The weights as NumPy arrays, in the order in which they were given. Waits until the device is done."""

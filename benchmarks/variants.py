@@ -1,6 +1,6 @@
 """The ways to train the model with Keras that are timed: the tutorial's, this library's, the best stock settings.
 
-May import: keras, numpy, imdb_rnn.
+May import: keras, numpy, imdb_rnn, benchmarks.trainer.
 """
 
 from collections.abc import Sequence
@@ -10,24 +10,48 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.batches import Arrays
-from imdb_rnn.engine import backend_name, load_engine
+from benchmarks.trainer import BATCH_SIZE, Trainer
+from imdb_rnn.batches import Arrays, steps_per_epoch, training_batches
+from imdb_rnn.engine import load_engine
 from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model
 
+LARGEST_PREDICTION = 4_096  # reviews that are predicted at once
 
-class Tutorial:
-    """The tutorial's script: `compile` and `fit` on arrays, nothing else. On TensorFlow its Adam is another one."""
 
-    def __init__(self, weights: Sequence[npt.NDArray[np.float32]]) -> None:
-        self.model = build_model()
+class Library(Trainer):
+    """This library's way: Keras's own formulas on every backend, batches from a generator.
+
+    Args:
+        weights: see `benchmarks.trainer.Trainer`; their shapes say how many units there are.
+        length: ids a review.
+    """
+
+    unroll = False
+
+    def __init__(self, weights: Sequence[npt.NDArray[np.float32]], length: int = 100) -> None:
+        config = build_model(max_len=length).get_config()
+        (layer,) = (layer for layer in config["layers"] if layer["class_name"] == "SimpleRNN")
+        layer["config"] |= {"units": len(weights[3]), "unroll": self.unroll}
+        for layer in config["layers"]:
+            layer.pop("build_config", None)  # the shapes for 8 units
+        self.model = keras.Sequential.from_config(config)
         self.model.set_weights(weights)
-        self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
+        self.compile()
+
+    def compile(self) -> None:
+        """Set optimizer, loss and metric."""
+        compile_model(self.model)
 
     def train(self, batches: Sequence[Arrays]) -> None:
-        """See `benchmarks.trainer.Trainer.train`; the last batch may be short, and only the last."""
-        x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        # Not shuffled, or it would see other batches than the others do; the shuffle itself costs next to nothing.
-        self.model.fit(x, y, batch_size=len(batches[0].x), epochs=1, shuffle=False, verbose=0)
+        """See `benchmarks.trainer.Trainer.train`."""
+        # Plain tuples, as in an epoch of the library: for named ones Keras would compile a second time on JAX.
+        self.model.fit((tuple(batch) for batch in batches), steps_per_epoch=len(batches), shuffle=False, verbose=0)
+
+    def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
+        """See `benchmarks.trainer.Trainer.train_epoch`."""
+        batches = training_batches(reviews, BATCH_SIZE, seed, epoch)
+        steps = steps_per_epoch(len(reviews.x), BATCH_SIZE)
+        self.model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
 
     def weights(self) -> list[npt.NDArray[np.float32]]:
         """See `benchmarks.trainer.Trainer.weights`."""
@@ -35,7 +59,7 @@ class Tutorial:
 
     def predict(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """See `benchmarks.trainer.Trainer.predict`."""
-        scores: npt.NDArray[np.float32] = self.model.predict(ids, batch_size=1000, verbose=0)[:, 0]
+        scores: npt.NDArray[np.float32] = self.model.predict(ids, batch_size=LARGEST_PREDICTION, verbose=0)[:, 0]
         return scores
 
     def path(self) -> dict[str, str]:
@@ -43,39 +67,40 @@ class Tutorial:
         return {
             "device": load_engine().device(),
             "jit_compile": str(self.model.jit_compile),
+            "steps_per_execution": str(self.model.steps_per_execution),
             "optimizer": f"{type(self.model.optimizer).__module__}.{type(self.model.optimizer).__name__}",
         }
 
 
-class Library(Tutorial):
-    """This library's way: Keras's own formulas on every backend, batches from a generator."""
+class Tutorial(Library):
+    """The tutorial's script: `compile` and `fit` on arrays, nothing else. On TensorFlow its Adam is another one."""
 
-    def __init__(self, weights: Sequence[npt.NDArray[np.float32]]) -> None:
-        self.model = build_model()
-        self.model.set_weights(weights)
-        compile_model(self.model)
+    def compile(self) -> None:
+        """Set optimizer, loss and metric."""
+        self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
 
     def train(self, batches: Sequence[Arrays]) -> None:
-        """See `benchmarks.trainer.Trainer.train`."""
-        self.model.fit((batch for batch in batches), steps_per_epoch=len(batches), epochs=1, shuffle=False, verbose=0)
+        """See `benchmarks.trainer.Trainer.train`; the last batch may be short, and only the last."""
+        x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        # Not shuffled, or it would see other batches than the others do.
+        self.model.fit(x, y, batch_size=len(batches[0].x), shuffle=False, verbose=0)
+
+    def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
+        """See `benchmarks.trainer.Trainer.train_epoch`; the order is Keras's own."""
+        self.model.fit(*reviews, batch_size=BATCH_SIZE, verbose=0)
 
 
-class BestStock(Library):
-    """Stock Keras with the settings that were found quickest, where any are quicker than the defaults.
+class Unrolled(Library):
+    """Stock Keras with the time loop unrolled: the quickest setting that was found on PyTorch."""
 
-    TensorFlow: XLA, and 32 steps for each call. PyTorch: the time loop unrolled.
-    """
+    unroll = True
 
-    def __init__(self, weights: Sequence[npt.NDArray[np.float32]]) -> None:
-        settings: dict[str, Any] = {}
-        self.model = build_model()
-        if backend_name() == "torch":
-            config = self.model.get_config()
-            (layer,) = (layer for layer in config["layers"] if layer["class_name"] == "SimpleRNN")
-            layer["config"]["unroll"] = True
-            self.model = keras.Sequential.from_config(config)
-        if backend_name() == "tensorflow":
-            settings = {"jit_compile": True, "steps_per_execution": 32}
-        self.model.set_weights(weights)
+
+class Compiled(Library):
+    """Stock Keras with XLA, and 32 steps for each call: the quickest settings that were found on TensorFlow."""
+
+    def compile(self) -> None:
+        """Set optimizer, loss and metric."""
+        settings: dict[str, Any] = {"jit_compile": True, "steps_per_execution": 32}
         self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"], **settings)
         load_engine().prepare_optimizer(self.model.optimizer)

@@ -1,84 +1,123 @@
-"""Times one configuration, once, in a fresh process in the environment of its backend; prints what it found as JSON.
+"""Measures one configuration in a fresh process, in the environment of its backend; prints what it found as JSON.
 
-May import: numpy, the standard library, imdb_rnn, benchmarks; parity (backends_test/) for the oracle's steps.
+May import: numpy, the standard library, benchmarks; inside functions the framework.
 
-    python -m benchmarks.worker NAME BATCHES EPOCHS CALLS
+    python -m benchmarks.worker TASK
 
-trains EPOCHS times on the first BATCHES batches of an epoch, the last one short as in a whole epoch, and predicts one
-review CALLS times. The clock is read
-only after the weights have been read back, so that no device is still at work.
+TASK is a `Task` as JSON.
 """
 
 import importlib
 import json
-import os
 import platform
-import resource
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-import numpy as np
-
-from benchmarks.configurations import CONFIGURATIONS
+from benchmarks import growth, sameness, steady
+from benchmarks.configurations import Configuration, Kind, configurations_on
+from benchmarks.devices import allocator_peak, driver_memory, expected_device, host_peak
+from benchmarks.inputs import read_check, read_training
 from benchmarks.trainer import Trainer
 
-# After so many steps the weights are compared with the oracle's.
-STEPS = 50
 
+@dataclass(frozen=True)
+class Task:
+    """What a process does.
 
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
-    """The seconds that a call takes, and what it gives."""
-    began = time.perf_counter()
-    result = run()
-    return time.perf_counter() - began, result
-
-
-def use_one_core() -> None:
-    """Keep this process, and every thread that it will start, on one core, where the system can."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
-
-def time_configuration(name: str, batches: int, epochs: int, calls: int) -> dict[str, Any]:
-    """Time one configuration.
-
-    Args:
+    Attributes:
+        measurement: "check" whether it is this model, "steady" or "growth".
         name: of the configuration.
-        batches: of 64 reviews, but for the last one of 32, in what is timed as one.
-        epochs: how often that is timed, after once that is not.
-        calls: single predictions.
+        kind: of the device.
+        inputs: the folder of benchmarks.inputs.
+        batches: of the epoch that is timed.
+        calls: predictions of a single review.
+    """
+
+    measurement: Literal["check", "steady", "growth"]
+    name: str
+    kind: Kind
+    inputs: str
+    batches: int
+    calls: int
+
+
+class FallbackError(Exception):
+    """Another path ran than the one that is to be measured."""
+
+
+def perform(task: Task) -> dict[str, Any]:
+    """Do what a task says.
 
     Returns:
-        Seconds by phase: `import`, `data`, `build`, `first_step`, `warm_up`, `epochs` (a list); `latency`: the seconds
-        of single predictions, a list; `throughput`: reviews a second; `memory`: the peak, in bytes; `path`; and
-        `difference`: how far the weights are from the oracle's after fifty steps, with the `tolerance` of that.
+        `values`: quantity -> figures, seconds or bytes, all above 0; `metadata`: the path, and what else is known.
+
+    Raises:
+        FallbackError: see `check_path`.
     """
-    (configuration,) = (one for one in CONFIGURATIONS if one.name == name)
+    (configuration,) = (one for one in configurations_on(task.kind) if one.name == task.name)
     module, _, maker = configuration.make.partition(":")
-    seconds: dict[str, Any] = {}
-    seconds["import"], make = timed(lambda: getattr(importlib.import_module(module), maker))
-    seconds["data"], (inputs, parts) = timed(lambda: read_batches(batches))
-    seconds["build"], trainer = timed(lambda: make(inputs.initial))
-    seconds["first_step"], _ = timed(lambda: step(trainer, parts[:1]))
-    seconds["warm_up"], _ = timed(lambda: step(trainer, parts))
-    seconds["epochs"] = [timed(lambda: step(trainer, parts))[0] for _ in range(epochs)]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    one = inputs.reviews.x[:1]
-    trainer.predict(one)
-    latency = [timed(lambda: trainer.predict(one))[0] for _ in range(calls)]
-    trainer.predict(inputs.reviews.x)
-    throughput = len(inputs.reviews.x) / timed(lambda: trainer.predict(inputs.reviews.x))[0]
-    found = seconds | {
-        "latency": latency,
-        "throughput": throughput,
-        "memory": memory,
-        "path": trainer.path() | {"versions": versions()},
-    }
-    return found | compare_with_oracle(make(inputs.start), inputs)
+    seconds_of_import, make = steady.timed(lambda: getattr(importlib.import_module(module), maker))
+    measure = {"check": check, "steady": measure_steadily, "growth": measure_growth}[task.measurement]
+    values, metadata = measure(configuration, make, task)
+    return {"values": {"import": [seconds_of_import]} | values, "metadata": metadata}
+
+
+def check(configuration: Configuration, make: Callable[..., Trainer], task: Task) -> tuple[dict[str, Any], Any]:
+    """Compare with the oracle."""
+    difference = sameness.difference(make, read_check(Path(task.inputs)))
+    return {}, {"difference": difference, "tolerance": sameness.tolerance()}
+
+
+def measure_steadily(
+    configuration: Configuration, make: Callable[..., Trainer], task: Task
+) -> tuple[dict[str, Any], Any]:
+    """Time start, training and prediction."""
+    values: dict[str, Any] = {}
+    seconds, training = steady.timed(lambda: read_training(Path(task.inputs)))
+    values["data"] = [seconds]
+    seconds, trainer = steady.timed(lambda: make(training.initial))
+    values["build"] = [seconds]
+    path = check_path(configuration, task.kind, trainer)
+    values |= steady.measure_training(trainer, steady.first_reviews(training, task.batches))
+    memory: dict[str, int | None] = {"memory host": host_peak()}
+    if task.kind == "gpu":
+        memory |= {"memory allocator": allocator_peak(configuration.framework), "memory driver": driver_memory()}
+    values |= {name: [float(size)] for name, size in memory.items() if size}
+    values |= steady.measure_prediction(trainer, training.predicted, task.calls)
+    return values, {f"path_{name}": value for name, value in (path | {"versions": versions()}).items()}
+
+
+def measure_growth(
+    configuration: Configuration, make: Callable[..., Trainer], task: Task
+) -> tuple[dict[str, Any], Any]:
+    """Time ever larger work."""
+
+    def made(weights: Any, length: int) -> Trainer:
+        # Only Keras wants to know the length before it sees a review.
+        return make(weights, length) if configuration.kind == "variant" else make(weights)
+
+    training = read_training(Path(task.inputs))
+    return {n: [s] for n, s in growth.measure_growth(made, training, configuration.any_units)}, {}
+
+
+def check_path(configuration: Configuration, kind: Kind, trainer: Trainer) -> dict[str, str]:
+    """The path that runs, if it is the one that is to be measured.
+
+    Raises:
+        FallbackError: it is not.
+    """
+    path = trainer.path()
+    expected = {**configuration.path, "device": expected_device(kind, configuration.framework)}
+    for name, value in expected.items():
+        if path.get(name) != value:
+            msg = f"{configuration.name} fell back. Expected: {name} {value}. Received: {path.get(name)}."
+            raise FallbackError(msg)
+    return path
 
 
 def versions() -> str:
@@ -90,40 +129,9 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def step(trainer: Trainer, parts: list[Any]) -> None:
-    """Train, and wait until it is done."""
-    trainer.train(parts)
-    trainer.weights()
-
-
-def read_batches(batches: int) -> tuple[Any, list[Any]]:
-    """The inputs of the ladder, and batches as an epoch of 20,000 reviews has them: all of 64, and one of 32."""
-    from imdb_rnn.batches import Arrays
-    from parity.inputs import load_corpus, make_inputs
-
-    inputs = make_inputs(load_corpus())
-    *whole, last = inputs.batches[1 : batches + 1]
-    return inputs, [*whole, Arrays(last.x[:32], last.y[:32])]
-
-
-def compare_with_oracle(trainer: Trainer, inputs: Any) -> dict[str, float]:
-    """How far a trainer is from the oracle after fifty steps from the same weights."""
-    from imdb_rnn import oracle
-    from parity import reference
-    from parity.stages import LADDER
-
-    trainer.train(inputs.batches[:STEPS])
-    expected = reference.steps(inputs.start, oracle.Adam(), inputs.batches[:STEPS]).arrays()
-    worst = max(float(np.abs(a - b).max()) for a, b in zip(trainer.weights(), expected, strict=True))
-    (bound,) = (stage.bounds["float32"] for stage in LADDER if stage.name == "fifty steps")
-    return {"difference": worst, "tolerance": bound.tolerance}
-
-
 def main() -> None:
-    """Time what the command line names."""
-    name, *counts = sys.argv[1:]
-    use_one_core()
-    print(json.dumps(time_configuration(name, *map(int, counts))))
+    """Do what the command line says."""
+    print(json.dumps(perform(Task(**json.loads(sys.argv[1])))))
 
 
 if __name__ == "__main__":

@@ -84,11 +84,11 @@ def make_inputs(corpus: Corpus) -> Inputs:
     )
 
 
-def draw_initial() -> list[np.ndarray]:
+def draw_initial(seed: int = SEED) -> list[np.ndarray]:
     """The initial weights, drawn without Keras: all that is asked of a model is the names and shapes of its weights."""
     kinds = [name.removeprefix("out_") for name in SHAPES]
     weights = [SimpleNamespace(name=kind, shape=shape) for kind, shape in zip(kinds, SHAPES.values(), strict=True)]
-    return cast(list[np.ndarray], initial_weights(SimpleNamespace(weights=weights), SEED))
+    return cast(list[np.ndarray], initial_weights(SimpleNamespace(weights=weights), seed))
 
 
 def draw_start() -> list[np.ndarray]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.trainer import Trainer
 from imdb_rnn.batches import Arrays
 from imdb_rnn.oracle import EPSILON
 
@@ -100,7 +101,7 @@ class _Model(ctypes.Structure):
     )
 
 
-class CompiledC:
+class CompiledC(Trainer):
     """A `benchmarks.trainer.Trainer` in C, on one thread.
 
     Args:

@@ -3,7 +3,7 @@
 `torch.nn.RNN` has two biases where the model has one: the second stays zero and is not trained. `torch.optim.Adam`
 adds epsilon after its bias correction and Keras before it: at step t, Keras's epsilon is PyTorch's times √(1 - β₂ᵗ).
 
-May import: torch, numpy, imdb_rnn.batches, imdb_rnn.oracle (for its epsilon).
+May import: torch, numpy, imdb_rnn.batches, imdb_rnn.oracle (for its epsilon), benchmarks.trainer.
 """
 
 import math
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.trainer import Trainer
 from imdb_rnn.batches import Arrays
 from imdb_rnn.oracle import EPSILON
 
@@ -22,13 +23,13 @@ from imdb_rnn.oracle import EPSILON
 TOGETHER = 1_000
 
 
-class IdiomaticTorch:
+class IdiomaticTorch(Trainer):
     """Layers, loss and optimizer as PyTorch's documentation shows them.
 
     Args:
         weights: see `benchmarks.trainer.Trainer`.
         epsilon: of Adam.
-        device: "cpu" or "cuda".
+        device: "cpu" or "cuda"; None is the GPU where there is one.
     """
 
     # What the tuned loop does otherwise. None is PyTorch's own choice.
@@ -36,8 +37,9 @@ class IdiomaticTorch:
     fused: bool | None = None
 
     def __init__(
-        self, weights: Sequence[npt.NDArray[np.float32]], epsilon: float = EPSILON, device: str = "cpu"
+        self, weights: Sequence[npt.NDArray[np.float32]], epsilon: float = EPSILON, device: str | None = None
     ) -> None:
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         (count, width), units = weights[0].shape, len(weights[3])
         self.embedding = nn.Embedding(count, width, device=device)
         self.rnn = nn.RNN(width, units, batch_first=self.batch_first, device=device)

@@ -1,0 +1,1 @@
+"""The page of the benchmarks, in a real browser: needs no backend."""

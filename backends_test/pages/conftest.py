@@ -1,0 +1,62 @@
+"""A real browser without a window, and the pages of made-up reports to look at in it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.report import write_pages
+from pages import made_up
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# Such a browser must ask nobody for anything by itself, or the test of requests would see it.
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+KINDS: dict[str, Callable[[], dict[str, Any]]] = {
+    "cpu": made_up.cpu,
+    "quick": made_up.quick,
+    "gpu": made_up.gpu,
+    "refused": made_up.refused,
+    "without_compiler": made_up.without_compiler,
+}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Chromium, or a skip that says why there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    with playwright.sync_playwright() as driver:
+        try:
+            chromium = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        except playwright.Error as error:
+            pytest.skip(f"no Chromium that starts: {str(error).splitlines()[0]}")
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Kind of report -> the folder with its pages, written once."""
+    made: dict[str, Path] = {}
+
+    def folder(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp(kind)
+            write_pages(KINDS[kind](), made[kind])
+        return made[kind]
+
+    return folder

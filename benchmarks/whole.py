@@ -1,0 +1,170 @@
+"""Whole runs: from a cold process to a saved model, with the time at which each accuracy is reached.
+
+May import: the standard library, numpy, benchmarks, imdb_rnn; parity (backends_test/) for the environments.
+
+A run reads the files of the IMDB reviews, trains for a few epochs, validates after each, keeps the best, evaluates it
+on the test reviews and saves it. What it writes is read line by line and each line stamped as it comes. Nothing is
+cached from one run to the next. Afterwards the saved model reads one review, from the shell.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.configurations import CONFIGURATIONS, Configuration, Kind
+from benchmarks.devices import one_core, variables
+from benchmarks.inputs import IMDB
+from parity.environments import ROOT, python_of
+
+REVIEW = "a moving story with great acting and a clever ending"
+ACCURACY = re.compile(r"\bval_accuracy:? ([\d.]+)")
+PHASE = re.compile(r"-- (\w+)$")
+
+
+class WholeRunError(Exception):
+    """A whole run fails."""
+
+
+@dataclass
+class Watched:
+    """What a process wrote, by the clock that began with it.
+
+    Attributes:
+        seconds: until it ended.
+        points: (seconds, validation accuracy), one an epoch.
+        phases: name -> seconds.
+    """
+
+    seconds: float = 0.0
+    points: list[tuple[float, float]] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
+
+
+def measure_whole(
+    configuration: Configuration, kind: Kind, inputs: Path, seed: int, epochs: int
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """Time a whole run, and then a prediction from the shell.
+
+    Args:
+        configuration: one with a way.
+        kind: of the device.
+        inputs: see benchmarks.inputs.
+        seed: of weights and shuffle.
+        epochs: to train.
+
+    Returns:
+        Seconds: "whole", "shell" (not for loops), "phase NAME", "epoch N" (when it had ended); and the validation
+        accuracies, "accuracy N".
+
+    Raises:
+        WholeRunError: a process fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="imdb_rnn-") as room:
+        folder = Path(room) / "model"
+        environment = os.environ | variables(kind, configuration.precision)
+        environment |= {
+            "KERAS_BACKEND": configuration.backend,
+            "IMDB_RNN_DATA": str(inputs / IMDB),
+            "IMDB_RNN_CACHE": str(Path(room) / "cache"),
+            "PYTHONUNBUFFERED": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+        }
+        train, predict = commands(configuration, folder, seed, epochs)
+        found = watch(train, environment, kind)
+        manifest = folder / "manifest.json"
+        if manifest.is_file():  # the library keeps its own clock
+            found.phases = json.loads(manifest.read_text(encoding="utf-8"))["seconds"]
+        values = {"whole": [found.seconds]}
+        if predict:
+            values["shell"] = [watch(predict, environment, kind).seconds]
+    if len(found.points) != epochs:
+        msg = f"{configuration.name}: {len(found.points)} validation accuracies, where {epochs} were expected"
+        raise WholeRunError(msg)
+    values |= {f"phase {name}": [max(seconds, 1e-6)] for name, seconds in found.phases.items()}
+    values |= {f"epoch {i}": [seconds] for i, (seconds, _) in enumerate(found.points, start=1)}
+    return values, {f"accuracy_{i}": accuracy for i, (_, accuracy) in enumerate(found.points, start=1)}
+
+
+def commands(configuration: Configuration, folder: Path, seed: int, epochs: int) -> tuple[list[str], list[str]]:
+    """What trains, and what predicts one review with the saved model, or nothing."""
+    python = python_of(configuration.backend)
+    numbers = [str(seed), str(epochs)]
+    if configuration.way == "script":
+        script = [str(python), str(Path(__file__).with_name("tutorial.py"))]
+        return [*script, "train", str(folder), *numbers], [*script, "predict", str(folder), REVIEW]
+    if configuration.way == "command":
+        command = [str(python.with_name("imdb-rnn"))]
+        options = ["--data", "imdb", "--out", str(folder), "--seed", str(seed), "--epochs", str(epochs)]
+        return [*command, "train", *options], [*command, "predict", str(folder), REVIEW]
+    program = f"import sys; sys.path += {[str(ROOT), str(ROOT / 'backends_test')]}; "
+    program += "from benchmarks.whole import train_in_a_loop; train_in_a_loop()"
+    return [str(python), "-c", program, configuration.name, str(folder), *numbers], []
+
+
+def watch(command: list[str], environment: dict[str, str], kind: Kind) -> Watched:
+    """Run a process to its end, and read what it writes as it comes.
+
+    Raises:
+        WholeRunError: it fails.
+    """
+    found, lines, marked = Watched(), [], 0.0
+    began = time.perf_counter()
+    with one_core(kind):
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT.anchor
+        )
+    with process:
+        assert process.stdout  # noqa: S101 (it is a pipe)
+        for line in process.stdout:
+            now = time.perf_counter() - began
+            lines.append(line)
+            if accuracy := ACCURACY.search(line):
+                found.points.append((now, float(accuracy[1])))
+            if phase := PHASE.match(line):
+                found.phases[phase[1]], marked = now - marked, now
+    found.seconds = time.perf_counter() - began
+    if process.returncode:
+        msg = f"{' '.join(command[:3])} failed:\n{''.join(lines[-20:])}"
+        raise WholeRunError(msg)
+    return found
+
+
+def train_in_a_loop() -> None:
+    """Train a peer as its user would: read, split, loop over epochs, keep the best; a program of its own."""
+    import importlib
+
+    from imdb_rnn import load_reviews
+    from imdb_rnn.batches import split_corpus
+    from parity.inputs import draw_initial
+
+    name, folder, seed, epochs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    (configuration,) = (one for one in CONFIGURATIONS if one.name == name)
+    module, _, maker = configuration.make.partition(":")
+    make = getattr(importlib.import_module(module), maker)
+    print("-- import")
+    splits = split_corpus(load_reviews("imdb"), 10_000, 100)
+    print("-- data")
+    trainer = make(draw_initial(seed))
+    print("-- build")
+    folder.mkdir(parents=True)
+    best = 0.0
+    for epoch in range(epochs):
+        trainer.train_epoch(splits.train, seed, epoch)
+        right = (trainer.predict(splits.validation.x) > 0.5) == (splits.validation.y[:, 0] == 1)
+        print(f"epoch {epoch + 1}  val_accuracy {right.mean():.4f}")
+        if right.mean() > best:
+            best, weights = right.mean(), trainer.weights()
+            np.savez(folder / "weights.npz", *weights)
+    print("-- training")
+    right = (make(weights).predict(splits.test.x) > 0.5) == (splits.test.y[:, 0] == 1)
+    print(f"test accuracy {right.mean():.4f}")
+    print("-- evaluation")
