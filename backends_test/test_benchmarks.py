@@ -140,7 +140,7 @@ def test_the_blocks_that_are_timed_are_an_epoch_with_its_short_end(inputs: Path)
     blocks = steady.blocks_of(steady.first_reviews(read_training(inputs), FULL.batches))
     assert [[len(batch.x) for batch in block] for block in blocks] == [[64] * 78] * 3 + [[64] * 78 + [32]]
     (quick,) = steady.blocks_of(steady.first_reviews(read_training(inputs), QUICK.batches))
-    assert [len(batch.x) for batch in quick] == [64] * 78 + [32]
+    assert [len(batch.x) for batch in quick] == [64] * 39 + [32]
 
 
 def test_growth_is_measured_along_four_ways_and_stops_before_an_epoch_is_too_long(

@@ -2,10 +2,11 @@
 
    Built and called by benchmarks/peers/c.py and benchmarks/limit.py. Mathematics: imdb_rnn/oracle.py, in float32.
 
-   The eight units of one review fill one vector, the sixteen numbers of one embedding another. So nothing has to be
-   transposed, embeddings are read and their gradients written as whole rows, and a batch may have any size. What
-   hides the latency of a step is that the reviews of a batch do not depend on one another: time is the outer loop,
-   the batch the inner one. Vectors are those of GCC and Clang, which either compiler maps on what the machine has. */
+   The eight units of one review fill one vector, the sixteen numbers of one embedding two. So nothing has to be
+   transposed, and a batch may have any size. What hides the latency of a step is that the reviews of a batch do not
+   depend on one another: time is the outer loop, the batch the inner one. Vectors are those of GCC and Clang, which
+   either compiler maps on what the machine has; none is wider than eight numbers, because a wider one is kept in memory,
+   and many times slower, where the machine has no registers for it. */
 
 #include <math.h>
 #include <stdint.h>
@@ -24,7 +25,6 @@
 
 /* aligned(4): they may lie anywhere. may_alias: memory is written as vectors and read as floats. */
 typedef float units __attribute__((vector_size(U * 4), aligned(4), may_alias));
-typedef float row __attribute__((vector_size(D * 4), aligned(4), may_alias));
 typedef int32_t integers __attribute__((vector_size(U * 4)));
 
 /* All weights but the embeddings, in the order of `model.get_weights()`. */
@@ -128,27 +128,34 @@ static void backward(const struct layers *w, struct layers *found, int64_t batch
     store(found->out_kernel, d_out_kernel);
 }
 
-/* dE and dW from da. A loop of its own: together with `backward` the sums would not fit the registers. */
+/* dE and dW from da, eight of the sixteen numbers of an embedding at a time, and first the one and then the other: what
+   one loop needs fits the registers of a machine that has sixteen of eight numbers each. */
 static void backward_inputs(const float *embeddings, float *d_embeddings, const struct layers *w, struct layers *found,
                             const int32_t *x, int64_t batch, int64_t length, const float *da)
 {
-    row transposed[U], d_kernel[U] = {0};
-    for (int j = 0; j < U; j++)
-        for (int i = 0; i < D; i++) transposed[j][i] = w->kernel[i][j];
-    for (int64_t t = 0; t < length; t++) {
-        for (int64_t b = 0; b < batch; b++) {
-            int64_t at = (int64_t)x[b * length + t] * D;
-            const float *d = da + (t * batch + b) * U;
-            row in = *(const row *)(embeddings + at), back = {0};
-            for (int j = 0; j < U; j++) {
-                d_kernel[j] += d[j] * in;
-                back += d[j] * transposed[j];
+    for (int half = 0; half < D; half += U) {
+        units transposed[U], d_kernel[U] = {0};
+        for (int j = 0; j < U; j++)
+            for (int i = 0; i < U; i++) transposed[j][i] = w->kernel[half + i][j];
+        for (int64_t t = 0; t < length; t++) {
+            for (int64_t b = 0; b < batch; b++) {
+                float *at = d_embeddings + (int64_t)x[b * length + t] * D + half;
+                const float *d = da + (t * batch + b) * U;
+                units back = load(at); /* an id that stands in several places has their sum */
+                for (int j = 0; j < U; j++) back += d[j] * transposed[j];
+                store(at, back);
             }
-            *(row *)(d_embeddings + at) += back; /* an id that stands in several places has their sum */
         }
+        for (int64_t t = 0; t < length; t++) {
+            for (int64_t b = 0; b < batch; b++) {
+                units in = load(embeddings + (int64_t)x[b * length + t] * D + half);
+                const float *d = da + (t * batch + b) * U;
+                for (int j = 0; j < U; j++) d_kernel[j] += d[j] * in;
+            }
+        }
+        for (int j = 0; j < U; j++)
+            for (int i = 0; i < U; i++) found->kernel[half + i][j] = d_kernel[j][i];
     }
-    for (int j = 0; j < U; j++)
-        for (int i = 0; i < D; i++) found->kernel[i][j] = d_kernel[j][i];
 }
 
 /* Keras's Adam, over every weight: also those whose gradient is zero are moved by their moments. */
@@ -197,7 +204,7 @@ int train(struct model *model, const int32_t *x, const float *y, int64_t batch, 
     backward_inputs(model->weights, model->gradient, w, found, x, batch, length, da);
     adam(model);
     /* `gradient` is zero again: only the rows of this batch were not. */
-    for (int64_t i = 0; i < batch * length; i++) *(row *)(model->gradient + (int64_t)x[i] * D) = (row){0};
+    for (int64_t i = 0; i < batch * length; i++) memset(model->gradient + (int64_t)x[i] * D, 0, D * sizeof(float));
 #ifdef __SSE__
     _mm_setcsr(kept);
 #endif

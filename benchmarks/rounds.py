@@ -68,7 +68,7 @@ class Plan:
 
 
 FULL = Plan(quick=False, rounds=7, batches=EPOCH_BATCHES, calls=150, whole_runs=5, epochs=3, growth=True)
-QUICK = Plan(quick=True, rounds=3, batches=79, calls=50, whole_runs=0, epochs=0, growth=False)
+QUICK = Plan(quick=True, rounds=3, batches=40, calls=50, whole_runs=0, epochs=0, growth=False)
 
 
 class Todo(NamedTuple):

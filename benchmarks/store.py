@@ -10,7 +10,6 @@ import pyperf
 
 from imdb_rnn.files import replacing
 
-
 OF_ONE = ("name", "unit")  # metadata of a single quantity, not of the process
 
 
