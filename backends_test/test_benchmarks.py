@@ -112,6 +112,7 @@ def test_a_process_measures_start_training_and_prediction_and_names_its_path(
     configuration: Configuration, inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steady, "LEAST_SECONDS", 0.001)
+    monkeypatch.setattr(steady, "LEAST_TRAINING", 0.001)
     monkeypatch.setattr(steady, "TOGETHER", (1, 8))
     values, path = worker.perform(task("steady", configuration, inputs)).values()
     assert values.keys() >= figures(1).keys() - {"4096 reviews"} | {"8 reviews"}

@@ -240,7 +240,11 @@ def _curve(process: Process) -> list[dict[str, float]]:
 def _drift(steady: Mapping[int, Process], scale: float) -> list[dict[str, float]]:
     """Each process's epoch, by its place in the order of the run."""
     found = [
-        {"position": one.metadata["position"], "round": one.round, "seconds": scale * one.values["epoch"][0]}
+        {
+            "position": one.metadata["position"],
+            "round": one.round,
+            "seconds": scale * float(np.median(one.values["epoch"])),
+        }
         for one in steady.values()
     ]
     return sorted(found, key=lambda point: point["position"])
