@@ -1,6 +1,8 @@
 """A trained model that reads texts, as it read them in training."""
 
 import shutil
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from imdb_rnn.bundle import write_model
 from imdb_rnn.classifier import LONGEST_REVIEW
 from imdb_rnn.corpora.embedded import make_texts
 from imdb_rnn.samples import SAMPLES
+from parity.stages import LADDER
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,25 @@ def test_texts_are_encoded_as_in_training(classifier: Classifier, small_corpus: 
     _, test = make_texts(2_000, 500)
     scores = [prediction.score for prediction in classifier.predict_reviews(test.texts)]
     expected = classifier.score(split_corpus(small_corpus, 10_000, 100).test.x)
-    np.testing.assert_array_equal(np.float32(scores), expected)
+    (forward,) = (stage for stage in LADDER if stage.name == "forward")
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=forward.bounds["float32"].tolerance)
+
+
+def test_what_is_read_follows_a_model_that_is_trained_on(trained: tuple[Path, Training], small_corpus: Corpus) -> None:
+    classifier = Classifier.load(trained[0])
+    before = classifier.predict_review("A good film.").score
+    splits = split_corpus(small_corpus, classifier.num_words, classifier.max_len)
+    classifier.model.fit(splits.train.x[:64], splits.train.y[:64], batch_size=64, verbose=0)
+    assert classifier.predict_review("A good film.").score != before
+
+
+def test_reading_texts_loads_no_backend(trained: tuple[Path, Training]) -> None:
+    program = f"import imdb_rnn; imdb_rnn.Classifier.load({str(trained[0])!r}).predict_review('A good film.')"
+    program += "; import sys; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"keras", "jax", "torch", "tensorflow", "sklearn"} & set(loaded)
+    assert "imdb_rnn.forward" in loaded
 
 
 def test_a_batch_gives_what_single_reviews_give(classifier: Classifier) -> None:

@@ -265,13 +265,19 @@ def test_bad_input_gives_one_line_and_changes_nothing(
 def test_without_a_backend_every_command_that_needs_one_says_what_to_type(
     run_process: Run, saved: Path, backend: str, value: str | None, message: str
 ) -> None:
-    for arguments in (("train", "--data", "embedded"), ("predict", saved, "good"), ("summary",)):
+    for arguments in (("train", "--data", "embedded"), ("evaluate", saved, "--data", "embedded"), ("summary",)):
         completed = run_process(*arguments, KERAS_BACKEND=value)
         assert completed.status == 1
         assert completed.output == ""
         assert completed.said.count("\n") == 1, completed.said
         assert "Expected: one of jax, torch, tensorflow, or to predict only numpy, openvino. " in completed.said
         assert f"{message} Installed here: {backend}." in completed.said
+
+
+def test_a_saved_model_predicts_without_a_backend(run_process: Run, saved: Path) -> None:
+    completed = run_process("predict", saved, "good", KERAS_BACKEND=None)
+    assert completed.status == 0
+    assert completed.said == ""
 
 
 @pytest.mark.parametrize(

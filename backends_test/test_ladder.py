@@ -1,8 +1,9 @@
 """The backend against the oracle, stage by stage, in float32 and float64, on the CPU and on a GPU if there is one.
 
 The stages, their tolerances and what was measured stand in backends_test/parity/stages.py. `python -m parity.artefact`
-computes them in a process of its own and leaves them for the pairwise report. The mistakes at the end must each break
-the stage that they are made for. Where a GPU must be there, and a build of the backend that uses it:
+computes them in a process of its own, by this library's quick way and, in float32, by Keras alone; those of the quick
+way are left for the pairwise report. The mistakes at the end must each break the stage that they are made for. Where a
+GPU must be there, and a build of the backend that uses it:
 
     KERAS_BACKEND=jax pytest backends_test/test_ladder.py --require-gpu
 """
@@ -74,11 +75,11 @@ def device(request: pytest.FixtureRequest) -> str:
 
 
 @cache
-def computed(folder: Path, dtype: str, gpu: bool) -> Artefact:
+def computed(folder: Path, dtype: str, gpu: bool, way: str = "fast") -> Artefact:
     """What this backend computes, on this device and in this dtype, in a fresh process."""
     variables = (NO_TF32 if gpu else CPU_ONLY) | {"JAX_ENABLE_X64": "1" if dtype == "float64" else "0"}
     paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "parity.artefact", folder, dtype]
+    command = [sys.executable, "-m", "parity.artefact", folder, dtype, way]
     environment = {**os.environ, **variables, "PYTHONPATH": paths}
     completed = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
@@ -112,6 +113,15 @@ def test_each_stage_is_that_of_the_oracle(
     artefact: Artefact, expected: dict[str, Tensors], stage: Stage, dtype: str
 ) -> None:
     check(stage.name, dtype, artefact.stages[stage.name], expected[stage.name])
+
+
+@pytest.mark.parametrize("stage", COMPUTED, ids=lambda stage: stage.name.replace(" ", "-"))
+def test_each_stage_of_keras_alone_is_that_of_the_oracle_too(
+    artefacts: Path, expected: dict[str, Tensors], stage: Stage
+) -> None:
+    """Its own layers, its own steps; of ours only what makes optimizers compute one formula. On the CPU, in float32."""
+    stock = computed(artefacts.with_name(f"{artefacts.name}-stock"), "float32", gpu=False, way="stock")
+    check(stage.name, "float32", stock.stages[stage.name], expected[stage.name])
 
 
 def test_an_artefact_says_what_made_it(

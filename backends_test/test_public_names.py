@@ -28,9 +28,11 @@ def test_the_public_names_are_these() -> None:
         "ReviewError",
         "Training",
         "Vocabulary",
+        "accelerate",
         "build_model",
         "initial_weights",
         "load_reviews",
+        "paths",
         "tokenize",
         "train",
     ]

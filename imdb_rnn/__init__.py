@@ -16,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imdb_rnn.acceleration import accelerate, paths
     from imdb_rnn.classifier import Classifier, Evaluation, Prediction
     from imdb_rnn.corpora import Corpus, load_reviews
     from imdb_rnn.errors import (
@@ -44,9 +45,11 @@ _HOMES = {
     "ReviewError": "errors",
     "Training": "training",
     "Vocabulary": "tokens",
+    "accelerate": "acceleration",
     "build_model": "model",
     "initial_weights": "model",
     "load_reviews": "corpora",
+    "paths": "acceleration",
     "tokenize": "tokens",
     "train": "training",
 }
@@ -65,9 +68,11 @@ __all__ = [
     "ReviewError",
     "Training",
     "Vocabulary",
+    "accelerate",
     "build_model",
     "initial_weights",
     "load_reviews",
+    "paths",
     "tokenize",
     "train",
 ]

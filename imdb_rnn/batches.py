@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
 from imdb_rnn.corpora.reviews import Corpus, EncodedReviews
 from imdb_rnn.tokens import OOV, PADDING
@@ -46,6 +45,9 @@ def split_corpus(corpus: Corpus, num_words: int, max_len: int) -> Splits:
         num_words: ids from here on become `OOV`.
         max_len: ids to keep of a review, its last ones.
     """
+    # Here, because it takes a second to load, and who only predicts has no need of it.
+    from sklearn.model_selection import train_test_split
+
     x_train, x_validation, y_train, y_validation = train_test_split(
         pad(corpus.train, num_words, max_len),
         _targets(corpus.train),
@@ -77,6 +79,35 @@ def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np
     return padded.astype(np.int32, copy=False)
 
 
+def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """In which order an epoch takes so many reviews: it follows from (seed, epoch) alone."""
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+def blocks_of_epoch(arrays: Arrays, batch_size: int, seed: int, epoch: int, steps: int) -> Iterator[Arrays]:
+    """Give the batches of one epoch, those of `training_batches`, many at a time.
+
+    Args:
+        arrays: the reviews to learn from.
+        batch_size: reviews a batch.
+        seed: any non-negative integer.
+        epoch: counted from 0.
+        steps: batches a block at most, at least 1.
+
+    Yields:
+        Blocks of whole batches, x of shape (steps or less, batch_size, max_len) and y of shape (steps or less,
+        batch_size, 1); at last the batch that is left, if there is one, as a block of its own.
+    """
+    order = epoch_order(len(arrays.x), seed, epoch)
+    whole = len(order) // batch_size * batch_size
+    for start in range(0, whole, steps * batch_size):
+        chosen = order[start : min(start + steps * batch_size, whole)].reshape(-1, batch_size)
+        yield Arrays(arrays.x[chosen], arrays.y[chosen])
+    if whole < len(order):
+        left = order[None, whole:]
+        yield Arrays(arrays.x[left], arrays.y[left])
+
+
 def training_batches(
     arrays: Arrays, batch_size: int, seed: int, first_epoch: int = 0
 ) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
@@ -97,7 +128,7 @@ def training_batches(
     count = len(arrays.x)
     epoch = first_epoch
     while True:
-        order = np.random.default_rng((seed, epoch)).permutation(count)
+        order = epoch_order(count, seed, epoch)
         for start in range(0, count, batch_size):
             chosen = order[start : start + batch_size]
             yield arrays.x[chosen], arrays.y[chosen]

@@ -1,14 +1,16 @@
 """The model, defined once for every backend, its initial weights and its optimizer, the same on every backend.
 
-May import: numpy, imdb_rnn.engine (which loads Keras), imdb_rnn.errors.
+May import: numpy, imdb_rnn.acceleration, imdb_rnn.engine (which loads Keras), imdb_rnn.errors.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.engine import load_engine, load_keras
+from imdb_rnn.acceleration import accelerate
+from imdb_rnn.engine import BACKENDS, backend_name, load_engine, load_keras
 from imdb_rnn.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -80,10 +82,21 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
     )
 
 
-def compile_model(model: "keras.Model") -> None:
-    """Set what to train with: the tutorial's optimizer, loss and metric, in the same formulas on every backend."""
-    model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
-    load_engine().prepare_optimizer(model.optimizer)
+def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Sequence[Any] = ("accuracy",)) -> None:
+    """Set what to train with, in the same formulas on every backend.
+
+    Where the backend can train, the model's recurrent layers are made quick (see `imdb_rnn.accelerate`).
+
+    Args:
+        model: built.
+        optimizer: Keras's, or its name.
+        metrics: Keras's, or their names.
+    """
+    engine = load_engine()
+    if backend_name() in BACKENDS:
+        accelerate(model)
+    model.compile(optimizer=optimizer, loss=LOSS, metrics=list(metrics), jit_compile=engine.jit_compile)
+    engine.prepare_optimizer(model.optimizer)
     # Else its state comes to be with the first step, and a model saved before that would have none.
     model.optimizer.build(model.trainable_variables)
 

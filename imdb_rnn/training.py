@@ -1,8 +1,8 @@
 """Training: from a source of reviews to a classifier, and to the folder that keeps it.
 
 May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.classifier, imdb_rnn.corpora,
-imdb_rnn.engine (which loads Keras), imdb_rnn.errors, imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress,
-imdb_rnn.tokens.
+imdb_rnn.engine (which loads Keras), imdb_rnn.epochs, imdb_rnn.errors, imdb_rnn.model, imdb_rnn.plots,
+imdb_rnn.progress, imdb_rnn.tokens.
 """
 
 import platform
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imdb_rnn import bundle
-from imdb_rnn.batches import split_corpus, steps_per_epoch, training_batches
+from imdb_rnn.batches import split_corpus
 from imdb_rnn.classifier import SCORING_BATCH, Classifier
 from imdb_rnn.corpora import Corpus, load_reviews
 from imdb_rnn.engine import load_engine, load_keras, training_backend_name
+from imdb_rnn.epochs import train_epochs
 from imdb_rnn.errors import DataError, RecipeError
 from imdb_rnn.model import (
     LOSS,
@@ -142,17 +143,17 @@ def train(
         }
         keeper = _BestKeeper(folder, manifest, vocabulary, recipe)
         with clock.phase("training"), progress_callbacks(progress) as shown:
-            model.fit(
-                training_batches(splits.train, recipe.batch_size, recipe.seed),
-                steps_per_epoch=steps_per_epoch(len(splits.train.x), recipe.batch_size),
+            train_epochs(
+                model,
+                splits.train,
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
                 epochs=recipe.epochs,
-                shuffle=False,
-                verbose=0,
-                validation_data=splits.validation,
+                validation=splits.validation,
                 validation_batch_size=SCORING_BATCH,
                 callbacks=[*keeper.callbacks(), *shown],
             )
-        classifier = Classifier(model, vocabulary, recipe.num_words, recipe.max_len, manifest)
+        classifier = Classifier(vocabulary, recipe.num_words, recipe.max_len, manifest, model=model)
         with clock.phase("evaluation"):
             test = classifier.evaluate(splits.test)
         manifest |= {"test_loss": test.loss, "test_accuracy": test.accuracy, "seconds": clock.seconds, "complete": True}

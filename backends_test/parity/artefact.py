@@ -3,18 +3,19 @@
 Runs in each tox environment, in a process of its own, because Keras takes its float type once.
 May import: numpy, keras, imdb_rnn, the modules beside it.
 
-    KERAS_BACKEND=jax python -m parity.artefact FOLDER float32
+    KERAS_BACKEND=jax python -m parity.artefact FOLDER float32 fast
 
 writes FOLDER/float32.npz, arrays by "stage/tensor", and FOLDER/float32.json: backend, versions, device, dtype, jit
-mode, data, and a fingerprint of the sources that computed it.
+mode, data, and a fingerprint of the sources that computed it. With "stock" in place of "fast" Keras computes alone, but
+for what `prepare_optimizer` mends.
 """
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,8 +23,8 @@ import numpy as np
 import imdb_rnn
 from imdb_rnn import build_model, initial_weights
 from imdb_rnn.batches import Arrays
-from imdb_rnn.engine import PREDICTING_BACKENDS, backend_name, load_engine
-from imdb_rnn.model import parameters
+from imdb_rnn.engine import PREDICTING_BACKENDS, backend_name, load_engine, load_training_engine
+from imdb_rnn.model import compile_model, parameters
 from parity.inputs import SEED, STEPS, Inputs, load_corpus, make_inputs
 from parity.reference import (
     CLIP_NORM,
@@ -69,17 +70,48 @@ def compute_in_float64() -> None:
     keras.config.set_floatx("float64")
 
 
-def model_of(weights: list[np.ndarray], optimizer: Any, metrics: list[Any] | None = None) -> keras.Model:
-    """The library's model, of the float type that Keras is set to, compiled as the library does it."""
+class Way(NamedTuple):
+    """How a model is compiled, and how a step is made: by this library, or by Keras alone."""
+
+    compile: Callable[[keras.Model, Any, list[Any]], None]
+    train: Callable[[keras.Model, Iterable[Arrays]], Iterator[float]]
+
+
+def compile_stock(model: keras.Model, optimizer: Any, metrics: list[Any]) -> None:
+    """Compile as Keras would, with optimizers that compute the same formula everywhere."""
+    model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=metrics)
+    load_engine().prepare_optimizer(model.optimizer)
+
+
+def train_stock(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float]:
+    """Make a step for each batch; give the loss before it."""
+    for batch in batches:
+        model.reset_metrics()  # or Keras gives the mean of all so far
+        yield model.train_on_batch(*batch, return_dict=True)["loss"]
+
+
+def train_fast(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float]:
+    """The same by the engine."""
+    steps = load_training_engine().compile_steps(model)
+    for x, y in batches:
+        model.reset_metrics()
+        steps(x[None], y[None])
+        yield float(model.get_metrics_result()["loss"])
+
+
+WAYS = {"fast": Way(compile_model, train_fast), "stock": Way(compile_stock, train_stock)}
+
+
+def model_of(weights: list[np.ndarray], optimizer: Any, way: Way, metrics: Sequence[Any] = ()) -> keras.Model:
+    """The library's model, of the float type that Keras is set to."""
     config = json.dumps(build_model().get_config()).replace('"float32"', json.dumps(keras.config.floatx()))
     model = keras.Sequential.from_config(json.loads(config))
     model.set_weights(weights)
-    model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=metrics)
-    load_engine().prepare_optimizer(model.optimizer)
+    way.compile(model, optimizer, list(metrics))
     return model
 
 
-def compute(inputs: Inputs) -> dict[str, Tensors]:
+def compute(inputs: Inputs, way: Way) -> dict[str, Tensors]:
     """Every stage that this backend can compute by itself: stage -> tensor -> array."""
     first = inputs.batches[0]
     counting = build_model()
@@ -87,6 +119,7 @@ def compute(inputs: Inputs) -> dict[str, Tensors]:
     model = model_of(
         inputs.start,
         "sgd",
+        way,
         ["accuracy", keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall")],
     )
     stages = {
@@ -102,11 +135,11 @@ def compute(inputs: Inputs) -> dict[str, Tensors]:
         return stages
     return stages | {
         "loss": {"loss": np.array(model.test_on_batch(*first, return_dict=True)["loss"])},
-        "gradients": gradients(inputs.start, first),
-        **{stage: steps(inputs.start, optimizer(), [first]) for stage, optimizer in OPTIMIZERS.items()},
-        "fifty steps": steps(inputs.start, adam(), inputs.batches[:STEPS]),
-        "saturated loss": saturated(inputs),
-        "training": {"losses": training_losses(inputs)},
+        "gradients": gradients(inputs.start, first, way),
+        **{stage: steps(inputs.start, optimizer(), [first], way) for stage, optimizer in OPTIMIZERS.items()},
+        "fifty steps": steps(inputs.start, adam(), inputs.batches[:STEPS], way),
+        "saturated loss": saturated(inputs, way),
+        "training": {"losses": training_losses(inputs, way)},
     }
 
 
@@ -116,59 +149,54 @@ def evaluated(model: keras.Model, reviews: Arrays) -> Tensors:
     return {name: np.array(value) for name, value in found.items()}
 
 
-def gradients(start: list[np.ndarray], batch: Arrays) -> Tensors:
+def gradients(start: list[np.ndarray], batch: Arrays, way: Way) -> Tensors:
     """The gradients themselves: with momentum, the first velocity is -1 times the learning rate, here 1, times them."""
-    model = model_of(start, keras.optimizers.SGD(1.0, momentum=0.5))
-    model.train_on_batch(*batch)
+    model = model_of(start, keras.optimizers.SGD(1.0, momentum=0.5), way)
+    list(way.train(model, [batch]))
     velocities = [v for v in model.optimizer.variables if tuple(v.shape) and "momentum" in v.path]
     return named(-keras.ops.convert_to_numpy(velocity) for velocity in velocities)
 
 
-def saturated(inputs: Inputs) -> Tensors:
+def saturated(inputs: Inputs, way: Way) -> Tensors:
     """The loss of negative reviews whose logit is 30, and its derivative by that logit."""
     batch = saturated_batch(inputs)
-    model = model_of(saturated_weights(inputs), keras.optimizers.SGD(1.0))
-    loss = model.train_on_batch(*batch, return_dict=True)["loss"]
+    model = model_of(saturated_weights(inputs), keras.optimizers.SGD(1.0), way)
+    (loss,) = way.train(model, [batch])
     return {"loss": np.array(loss), "slope": SATURATED - np.asarray(model.get_weights()[-1])}
 
 
-def steps(start: list[np.ndarray], optimizer: Any, batches: Iterable[Arrays]) -> Tensors:
+def steps(start: list[np.ndarray], optimizer: Any, batches: Iterable[Arrays], way: Way) -> Tensors:
     """The weights after a step for each batch."""
-    model = model_of(start, optimizer)
-    for batch in batches:
-        model.train_on_batch(*batch)
+    model = model_of(start, optimizer, way)
+    list(way.train(model, batches))
     return named(np.asarray(array) for array in model.get_weights())
 
 
-def losses_of(model: keras.Model, batches: Iterable[Arrays]) -> np.ndarray:
+def losses_of(model: keras.Model, batches: Iterable[Arrays], way: Way = WAYS["fast"]) -> np.ndarray:
     """The loss of each batch before the step on it, shape (batches,)."""
-    losses = []
-    for batch in batches:
-        model.reset_metrics()  # or Keras gives the mean of all so far
-        losses.append(model.train_on_batch(*batch, return_dict=True)["loss"])
-    return np.array(losses)
+    return np.array(list(way.train(model, batches)))
 
 
-def training_losses(inputs: Inputs) -> np.ndarray:
+def training_losses(inputs: Inputs, way: Way) -> np.ndarray:
     """The losses of a training from the initial weights on."""
-    return losses_of(model_of(inputs.initial, adam()), inputs.batches)
+    return losses_of(model_of(inputs.initial, adam(), way), inputs.batches, way)
 
 
 def main() -> None:
     """Compute every stage and write the artefact."""
-    folder, dtype = Path(sys.argv[1]), sys.argv[2]
+    folder, dtype, way = Path(sys.argv[1]), sys.argv[2], WAYS[sys.argv[3]]
     if dtype == "float64":
         compute_in_float64()
     folder.mkdir(parents=True, exist_ok=True)
     # The note goes first and comes last: nothing counts without it, and so nothing old passes for new.
     (folder / f"{dtype}.json").unlink(missing_ok=True)
     inputs = make_inputs(load_corpus())
-    stages = compute(inputs)
+    stages = compute(inputs, way)
     np.savez(
         folder / f"{dtype}.npz",
         **{f"{s}/{name}": array for s, tensors in stages.items() for name, array in tensors.items()},
     )
-    model = model_of(inputs.start, "adam")
+    model = model_of(inputs.start, "adam", way)
     note = {
         "backend": backend_name(),
         "dtype": str(model.get_weights()[0].dtype),

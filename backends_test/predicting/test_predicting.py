@@ -38,7 +38,7 @@ def expected(inputs: Inputs) -> dict[str, reference.Tensors]:
 def artefact(artefacts: Path) -> Artefact:
     """What this backend computes, in a fresh process, and leaves for the pairwise report."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-m", "parity.artefact", artefacts, "float32"]
+    command = [sys.executable, "-m", "parity.artefact", artefacts, "float32", "fast"]
     completed = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert completed.returncode == 0, completed.stderr[-3000:]
     return read_artefact(artefacts, "float32")

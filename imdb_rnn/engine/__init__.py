@@ -2,11 +2,9 @@
 
 May import: the standard library, imdb_rnn.errors; inside functions keras and the one engine module that runs.
 
-One module a backend, `engine/<name>.py`, each with the same functions:
-
-- `version() -> str`: the framework's version.
-- `device() -> str`: where the model runs, for the record.
-- `prepare_optimizer(optimizer) -> None`: make `optimizer.apply` compute Keras's own formula.
+One module a backend, `engine/<name>.py`, each with the same names: those of `Engine`, and for a backend that trains
+those of `TrainingEngine` as well. What they compute is defined by imdb_rnn.oracle. `engine/by_hand.py` says which
+models an engine may train without Keras's own step.
 
 To add a backend: add its name to `BACKENDS` and write that module.
 """
@@ -15,8 +13,12 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
+
+import numpy.typing as npt
 
 from imdb_rnn.errors import BackendError
 
@@ -27,7 +29,13 @@ PREDICTING_BACKENDS = {"numpy": "jax", "openvino": "openvino"}
 
 
 class Engine(Protocol):
-    """What a module `engine/<name>.py` provides."""
+    """What a module `engine/<name>.py` provides.
+
+    Attributes:
+        jit_compile: for `keras.Model.compile`.
+    """
+
+    jit_compile: bool | Literal["auto"]
 
     def version(self) -> str:
         """The framework's version."""
@@ -37,6 +45,57 @@ class Engine(Protocol):
 
     def prepare_optimizer(self, optimizer: Any) -> None:
         """Make `optimizer.apply` compute Keras's own formula, in place."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Makes many training steps in one call.
+
+    Attributes:
+        make: takes x, shape (steps, reviews, T), and y, shape (steps, reviews, 1).
+        way: "compiled", "by hand", or "of Keras", one by one.
+    """
+
+    make: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None]
+    way: Literal["compiled", "by hand", "of Keras"]
+
+    def __call__(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
+        """Make a step for each batch."""
+        self.make(x, y)
+
+
+class TrainingEngine(Engine, Protocol):
+    """What a module `engine/<name>.py` provides as well if the backend can train.
+
+    Attributes:
+        output_begins_at_zero: what Keras's layer gives out, before the first step that its mask lets through: zeros, or
+            its initial state.
+    """
+
+    output_begins_at_zero: bool
+
+    def recurrence(
+        self, inputs: Any, initial: Any, recurrent_kernel: Any, mask: Any | None, return_sequences: bool
+    ) -> Any:
+        """h_t = tanh(a_t + h_{t-1} U), and h_t = h_{t-1} where the mask is false; can be differentiated once.
+
+        Args:
+            inputs: a_1 … a_T, shape (T, reviews, units), a tensor of the backend, as all here.
+            initial: h_0, shape (reviews, units).
+            recurrent_kernel: U, shape (units, units).
+            mask: bool, shape (T, reviews, 1), or None.
+            return_sequences: whether all states are wanted.
+
+        Returns:
+            h_1 … h_T, shape (T, reviews, units), or h_T alone, shape (reviews, units).
+        """
+
+    def compile_steps(self, model: Any) -> Steps:
+        """Train a compiled model by many steps a call, each as `model.train_on_batch` makes it.
+
+        Where anything is compiled it is compiled anew for each new shape. Weights, optimizer and metrics are afterwards
+        as after so many batches of `fit`.
+        """
 
 
 def is_installed(name: str) -> bool:
@@ -107,6 +166,15 @@ def load_keras() -> ModuleType:
     """
     backend_name()
     return importlib.import_module("keras")
+
+
+def load_training_engine() -> TrainingEngine:
+    """Import what is particular to the backend that Keras runs on, if it can train.
+
+    Raises:
+        BackendError: see `training_backend_name`.
+    """
+    return cast(TrainingEngine, importlib.import_module(f"imdb_rnn.engine.{training_backend_name()}"))
 
 
 def load_engine() -> Engine:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+jit_compile = "auto"
+
 
 def version() -> str:
     """The version of NumPy."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import openvino
 
+jit_compile = "auto"
+
 
 def version() -> str:
     """The version of OpenVINO."""

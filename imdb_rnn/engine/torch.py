@@ -1,11 +1,28 @@
 """PyTorch under Keras. See imdb_rnn.engine for what each function promises.
 
-May import: torch.
+May import: torch, the standard library, imdb_rnn.engine, imdb_rnn.engine.by_hand.
+
+Every operation of PyTorch on a CPU takes a microsecond or two before it computes anything, and a step of this model is
+a chain of two hundred times a few. So the loops here hold two operations a time step and no more, write into memory
+that is there already, and keep time first, then units, then reviews, which is how the products are quickest.
 """
 
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
+from torch.optim.adam import adam
+
+from imdb_rnn.engine import Steps, by_hand
+
+jit_compile = "auto"
+output_begins_at_zero = True
+
+_log = logging.getLogger(__name__)
 
 
 def version() -> str:
@@ -20,3 +37,255 @@ def device() -> str:
 
 def prepare_optimizer(optimizer: Any) -> None:
     """Nothing to do: gradients of an embedding are dense in Keras on PyTorch."""
+
+
+def recurrence(
+    inputs: torch.Tensor,
+    initial: torch.Tensor,
+    recurrent_kernel: torch.Tensor,
+    mask: torch.Tensor | None,
+    return_sequences: bool,
+) -> torch.Tensor:
+    """One loop forward; differentiated by hand, by one loop backward and one product for the recurrent kernel."""
+    states = _Recurrence.apply(
+        inputs.transpose(1, 2), initial.T, recurrent_kernel, None if mask is None else mask.transpose(1, 2)
+    )
+    if return_sequences:
+        return states[1:].transpose(1, 2)
+    return states[-1].T
+
+
+class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
+    """Terms of shape (T, units, reviews) -> states h_0 … h_T of shape (T + 1, units, reviews)."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        terms: torch.Tensor,
+        initial: torch.Tensor,
+        recurrent_kernel: torch.Tensor,
+        mask: torch.Tensor | None,
+    ) -> torch.Tensor:
+        states = terms.new_empty((len(terms) + 1, *terms.shape[1:]))
+        states[0] = initial
+        states[1:] = terms
+        if mask is None:
+            run(states, recurrent_kernel.T.contiguous())
+        else:
+            run_masked(states, recurrent_kernel.T.contiguous(), mask)
+        context.save_for_backward(states, recurrent_kernel, *([] if mask is None else [mask]))
+        return states
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(context: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        states, recurrent_kernel, *masks = context.saved_tensors
+        recurrent_kernel = recurrent_kernel.contiguous()
+        slopes = one_minus_square(states[1:])
+        d_state = slope[-1].clone()
+        if masks:
+            run_back_masked(slopes, d_state, recurrent_kernel, slope, masks[0])
+        else:
+            run_back(slopes, d_state, recurrent_kernel, slope)
+        return slopes, d_state, _product_over_time(states[:-1], slopes), None
+
+
+def run(states: torch.Tensor, transposed: torch.Tensor) -> None:
+    """h_t ← tanh(a_t + Uᵀ h_{t-1}), in place.
+
+    Args:
+        states: h_0 and the terms a_1 … a_T, shape (T + 1, units, reviews); becomes h_0 … h_T.
+        transposed: Uᵀ, shape (units, units).
+    """
+    state, *terms = states.unbind(0)
+    for term in terms:
+        term.addmm_(transposed, state).tanh_()
+        state = term
+
+
+def run_masked(states: torch.Tensor, transposed: torch.Tensor, mask: torch.Tensor) -> None:
+    """As `run`, but the state stays as it is where the mask, shape (T, 1, reviews), is false."""
+    state, *terms = states.unbind(0)
+    for term, known in zip(terms, mask, strict=True):
+        term.addmm_(transposed, state).tanh_()
+        torch.where(known, term, state, out=term)
+        state = term
+
+
+def run_back(
+    slopes: torch.Tensor, d_state: torch.Tensor, recurrent_kernel: torch.Tensor, d_states: torch.Tensor | None = None
+) -> None:
+    """da_t ← dh_t (1 - h_t²) and dh_{t-1} ← U da_t, in place.
+
+    Args:
+        slopes: 1 - h_t² for t = 1 … T, shape (T, units, reviews); becomes da_1 … da_T.
+        d_state: dh_T, shape (units, reviews); becomes dh_0.
+        recurrent_kernel: U, shape (units, units).
+        d_states: what else the loss depends on: its derivatives by h_0 … h_T, shape (T + 1, units, reviews).
+    """
+    if d_states is None or not d_states[:-1].any():
+        for slope in reversed(slopes.unbind(0)):
+            torch.mm(recurrent_kernel, slope.mul_(d_state), out=d_state)
+        return
+    for slope, more in zip(reversed(slopes.unbind(0)), reversed(d_states[:-1].unbind(0)), strict=True):
+        torch.addmm(more, recurrent_kernel, slope.mul_(d_state), out=d_state)
+
+
+def run_back_masked(
+    slopes: torch.Tensor,
+    d_state: torch.Tensor,
+    recurrent_kernel: torch.Tensor,
+    d_states: torch.Tensor,
+    mask: torch.Tensor,
+) -> None:
+    """As `run_back`; where the mask is false, the term has no part in the state, and the state goes on as it is."""
+    steps = zip(reversed(slopes.unbind(0)), reversed(mask.unbind(0)), reversed(d_states[:-1].unbind(0)), strict=True)
+    for slope, known, more in steps:
+        slope.mul_(d_state).mul_(known)
+        torch.addmm(more + d_state * ~known, recurrent_kernel, slope, out=d_state)
+
+
+def one_minus_square(states: torch.Tensor) -> torch.Tensor:
+    """The derivative of tanh by its argument, from its value."""
+    return torch.addcmul(states.new_ones(()), states, states, value=-1)
+
+
+def _product_over_time(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Σ_t one_t other_tᵀ, of shapes (T, units, reviews)."""
+    return _side_by_side(one) @ _side_by_side(other).T
+
+
+def _side_by_side(steps: torch.Tensor) -> torch.Tensor:
+    """(T, units, reviews) -> (units, T reviews)."""
+    return steps.transpose(0, 1).reshape(steps.shape[1], -1)
+
+
+def compile_steps(model: Any) -> Steps:
+    """Steps by hand for the review classifier with Adam, Keras's own for anything else."""
+    reason = by_hand.why_not(model)
+    if reason:
+        _log.info("%s trains by Keras's own steps: %s", model.name, reason)
+
+        def steps_of_keras(x: Any, y: Any) -> None:
+            model.make_train_function()
+            model.train()
+            for batch in zip(x, y, strict=True):
+                model.train_function([batch])
+
+        return Steps(steps_of_keras, "of Keras")
+    return Steps(_StepsByHand(model), "by hand")
+
+
+class _StepsByHand:
+    """The steps of Embedding, SimpleRNN and Dense with binary cross-entropy and Adam: imdb_rnn.oracle in PyTorch.
+
+    Keras's metrics see all reviews of a call at once.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __call__(self, x: Any, y: Any) -> None:
+        """Make a step for each of the batches x, shape (steps, reviews, T), and y, shape (steps, reviews, 1)."""
+        with torch.no_grad(), denormals_as_zero():
+            self._make(x, y)
+
+    def _make(self, x: Any, y: Any) -> None:
+        model, optimizer = self.model, self.model.optimizer
+        iterations, learning_rate, *moments = optimizer.variables
+        weights = [variable.value for variable in model.trainable_variables]
+        m, v = ([variable.value for variable in moments[i::2]] for i in range(2))
+        for tensor in (*weights, *m, *v):
+            # Adam's kernel takes the numbers as they lie.
+            if not tensor.is_contiguous():
+                tensor.data = tensor.contiguous()
+        gradients = [torch.zeros_like(weight) for weight in weights]
+        # Sums by index are several times slower with indices of 32 bits.
+        ids = torch.from_numpy(x).to(weights[0].device, torch.int64)
+        labels = torch.from_numpy(y).to(weights[0])
+        scores = torch.empty_like(labels)
+        states = weights[1].new_zeros((x.shape[2] + 1, len(weights[2]), x.shape[1]))
+        begun, rate = int(iterations.value), float(learning_rate.value)
+        counts = [torch.tensor(float(begun)) for _ in weights]  # which Adam itself moves on
+        beta_1, beta_2 = float(optimizer.beta_1), float(optimizer.beta_2)
+        for number in range(len(x)):
+            differentiate(weights, ids[number], labels[number], gradients, scores[number], states)
+            adam(
+                weights,
+                gradients,
+                m,
+                v,
+                [],
+                counts,
+                fused=True,
+                amsgrad=False,
+                beta1=beta_1,
+                beta2=beta_2,
+                lr=rate,
+                weight_decay=0.0,
+                # PyTorch adds ε after the bias correction of v, Keras before it.
+                eps=optimizer.epsilon / math.sqrt(1 - beta_2 ** (begun + number + 1)),
+                maximize=False,
+            )
+        iterations.assign(begun + len(x))
+        scores, labels = scores.reshape(-1, 1), labels.reshape(-1, 1)
+        loss = model.compute_loss(y=labels, y_pred=scores)
+        model.metrics[0].update_state(loss, sample_weight=len(scores))
+        model.compute_metrics(None, labels, scores)
+
+
+@contextmanager
+def denormals_as_zero() -> Iterator[None]:
+    """Take numbers below 1e-38 for zero, as XLA does.
+
+    The moment of an id that does not return shrinks by a tenth a step, and with such numbers many processors are many
+    times slower.
+    """
+    before = bool(torch.tensor(1e-39) * 1 == 0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
+def differentiate(
+    weights: list[torch.Tensor],
+    ids: torch.Tensor,
+    labels: torch.Tensor,
+    gradients: list[torch.Tensor],
+    scores: torch.Tensor,
+    states: torch.Tensor,
+) -> None:
+    """The oracle's `forward` and `gradients`, written into arrays that are there.
+
+    Args:
+        weights: the six of the model, in the order of `imdb_rnn.oracle.Weights`.
+        ids: shape (reviews, T).
+        labels: shape (reviews, 1).
+        gradients: for the derivatives of the mean loss; arrays of the shapes of the weights.
+        scores: for the scores; shape (reviews, 1).
+        states: for h_1 … h_T, after h_0; shape (T + 1, units, reviews).
+    """
+    embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = weights
+    d_embeddings, d_kernel, d_recurrent_kernel, d_bias, d_out_kernel, d_out_bias = gradients
+    count, length = ids.shape
+    ids = ids.T.reshape(-1)
+    embedded = embeddings.index_select(0, ids)
+    terms = torch.addmm(bias[:, None], kernel.T, embedded.T)
+    states[1:] = terms.view(-1, length, count).transpose(0, 1)
+    run(states, recurrent_kernel.T.contiguous())
+    last = states[-1]
+    torch.sigmoid(torch.addmm(out_bias, last.T, out_kernel), out=scores)
+    # Where Keras clips scores, the loss does not depend on them.
+    d_logits = torch.where((scores < by_hand.EPSILON) | (scores > 1 - by_hand.EPSILON), 0, (scores - labels) / count)
+    torch.mm(last, d_logits, out=d_out_kernel)
+    torch.sum(d_logits, 0, out=d_out_bias)
+    slopes = one_minus_square(states[1:])
+    run_back(slopes, out_kernel @ d_logits.T, recurrent_kernel)
+    d_terms = _side_by_side(slopes)
+    torch.mm(_side_by_side(states[:-1]), d_terms.T, out=d_recurrent_kernel)
+    # Not embeddedᵀ d_termsᵀ, which is the same and takes eight times as long.
+    d_kernel.copy_((d_terms @ embedded).T)
+    torch.sum(d_terms, 1, out=d_bias)
+    d_embeddings.zero_().index_add_(0, ids, d_terms.T @ kernel.T)

@@ -1,0 +1,265 @@
+"""Accelerated layers compute what Keras's own do, whatever their settings, or are left alone and said to be."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from imdb_rnn import accelerate, build_model, initial_weights, paths
+from imdb_rnn.batches import Arrays, blocks_of_epoch, training_batches
+from imdb_rnn.engine import load_training_engine
+from imdb_rnn.epochs import train_epochs
+from imdb_rnn.model import compile_model
+
+REVIEWS, LENGTH, WIDTH = 6, 7, 5
+# float32, over seven steps; worst seen: 2.4e-7.
+TOLERANCE = 1e-6
+MASK = np.array(
+    [
+        [1, 1, 1, 1, 1, 1, 1],
+        [0, 0, 1, 1, 1, 1, 1],
+        [1, 1, 1, 0, 0, 0, 0],
+        [0, 1, 0, 1, 0, 1, 0],
+        [0] * 7,
+        [0, 0, 0, 0, 0, 0, 1],
+    ],
+    bool,
+)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "as in this library": {},
+    "one unit": {"units": 1},
+    "thirty units": {"units": 30},
+    "all states": {"return_sequences": True},
+    "its last state, too": {"return_state": True},
+    "all states and the last": {"return_sequences": True, "return_state": True},
+    "backwards": {"go_backwards": True},
+    "backwards, all states": {"go_backwards": True, "return_sequences": True},
+    "without a bias": {"use_bias": False},
+    "stateful": {"stateful": True},
+    "a mask that gives out zeros": {"zero_output_for_mask": True, "return_sequences": True},
+}
+MASKED = ["as in this library", "all states", "all states and the last", "backwards", "a mask that gives out zeros"]
+CASES = [(name, False) for name in SETTINGS] + [(name, True) for name in MASKED]
+BEGINNING = ["as in this library", "all states and the last", "backwards", "a mask that gives out zeros"]
+every_case = pytest.mark.parametrize(
+    ("name", "masked"), CASES, ids=[f"{name}{', masked' if masked else ''}" for name, masked in CASES]
+)
+
+
+def layer_of(settings: dict[str, Any]) -> keras.layers.SimpleRNN:
+    """A built layer whose weights are the same every time."""
+    layer = keras.layers.SimpleRNN(**({"units": 4} | settings))
+    layer.build((REVIEWS, LENGTH, WIDTH))
+    random = np.random.default_rng(0)
+    layer.set_weights([random.normal(0, 0.7 / layer.units**0.5, weight.shape) for weight in layer.weights])
+    return layer
+
+
+def arrays_of(result: Any) -> list[np.ndarray]:
+    return [
+        np.asarray(keras.ops.convert_to_numpy(part))
+        for part in (result if isinstance(result, (list, tuple)) else [result])
+    ]
+
+
+@pytest.fixture
+def sequences() -> np.ndarray:
+    return np.random.default_rng(1).normal(0, 1, (REVIEWS, LENGTH, WIDTH)).astype(np.float32)
+
+
+@every_case
+def test_an_accelerated_layer_gives_out_what_keras_does(name: str, masked: bool, sequences: np.ndarray) -> None:
+    settings = SETTINGS[name]
+    initial = name in BEGINNING  # or from zero
+    units = settings.get("units", 4)
+    given: dict[str, Any] = {}
+    if initial:
+        given["initial_state"] = np.random.default_rng(2).normal(0, 1, (REVIEWS, units)).astype(np.float32)
+    if masked:
+        given["mask"] = keras.ops.convert_to_tensor(MASK)
+    found = []
+    for fast in (False, True):
+        layer = layer_of(settings)
+        if fast:
+            accelerate(layer)
+            assert paths(layer) == {layer.name: "fast"}
+        # Twice, or a state that is kept would not show.
+        found.append([arrays_of(layer(sequences, **given)) for _ in range(2)])
+    for stock_call, fast_call in zip(*found, strict=True):
+        assert len(stock_call) == len(fast_call)
+        for stock, ours in zip(stock_call, fast_call, strict=True):
+            assert (ours.shape, ours.dtype) == (stock.shape, stock.dtype)
+            np.testing.assert_allclose(ours, stock, rtol=0, atol=TOLERANCE)
+
+
+def trained(settings: dict[str, Any], fast: bool, masked: bool, sequences: np.ndarray) -> list[np.ndarray]:
+    """The weights after three steps of SGD of a model with such a layer."""
+    inputs = keras.Input((LENGTH, WIDTH), batch_size=REVIEWS)
+    layer = layer_of(settings)
+    read = keras.layers.Masking(0.0)(inputs) if masked else inputs
+    outputs = layer(read)
+    parts = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    model = keras.Model(inputs, parts)
+    if fast:
+        accelerate(model)
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    data = sequences * MASK[..., None] if masked else sequences
+    for _ in range(3):
+        model.train_on_batch(data, [np.ones(part.shape, np.float32) for part in parts])
+    return [np.asarray(weight) for weight in model.get_weights()]
+
+
+@every_case
+def test_an_accelerated_layer_learns_what_keras_does(name: str, masked: bool, sequences: np.ndarray) -> None:
+    pairs = zip(*(trained(SETTINGS[name], fast, masked, sequences) for fast in (False, True)), strict=True)
+    for stock, ours in pairs:
+        np.testing.assert_allclose(ours, stock, rtol=0, atol=10 * TOLERANCE)
+
+
+def test_dropout_is_drawn_once_for_all_steps_as_in_keras(sequences: np.ndarray) -> None:
+    found = []
+    for fast in (False, True):
+        layer = layer_of({"dropout": 0.5, "seed": 3})
+        if fast:
+            accelerate(layer)
+        found.append([arrays_of(layer(sequences, training=training))[0] for training in (True, False)])
+    for stock, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, stock, rtol=0, atol=TOLERANCE)
+    assert np.abs(found[1][0] - found[1][1]).max() > 0.1
+
+
+class Doubled(keras.layers.SimpleRNN):
+    """A layer of somebody's own."""
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        return 2 * super().call(sequences, initial_state, mask, training)
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (lambda: keras.layers.SimpleRNN(4, activation="relu"), "its activation is relu, not tanh"),
+        (lambda: keras.layers.SimpleRNN(4, recurrent_dropout=0.1), "it has recurrent dropout"),
+        (lambda: keras.layers.SimpleRNN(4, unroll=True), "it is to be unrolled"),
+        (lambda: keras.layers.SimpleRNN(4, dtype="float16"), "it computes in float16"),
+        (lambda: Doubled(4), "it is a Doubled, which may compute something else"),
+    ],
+    ids=["relu", "recurrent-dropout", "unroll", "float16", "subclass"],
+)
+def test_what_is_not_accelerated_is_said(layer: Any, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+    model = keras.Sequential([keras.Input((LENGTH, WIDTH)), layer()])
+    with caplog.at_level(logging.INFO, logger="imdb_rnn"):
+        accelerate(model)
+    name = model.layers[0].name
+    assert paths(model) == {name: f"keras: {reason}"}
+    assert [record.getMessage() for record in caplog.records] == [f"{name} is left to Keras: {reason}"]
+
+
+def test_layers_inside_of_others_are_found(sequences: np.ndarray) -> None:
+    inner = keras.Sequential([keras.Input((LENGTH, 4)), keras.layers.SimpleRNN(3, name="inner")])
+    both = keras.layers.Bidirectional(keras.layers.SimpleRNN(2, name="both", return_sequences=True))
+    model = keras.Sequential([keras.Input((LENGTH, WIDTH)), both, inner])
+    before = model.predict(sequences, verbose=0)
+    assert paths(model) == {"forward_both": "keras", "backward_both": "keras", "inner": "keras"}
+    accelerate(model)
+    assert set(paths(model).values()) == {"fast"}
+    model.make_predict_function(force=True)
+    np.testing.assert_allclose(model.predict(sequences, verbose=0), before, rtol=0, atol=TOLERANCE)
+
+
+def test_an_accelerated_model_is_saved_as_plain_keras(tmp_path: Path, sequences: np.ndarray) -> None:
+    model = keras.Sequential([keras.Input((LENGTH, WIDTH)), keras.layers.SimpleRNN(4)])
+    accelerate(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert set(paths(loaded).values()) == {"keras"}
+    np.testing.assert_allclose(
+        loaded.predict(sequences, verbose=0), model.predict(sequences, verbose=0), rtol=0, atol=TOLERANCE
+    )
+
+
+def classifier_model() -> keras.Sequential:
+    """The model of the library, small enough for a quick test."""
+    model = build_model(num_words=50, max_len=12)
+    model.set_weights(initial_weights(model, seed=7))
+    return model
+
+
+@pytest.fixture
+def reviews() -> Arrays:
+    random = np.random.default_rng(3)
+    return Arrays(random.integers(0, 50, (150, 12), np.int32), random.integers(0, 2, (150, 1)).astype(np.float32))
+
+
+OTHERS: dict[str, Any] = {
+    "Adam": lambda: keras.optimizers.Adam(0.01),
+    "Adam with a clipped norm": lambda: keras.optimizers.Adam(0.01, global_clipnorm=0.1),
+    "Adam with AMSGrad": lambda: keras.optimizers.Adam(0.01, amsgrad=True),
+    "Adam with a schedule": lambda: keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)),
+    "SGD with momentum": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("optimizer", OTHERS)
+def test_many_steps_in_one_call_are_those_of_fit(optimizer: str, reviews: Arrays) -> None:
+    """Weights, the optimizer's state, loss and accuracy, after two epochs of which the last batch is short."""
+    found = []
+    for fast in (False, True):
+        model = classifier_model()
+        compile_model(model, OTHERS[optimizer]())
+        if fast:
+            train_epochs(model, reviews, batch_size=32, seed=1, epochs=2)
+            logs = model.get_metrics_result()
+        else:
+            batches = training_batches(reviews, 32, seed=1)
+            history = model.fit(batches, steps_per_epoch=5, epochs=2, shuffle=False, verbose=0).history
+            logs = {name: values[-1] for name, values in history.items()}
+        state = [*model.get_weights(), *(keras.ops.convert_to_numpy(v) for v in model.optimizer.variables)]
+        found.append(([np.asarray(array) for array in state], {name: float(value) for name, value in logs.items()}))
+    (stock, stock_logs), (ours, our_logs) = found
+    assert our_logs == pytest.approx(stock_logs, abs=1e-5)
+    for one, other in zip(stock, ours, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=2e-5)
+
+
+def test_blocks_hold_the_batches_of_an_epoch_in_their_order(reviews: Arrays) -> None:
+    one_by_one = training_batches(reviews, 32, seed=1, first_epoch=3)
+    blocks = list(blocks_of_epoch(reviews, 32, seed=1, epoch=3, steps=3))
+    assert [block.x.shape for block in blocks] == [(3, 32, 12), (1, 32, 12), (1, 22, 12)]
+    for block in blocks:
+        for x, y in zip(*block, strict=True):
+            expected_x, expected_y = next(one_by_one)
+            np.testing.assert_array_equal(x, expected_x)
+            np.testing.assert_array_equal(y, expected_y)
+
+
+def test_a_callback_can_stop_a_training_and_hears_of_every_epoch(reviews: Arrays) -> None:
+    class StopsAfterTwo(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heard: list[tuple[int, set[str]]] = []
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            self.heard.append((epoch, set(logs or {})))
+            self.model.stop_training = epoch == 1
+
+    model = classifier_model()
+    compile_model(model)
+    callback = StopsAfterTwo()
+    train_epochs(model, reviews, batch_size=32, seed=1, epochs=5, validation=reviews, callbacks=[callback])
+    names = {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert callback.heard == [(0, names), (1, names)]
+
+
+def test_an_engine_trains_the_library_model_by_its_quickest_way(
+    reviews: Arrays, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = classifier_model()
+    compile_model(model)
+    assert set(paths(model).values()) == {"fast"}
+    with caplog.at_level(logging.INFO, logger="imdb_rnn"):
+        load_training_engine().compile_steps(model)
+    assert not caplog.records
