@@ -1,9 +1,10 @@
-"""The ways to train the model with Keras that are timed: the tutorial's, this library's, the best stock settings.
+"""The ways to train the model with Keras that are timed: the tutorial's, the best stock settings, this library's.
 
-May import: keras, numpy, imdb_rnn, benchmarks.trainer.
+May import: keras, numpy, the standard library, imdb_rnn, benchmarks.trainer.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import keras
@@ -11,15 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.trainer import BATCH_SIZE, Trainer
-from imdb_rnn.batches import Arrays, steps_per_epoch, training_batches
-from imdb_rnn.engine import load_engine
+from imdb_rnn import paths
+from imdb_rnn.batches import Arrays, blocks_of_epoch, steps_per_epoch, training_batches
+from imdb_rnn.engine import load_engine, load_training_engine
+from imdb_rnn.epochs import STEPS
+from imdb_rnn.forward import scores_of
 from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model
 
 LARGEST_PREDICTION = 4_096  # reviews that are predicted at once
 
 
-class Library(Trainer):
-    """This library's way: Keras's own formulas on every backend, batches from a generator.
+class Keras(Trainer):
+    """Keras by itself: its own layers, its own `fit`, batches from a generator.
 
     Args:
         weights: see `benchmarks.trainer.Trainer`; their shapes say how many units there are.
@@ -40,11 +44,12 @@ class Library(Trainer):
 
     def compile(self) -> None:
         """Set optimizer, loss and metric."""
-        compile_model(self.model)
+        self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
+        load_engine().prepare_optimizer(self.model.optimizer)
 
     def train(self, batches: Sequence[Arrays]) -> None:
         """See `benchmarks.trainer.Trainer.train`."""
-        # Plain tuples, as in an epoch of the library: for named ones Keras would compile a second time on JAX.
+        # Plain tuples, as in an epoch: for named ones Keras would compile a second time on JAX.
         self.model.fit((tuple(batch) for batch in batches), steps_per_epoch=len(batches), shuffle=False, verbose=0)
 
     def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
@@ -64,15 +69,17 @@ class Library(Trainer):
 
     def path(self) -> dict[str, str]:
         """See `benchmarks.trainer.Trainer.path`."""
+        (recurrence,) = paths(self.model).values()
         return {
             "device": load_engine().device(),
+            "recurrence": recurrence,
             "jit_compile": str(self.model.jit_compile),
             "steps_per_execution": str(self.model.steps_per_execution),
             "optimizer": f"{type(self.model.optimizer).__module__}.{type(self.model.optimizer).__name__}",
         }
 
 
-class Tutorial(Library):
+class Tutorial(Keras):
     """The tutorial's script: `compile` and `fit` on arrays, nothing else. On TensorFlow its Adam is another one."""
 
     def compile(self) -> None:
@@ -90,13 +97,13 @@ class Tutorial(Library):
         self.model.fit(*reviews, batch_size=BATCH_SIZE, verbose=0)
 
 
-class Unrolled(Library):
+class Unrolled(Keras):
     """Stock Keras with the time loop unrolled: the quickest setting that was found on PyTorch."""
 
     unroll = True
 
 
-class Compiled(Library):
+class Compiled(Keras):
     """Stock Keras with XLA, and 32 steps for each call: the quickest settings that were found on TensorFlow."""
 
     def compile(self) -> None:
@@ -104,3 +111,31 @@ class Compiled(Library):
         settings: dict[str, Any] = {"jit_compile": True, "steps_per_execution": 32}
         self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"], **settings)
         load_engine().prepare_optimizer(self.model.optimizer)
+
+
+class Library(Keras):
+    """This library's way: its recurrence in Keras's layer, as many steps a call as an engine can make."""
+
+    def compile(self) -> None:
+        """Set optimizer, loss and metric."""
+        compile_model(self.model)
+        self.steps = load_training_engine().compile_steps(self.model)
+
+    def train(self, batches: Sequence[Arrays]) -> None:
+        """See `benchmarks.trainer.Trainer.train`."""
+        for _, alike in groupby(batches, lambda batch: batch.x.shape):
+            x, y = zip(*alike, strict=True)
+            self.steps(np.stack(x), np.stack(y))
+
+    def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
+        """See `benchmarks.trainer.Trainer.train_epoch`."""
+        for x, y in blocks_of_epoch(reviews, BATCH_SIZE, seed, epoch, STEPS):
+            self.steps(x, y)
+
+    def predict(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+        """See `benchmarks.trainer.Trainer.predict`."""
+        return scores_of(self.weights(), ids)
+
+    def path(self) -> dict[str, str]:
+        """See `benchmarks.trainer.Trainer.path`."""
+        return super().path() | {"steps": self.steps.way}
