@@ -22,10 +22,8 @@ from benchmarks.tables import (
     bytes_of,
     device_sentence,
     further_tables,
-    interval,
     limit_of,
     main_table,
-    markdown_table,
     plan_sentence,
     readme_table,
     seconds,
@@ -33,18 +31,6 @@ from benchmarks.tables import (
 from imdb_rnn.files import replacing
 from parity.environments import NAMES, ROOT
 from parity.readme import in_readme
-
-__all__ = [
-    "README",
-    "RESULTS",
-    "interval",
-    "markdown_table",
-    "publish",
-    "readme_table",
-    "results_folder",
-    "write_pages",
-    "write_report",
-]
 
 RESULTS = ROOT / "benchmarks" / "results" / "cpu"
 README = ROOT / "README.md"

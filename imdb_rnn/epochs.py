@@ -28,7 +28,6 @@ def train_epochs(
     epochs: int,
     validation: Arrays | None = None,
     validation_batch_size: int = 1_000,
-    first_epoch: int = 0,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
 ) -> None:
     """Train a compiled model, by the batches of `imdb_rnn.batches.training_batches`.
@@ -38,10 +37,9 @@ def train_epochs(
         arrays: the reviews to learn from.
         batch_size: reviews a step.
         seed: of the order of the reviews.
-        epochs: the epoch to stop before, counted from 0.
+        epochs: how many, unless a callback stops before.
         validation: reviews to evaluate after each epoch.
         validation_batch_size: how many of them at a time.
-        first_epoch: the epoch to begin with.
         callbacks: Keras's. Those of single batches are called for the last batch of a block.
     """
     heard = load_keras().callbacks.CallbackList(
@@ -51,7 +49,7 @@ def train_epochs(
     model.stop_training = False
     heard.on_train_begin()
     logs: dict[str, float] = {}
-    for epoch in range(first_epoch, epochs):
+    for epoch in range(epochs):
         model.reset_metrics()
         heard.on_epoch_begin(epoch)
         done = 0

@@ -1,15 +1,16 @@
 """The forward pass in NumPy and float32, which answers without any backend.
 
-May import: numpy.
+May import: numpy, imdb_rnn.oracle.
 
 A backend takes longer to be asked about one review than NumPy to read it, and longest to be loaded for it.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from imdb_rnn.oracle import sigmoid
 
 
 def scores_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
@@ -30,10 +31,4 @@ def scores_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
     state = np.zeros_like(terms[0])
     for term in terms:
         state = np.tanh(state @ recurrent_kernel + term)
-    return _sigmoid(state @ out_kernel + out_bias)[:, 0]
-
-
-def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    small = np.exp(-np.abs(logits))
-    scores: npt.NDArray[Any] = np.where(logits >= 0, np.float32(1), small) / (1 + small)
-    return scores
+    return sigmoid(state @ out_kernel + out_bias)[:, 0]

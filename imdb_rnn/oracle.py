@@ -25,12 +25,13 @@ Padding (id 0) is a token like any other: it has an embedding, and the state mov
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Float = TypeVar("Float", bound=np.floating[Any])
 
 # keras.config.epsilon(): where Keras clips scores, and what its optimizers add to a denominator.
 EPSILON = 1e-7
@@ -96,10 +97,10 @@ def forward(weights: Weights, ids: npt.NDArray[np.integer[Any]]) -> Forward:
     return Forward(states, logits, sigmoid(logits))
 
 
-def sigmoid(logits: Array) -> Array:
-    """1 / (1 + exp(-z)), without overflow for either sign."""
+def sigmoid(logits: npt.NDArray[Float]) -> npt.NDArray[Float]:
+    """1 / (1 + exp(-z)), without overflow for either sign; in the float type that is given."""
     small = np.exp(-np.abs(logits))
-    scores: Array = np.where(logits >= 0, 1, small) / (1 + small)
+    scores: npt.NDArray[Float] = np.where(logits >= 0, np.ones_like(small), small) / (1 + small)
     return scores
 
 

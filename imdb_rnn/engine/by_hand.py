@@ -1,6 +1,6 @@
 """Which models an engine may train by steps written by hand: the review classifier with Adam, and nothing else.
 
-May import: imdb_rnn.oracle; inside functions keras.
+May import: the standard library; inside functions keras.
 
 An engine whose framework compiles Keras's own step has no use for this. PyTorch's does not, and there the step of the
 oracle, operation by operation, is what is quick. What it computes must be what Keras would, so every setting of Keras
@@ -8,10 +8,6 @@ that it does not know is a reason to leave the model to Keras.
 """
 
 from typing import Any
-
-from imdb_rnn.oracle import EPSILON
-
-__all__ = ["EPSILON", "why_not"]
 
 # What the oracle's Adam does not do, by its name in Keras's configuration, and the value that turns it off.
 _OPTIMIZER = {

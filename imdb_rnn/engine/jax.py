@@ -132,7 +132,6 @@ def compile_steps(model: Any) -> Steps:
         # Creates the variables of the metrics.
         model._symbolic_build(data_batch=(x[0], y[0]))
         groups = variables()
-        # A copy where two names stand for one array: what is given up to the call must be given up once.
         found = compiled([[variable.value for variable in group] for group in groups], x, y)
         for group, values in zip(groups, found, strict=True):
             for variable, value in zip(group, values, strict=True):

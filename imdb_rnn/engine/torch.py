@@ -1,6 +1,6 @@
 """PyTorch under Keras. See imdb_rnn.engine for what each function promises.
 
-May import: torch, the standard library, imdb_rnn.engine, imdb_rnn.engine.by_hand.
+May import: torch, the standard library, imdb_rnn.engine, imdb_rnn.engine.by_hand, imdb_rnn.oracle (for its epsilon).
 
 Every operation of PyTorch on a CPU takes a microsecond or two before it computes anything, and a step of this model is
 a chain of two hundred times a few. So the loops here hold two operations a time step and no more, write into memory
@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.optim.adam import adam
 
 from imdb_rnn.engine import Steps, by_hand
+from imdb_rnn.oracle import EPSILON
 
 jit_compile = "auto"
 output_begins_at_zero = True
@@ -123,6 +124,7 @@ def run_back(
         recurrent_kernel: U, shape (units, units).
         d_states: what else the loss depends on: its derivatives by h_0 … h_T, shape (T + 1, units, reviews).
     """
+    # Where the loss depends on the last state alone, autograd gives zeros for all others, and adding them takes time.
     if d_states is None or not d_states[:-1].any():
         for slope in reversed(slopes.unbind(0)):
             torch.mm(recurrent_kernel, slope.mul_(d_state), out=d_state)
@@ -278,7 +280,7 @@ def differentiate(
     last = states[-1]
     torch.sigmoid(torch.addmm(out_bias, last.T, out_kernel), out=scores)
     # Where Keras clips scores, the loss does not depend on them.
-    d_logits = torch.where((scores < by_hand.EPSILON) | (scores > 1 - by_hand.EPSILON), 0, (scores - labels) / count)
+    d_logits = torch.where((scores < EPSILON) | (scores > 1 - EPSILON), 0, (scores - labels) / count)
     torch.mm(last, d_logits, out=d_out_kernel)
     torch.sum(d_logits, 0, out=d_out_bias)
     slopes = one_minus_square(states[1:])
