@@ -141,7 +141,7 @@ def test_the_blocks_that_are_timed_are_an_epoch_with_its_short_end(inputs: Path)
     blocks = steady.blocks_of(steady.first_reviews(read_training(inputs), FULL.batches))
     assert [[len(batch.x) for batch in block] for block in blocks] == [[64] * 78] * 3 + [[64] * 78 + [32]]
     (quick,) = steady.blocks_of(steady.first_reviews(read_training(inputs), QUICK.batches))
-    assert [len(batch.x) for batch in quick] == [64] * 39 + [32]
+    assert [len(batch.x) for batch in quick] == [64] * 31 + [32]
 
 
 def test_growth_is_measured_along_four_ways_and_stops_before_an_epoch_is_too_long(
@@ -309,6 +309,17 @@ def test_the_same_twice_is_no_slow_down_and_a_fifth_more_is(tmp_path: Path) -> N
     assert "worse" not in verdicts.values()
     verdicts = {(row["name"], row["quantity"]): row["verdict"] for row in compare(tmp_path / "new", tmp_path / "old")}
     assert verdicts["c", "epoch"] == "better"
+
+
+@pytest.mark.usefixtures("measure")
+def test_what_disturbs_some_epochs_of_a_process_is_no_slow_down(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        run(tmp_path / name, PLAN, CHOSEN, DEVICE)
+    for process in store.read(tmp_path / "new", "*-steady-c"):
+        disturbed = [value for once in process.values["epoch"] for value in (once, 2 * once, 3 * once)]
+        store.write(tmp_path / "new", process._replace(values=process.values | {"epoch": disturbed}))
+    verdicts = {row["verdict"] for row in compare(tmp_path / "old", tmp_path / "new")}
+    assert verdicts == {"no detectable difference"}
 
 
 @pytest.mark.usefixtures("measure")

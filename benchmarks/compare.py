@@ -1,6 +1,9 @@
 """Two runs side by side: is anything worse than before, by more than noise?
 
 May import: the standard library, benchmarks.
+
+Of each process its quickest figure is compared, not the median: what else the machine does only ever adds time, and
+two runs, made at different times, do not share it as the rounds of one run do.
 """
 
 import json
@@ -41,9 +44,9 @@ def compare(old: Path, new: Path) -> list[dict[str, Any]]:
     before, after = read_runs(old), read_runs(new)
     rows = []
     for (quantity, measurement), called in COMPARED.items():
-        floor = max(LEAST, *(noise_floor(one, quantity) or 0.0 for one in (before, after)))
+        floor = max(LEAST, *(noise_floor(one, quantity, min) or 0.0 for one in (before, after)))
         for name in before:
-            sides = [per_round(one, name, quantity, measurement) for one in (after, before)]
+            sides = [per_round(one, name, quantity, measurement, min) for one in (after, before)]
             if all(sides):
                 found = unpaired_ratio(*sides)
                 worse, better = found["low"] > 1 + floor, found["high"] < 1 / (1 + floor)

@@ -13,6 +13,8 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +70,7 @@ class Plan:
 
 
 FULL = Plan(quick=False, rounds=7, batches=EPOCH_BATCHES, calls=150, whole_runs=5, epochs=3, growth=True)
-QUICK = Plan(quick=True, rounds=3, batches=40, calls=50, whole_runs=0, epochs=0, growth=False)
+QUICK = Plan(quick=True, rounds=3, batches=32, calls=50, whole_runs=0, epochs=0, growth=False)
 
 
 class Todo(NamedTuple):
@@ -100,22 +102,29 @@ def run(folder: Path, plan: Plan, chosen: list[Configuration], device: Device) -
     if plan.whole_runs and not with_data:
         print(f"Left out: {NO_IMDB}", file=sys.stderr)
     names = {one.name: one for one in chosen}
-    done = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     # Drawn once a second at most: drawing is work beside what is measured.
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), refresh_per_second=1) as progress:
         checks = [Todo(0, "check", name) for name in names]
         rounds = list(order_of(plan, chosen, with_data))
         bar = progress.add_task("benchmarks", total=len(checks) + len(rounds))
-        for position, todo in enumerate([*checks, *rounds]):
+
+        def run_once(position: int, todo: Todo) -> bool:
+            """Measure what has not been measured, and say whether it had not."""
             progress.update(bar, description=f"round {todo.round}, {todo.measurement}, {todo.name}")
-            if not store.path_of(folder, *todo).is_file() and (
-                todo.round == 0 or may_be_timed(folder, names[todo.name])
-            ):
-                values, metadata = measure(todo, names[todo.name], plan, device, folder / "inputs")
+            configuration, missing = names[todo.name], not store.path_of(folder, *todo).is_file()
+            missing = missing and (todo.round == 0 or may_be_timed(folder, configuration))
+            if missing:
+                values, metadata = measure(todo, configuration, plan, device, folder / "inputs")
                 store.write(folder, store.Process(*todo, values, metadata | {"position": position}))
-                done += 1
             progress.advance(bar)
+            return missing
+
+        # Checks are not timed, so they may share the machine; not a GPU, whose memory they would fill.
+        with ThreadPoolExecutor(os.cpu_count() if device.kind == "cpu" else 1) as pool:
+            done = sum(pool.map(run_once, range(len(checks)), checks))
+        for position, todo in enumerate(rounds, start=len(checks)):
+            done += run_once(position, todo)
     note_left_out(folder, note, plan, with_data)
     return done
 
@@ -228,7 +237,8 @@ def measure(
     environment = os.environ | variables(device.kind, configuration.precision)
     environment |= {"KERAS_BACKEND": configuration.backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [str(python_of(configuration.backend)), "-c", program, json.dumps(asdict(task))]
-    with one_core(device.kind):
+    # What is not timed is not kept on one core.
+    with nullcontext() if todo.measurement == "check" else one_core(device.kind):
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT.anchor
         )

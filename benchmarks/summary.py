@@ -4,7 +4,7 @@ May import: numpy, the standard library, benchmarks.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,13 @@ def read_runs(folder: Path) -> Runs:
     return found
 
 
-def per_round(runs: Runs, name: str, quantity: str, measurement: str = "steady") -> dict[int, float]:
-    """One figure a process, the median of what it measured: round -> value; empty where it measured no such thing."""
+def per_round(
+    runs: Runs, name: str, quantity: str, measurement: str = "steady", figure: Callable[[list[float]], Any] = np.median
+) -> dict[int, float]:
+    """One figure a process, by default the median of what it measured: round -> value; empty where it measured none."""
     processes = runs.get(name, {}).get(measurement, {})
     return {
-        number: float(np.median(process.values[quantity]))
+        number: float(figure(process.values[quantity]))
         for number, process in sorted(processes.items())
         if quantity in process.values
     }
@@ -78,9 +80,9 @@ def _with_interval(middle: float, drawn: np.ndarray) -> dict[str, float]:
     return {"ratio": float(np.exp(middle)), "low": float(low), "high": float(high)}
 
 
-def noise_floor(runs: Runs, quantity: str = "epoch") -> float | None:
+def noise_floor(runs: Runs, quantity: str = "epoch", figure: Callable[[list[float]], Any] = np.median) -> float | None:
     """How far from 1 the ratio of a configuration to itself may be, by the control; None if it was not run."""
-    control = ratio(*(per_round(runs, name, quantity) for name in CONTROL))
+    control = ratio(*(per_round(runs, name, quantity, figure=figure) for name in CONTROL))
     return None if control is None else max(control["high"], 1 / control["low"]) - 1
 
 
