@@ -1,5 +1,5 @@
 # make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/ and demo/
-# make bench  a quick benchmark of every backend, in about a quarter of an hour, after the installation
+# make bench  a quick benchmark of every backend, in about ten minutes, after the installation
 # make test   what CI runs: lint, the tests under each backend, then every pair of backends compared
 PYTHON ?= python3
 SHELL := /bin/bash

@@ -34,7 +34,7 @@ def check_names(given: list[str] | None, known: set[str]) -> None:
 @app.command("run")
 def run_command(
     out: Folder = DEFAULT,
-    quick: Annotated[bool, typer.Option("--quick", help="Rough figures in about a quarter of an hour.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Rough figures in about ten minutes.")] = False,
     kind: Annotated[Kind, typer.Option("--device", help="What to measure.")] = "cpu",
     backend: Annotated[list[str] | None, typer.Option(help="Only this backend; may be repeated.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this configuration; may be repeated.")] = None,
