@@ -13,9 +13,8 @@ from typing import Any
 from benchmarks.rounds import BenchmarkError
 from benchmarks.summary import noise_floor, per_round, read_runs, unpaired_ratio
 
-# Less than this is not called a difference, whatever the controls say. Two quick runs of the same on a shared machine,
-# minutes apart, were found to lie apart by up to 9 % more than the rounds of either showed.
-LEAST = {"full": 0.05, "quick": 0.1}
+# Less than this is not called a difference, whatever the controls say.
+LEAST = 0.05
 # What is compared: quantity and measurement of the raw runs -> what it is called. Less is better in all.
 COMPARED = {
     ("epoch", "steady"): "epoch",
@@ -36,17 +35,16 @@ def compare(old: Path, new: Path) -> list[dict[str, Any]]:
     Returns:
         For each configuration and quantity its `name`, `quantity`, `ratio` of new to old, `low` and `high` of its
         interval, and `verdict`: "worse", "better" or "no detectable difference". Worse means that the whole interval
-        lies beyond the noise floor: the larger of the two runs' own for that quantity, and never below 5 %, of quick
-        runs 10 %.
+        lies beyond the noise floor: the larger of the two runs' own for that quantity, and never below 5 %.
 
     Raises:
         BenchmarkError: the runs are of different plans, devices, processors or reviews, or share no configuration.
     """
-    least = LEAST["quick" if check_comparable(old, new)["plan"]["quick"] else "full"]
+    check_comparable(old, new)
     before, after = read_runs(old), read_runs(new)
     rows = []
     for (quantity, measurement), called in COMPARED.items():
-        floor = max(least, *(noise_floor(one, quantity, min) or 0.0 for one in (before, after)))
+        floor = max(LEAST, *(noise_floor(one, quantity, min) or 0.0 for one in (before, after)))
         for name in before:
             sides = [per_round(one, name, quantity, measurement, min) for one in (after, before)]
             if all(sides):
@@ -60,9 +58,9 @@ def compare(old: Path, new: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def check_comparable(old: Path, new: Path) -> dict[str, Any]:
-    """What the second run is of; raises `BenchmarkError` unless both measured the same things in the same place."""
-    notes: list[dict[str, Any]] = []
+def check_comparable(old: Path, new: Path) -> None:
+    """Raise `BenchmarkError` unless two runs measured the same things in the same place."""
+    notes = []
     for folder in (old, new):
         path = folder / "run.json"
         if not path.is_file():
@@ -74,4 +72,3 @@ def check_comparable(old: Path, new: Path) -> dict[str, Any]:
         if before != after:
             msg = f"Cannot compare. Expected: the same {name} in both runs. Received: {before} and {after}."
             raise BenchmarkError(msg)
-    return notes[1]
