@@ -5,7 +5,7 @@ May import: numpy, imdb_rnn.oracle.
 A backend takes longer to be asked about one review than NumPy to read it, and longest to be loaded for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,19 @@ def scores_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
     Source: `imdb_rnn.oracle.forward`.
     """
     (encoded, *kernel), (recurrent_kernel, bias, out_kernel, out_bias) = weights[:-4], weights[-4:]
-    terms = encoded[ids.T] @ kernel[0] + bias if kernel else encoded[ids.T] + bias
-    state = np.zeros_like(terms[0])
+
+    def terms_of(words: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return words @ kernel[0] + bias if kernel else words + bias
+
+    steps = np.ascontiguousarray(ids.T)
+    terms: Iterable[npt.NDArray[np.float32]]
+    if steps.size < len(encoded):
+        terms = terms_of(encoded[steps])
+    else:  # each word of the vocabulary once is less to multiply than each word of the reviews
+        vocabulary = terms_of(encoded)
+        terms = (vocabulary.take(step, axis=0) for step in steps)
+    state = np.zeros((len(ids), len(bias)), np.float32)
     for term in terms:
-        state = np.tanh(state @ recurrent_kernel + term)
+        term += state @ recurrent_kernel  # in place: new arrays take longer
+        np.tanh(term, out=state)
     return sigmoid(state @ out_kernel + out_bias)[:, 0]
