@@ -9,9 +9,9 @@ that is there already, and keep time first, then units, then reviews, which is h
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -71,7 +71,7 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
         states[0] = initial
         states[1:] = terms
         if mask is None:
-            run(states, recurrent_kernel.T.contiguous())
+            run(states.unbind(0), recurrent_kernel.T.contiguous())
         else:
             run_masked(states, recurrent_kernel.T.contiguous(), mask)
         context.save_for_backward(states, recurrent_kernel, *([] if mask is None else [mask]))
@@ -87,18 +87,18 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
         if masks:
             run_back_masked(slopes, d_state, recurrent_kernel, slope, masks[0])
         else:
-            run_back(slopes, d_state, recurrent_kernel, slope)
+            run_back(slopes.unbind(0), d_state, recurrent_kernel, slope)
         return slopes, d_state, _product_over_time(states[:-1], slopes), None
 
 
-def run(states: torch.Tensor, transposed: torch.Tensor) -> None:
+def run(states: Sequence[torch.Tensor], transposed: torch.Tensor) -> None:
     """h_t ← tanh(a_t + Uᵀ h_{t-1}), in place.
 
     Args:
-        states: h_0 and the terms a_1 … a_T, shape (T + 1, units, reviews); becomes h_0 … h_T.
+        states: h_0 and the terms a_1 … a_T, each of shape (units, reviews); become h_0 … h_T.
         transposed: Uᵀ, shape (units, units).
     """
-    state, *terms = states.unbind(0)
+    state, *terms = states
     for term in terms:
         term.addmm_(transposed, state).tanh_()
         state = term
@@ -114,22 +114,25 @@ def run_masked(states: torch.Tensor, transposed: torch.Tensor, mask: torch.Tenso
 
 
 def run_back(
-    slopes: torch.Tensor, d_state: torch.Tensor, recurrent_kernel: torch.Tensor, d_states: torch.Tensor | None = None
+    slopes: Sequence[torch.Tensor],
+    d_state: torch.Tensor,
+    recurrent_kernel: torch.Tensor,
+    d_states: torch.Tensor | None = None,
 ) -> None:
     """da_t ← dh_t (1 - h_t²) and dh_{t-1} ← U da_t, in place.
 
     Args:
-        slopes: 1 - h_t² for t = 1 … T, shape (T, units, reviews); becomes da_1 … da_T.
+        slopes: 1 - h_t² for t = 1 … T, each of shape (units, reviews); become da_1 … da_T.
         d_state: dh_T, shape (units, reviews); becomes dh_0.
         recurrent_kernel: U, shape (units, units).
         d_states: what else the loss depends on: its derivatives by h_0 … h_T, shape (T + 1, units, reviews).
     """
     # Where the loss depends on the last state alone, autograd gives zeros for all others, and adding them takes time.
     if d_states is None or not d_states[:-1].any():
-        for slope in reversed(slopes.unbind(0)):
+        for slope in reversed(slopes):
             torch.mm(recurrent_kernel, slope.mul_(d_state), out=d_state)
         return
-    for slope, more in zip(reversed(slopes.unbind(0)), reversed(d_states[:-1].unbind(0)), strict=True):
+    for slope, more in zip(reversed(slopes), reversed(d_states[:-1].unbind(0)), strict=True):
         torch.addmm(more, recurrent_kernel, slope.mul_(d_state), out=d_state)
 
 
@@ -147,9 +150,9 @@ def run_back_masked(
         torch.addmm(more + d_state * ~known, recurrent_kernel, slope, out=d_state)
 
 
-def one_minus_square(states: torch.Tensor) -> torch.Tensor:
+def one_minus_square(states: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """The derivative of tanh by its argument, from its value."""
-    return torch.addcmul(states.new_ones(()), states, states, value=-1)
+    return torch.addcmul(states.new_ones(()), states, states, value=-1, out=out)
 
 
 def _product_over_time(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -206,12 +209,12 @@ class _StepsByHand:
         ids = torch.from_numpy(x).to(weights[0].device, torch.int64)
         labels = torch.from_numpy(y).to(weights[0])
         scores = torch.empty_like(labels)
-        states = weights[1].new_zeros((x.shape[2] + 1, len(weights[2]), x.shape[1]))
+        room = Room.of(weights[1].new_zeros((x.shape[2] + 1, len(weights[2]), x.shape[1])))
         begun, rate = int(iterations.value), float(learning_rate.value)
         counts = [torch.tensor(float(begun)) for _ in weights]  # which Adam itself moves on
         beta_1, beta_2 = float(optimizer.beta_1), float(optimizer.beta_2)
         for number in range(len(x)):
-            differentiate(weights, ids[number], labels[number], gradients, scores[number], states)
+            differentiate(weights, ids[number], labels[number], gradients, scores[number], room)
             adam(
                 weights,
                 gradients,
@@ -236,6 +239,28 @@ class _StepsByHand:
         model.compute_metrics(None, labels, scores)
 
 
+class Room(NamedTuple):
+    """Memory that every step writes into anew, and its parts, which are not cut again for every step.
+
+    Attributes:
+        states: h_0 … h_T, shape (T + 1, units, reviews).
+        each_state: the same one by one.
+        slopes: shape (T, units, reviews).
+        each_slope: the same one by one.
+    """
+
+    states: torch.Tensor
+    each_state: tuple[torch.Tensor, ...]
+    slopes: torch.Tensor
+    each_slope: tuple[torch.Tensor, ...]
+
+    @classmethod
+    def of(cls, states: torch.Tensor) -> Self:
+        """For states that begin with an h_0."""
+        slopes = torch.empty_like(states[1:])
+        return cls(states, states.unbind(0), slopes, slopes.unbind(0))
+
+
 @contextmanager
 def denormals_as_zero() -> Iterator[None]:
     """Take numbers below 1e-38 for zero, as XLA does.
@@ -257,7 +282,7 @@ def differentiate(
     labels: torch.Tensor,
     gradients: list[torch.Tensor],
     scores: torch.Tensor,
-    states: torch.Tensor,
+    room: Room,
 ) -> None:
     """The oracle's `forward` and `gradients`, written into arrays that are there.
 
@@ -267,7 +292,7 @@ def differentiate(
         labels: shape (reviews, 1).
         gradients: for the derivatives of the mean loss; arrays of the shapes of the weights.
         scores: for the scores; shape (reviews, 1).
-        states: for h_1 … h_T, after h_0; shape (T + 1, units, reviews).
+        room: for the states, after h_0, and their derivatives.
     """
     embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = weights
     d_embeddings, d_kernel, d_recurrent_kernel, d_bias, d_out_kernel, d_out_bias = gradients
@@ -275,16 +300,17 @@ def differentiate(
     ids = ids.T.reshape(-1)
     embedded = embeddings.index_select(0, ids)
     terms = torch.addmm(bias[:, None], kernel.T, embedded.T)
+    states, each_state, slopes, each_slope = room
     states[1:] = terms.view(-1, length, count).transpose(0, 1)
-    run(states, recurrent_kernel.T.contiguous())
+    run(each_state, recurrent_kernel.T.contiguous())
     last = states[-1]
     torch.sigmoid(torch.addmm(out_bias, last.T, out_kernel), out=scores)
     # Where Keras clips scores, the loss does not depend on them.
     d_logits = torch.where((scores < EPSILON) | (scores > 1 - EPSILON), 0, (scores - labels) / count)
     torch.mm(last, d_logits, out=d_out_kernel)
     torch.sum(d_logits, 0, out=d_out_bias)
-    slopes = one_minus_square(states[1:])
-    run_back(slopes, out_kernel @ d_logits.T, recurrent_kernel)
+    one_minus_square(states[1:], out=slopes)
+    run_back(each_slope, out_kernel @ d_logits.T, recurrent_kernel)
     d_terms = _side_by_side(slopes)
     torch.mm(_side_by_side(states[:-1]), d_terms.T, out=d_recurrent_kernel)
     # Not embeddedᵀ d_termsᵀ, which is the same and takes eight times as long.
