@@ -360,6 +360,11 @@ def test_a_ratio_is_taken_round_by_round() -> None:
     assert blurred["low"] < 1 < 4 < blurred["high"]
 
 
+def test_one_round_tells_nothing_about_the_next_and_equal_rounds_everything() -> None:
+    assert unpaired_ratio({1: 2.0}, {1: 1.0, 2: 1.0}) == {"ratio": 2, "low": 0, "high": float("inf")}
+    assert unpaired_ratio({1: 2.0, 2: 2.0}, {1: 1.0, 2: 1.0}) == {"ratio": 2, "low": 2, "high": 2}
+
+
 @pytest.mark.usefixtures("measure")
 def test_the_control_shows_the_noise(tmp_path: Path) -> None:
     run(tmp_path, PLAN, CHOSEN, DEVICE)

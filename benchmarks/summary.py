@@ -1,4 +1,4 @@
-"""From the raw runs to figures: medians over processes, ratios paired by round, intervals by bootstrap.
+"""From the raw runs to figures: medians over processes, ratios with intervals, within a run or between two.
 
 May import: numpy, scipy, the standard library, benchmarks.
 """
