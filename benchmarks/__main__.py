@@ -4,6 +4,7 @@ May import: typer, the standard library, benchmarks, imdb_rnn.errors.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,9 @@ def check_names(given: list[str] | None, known: set[str]) -> None:
 def run_command(
     out: Folder = DEFAULT,
     quick: Annotated[bool, typer.Option("--quick", help="Rough figures in about ten minutes.")] = False,
+    whole_runs: Annotated[
+        int | None, typer.Option(min=0, max=QUICK.rounds, help="Whole runs a configuration; a quick run has none.")
+    ] = None,
     kind: Annotated[Kind, typer.Option("--device", help="What to measure.")] = "cpu",
     backend: Annotated[list[str] | None, typer.Option(help="Only this backend; may be repeated.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this configuration; may be repeated.")] = None,
@@ -50,7 +54,10 @@ def run_command(
     for configuration in chosen:
         if not available(configuration):
             print(f"{configuration.name} is left out: {NO_COMPILER}", file=sys.stderr)
-    if not run(out, QUICK if quick else FULL, [one for one in chosen if available(one)], device):
+    plan = QUICK if quick else FULL
+    if whole_runs is not None:
+        plan = replace(plan, whole_runs=whole_runs, epochs=FULL.epochs if whole_runs else 0)
+    if not run(out, plan, [one for one in chosen if available(one)], device):
         print(f"Nothing was left to measure in {out}; another --out begins anew", file=sys.stderr)
     report_command(out)
 

@@ -439,8 +439,10 @@ def versions_table(report: dict[str, Any]) -> Table:
 def left_out_table(report: dict[str, Any]) -> Table:
     """What was not run or not timed, and why."""
     reasons = dict(report["left_out"]) | {row["name"]: REFUSED for row in report["rows"] if not is_timed(row)}
-    if report["plan"]["quick"]:
-        reasons |= {"whole runs, growth": "a quick run leaves them out; a full run has them"}
+    plan = report["plan"]
+    absent = [name for name, there in (("whole runs", plan["whole_runs"]), ("growth", plan["growth"])) if not there]
+    if absent and plan["quick"]:
+        reasons |= {", ".join(absent): "a quick run leaves them out; a full run has them"}
     lines = [Line(name, "", "", "", (Cell(why, why),)) for name, why in reasons.items()]
     note = "" if lines else "Nothing: all configurations were timed."
     return Table("left-out", "Left out, and why", note, "what", ("why",), tuple(lines), prose=True)
