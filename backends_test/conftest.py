@@ -26,7 +26,7 @@ from parity.inputs import BATCH_SIZE, MORE_STEPS, SEED, load_corpus
 from parity.stages import sources_fingerprint
 
 # Quick enough for every run, long enough to learn something.
-QUICK = Recipe(epochs=2, patience=1)
+QUICK = Recipe.tutorial(epochs=2, patience=1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +68,13 @@ def trained(small_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 @pytest.fixture(scope="session")
+def robust(small_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Training]:
+    """The same by the recipe "robust"."""
+    folder = tmp_path_factory.mktemp("robust") / "model"
+    return folder, train(small_corpus, folder, Recipe(epochs=2), progress=False)
+
+
+@pytest.fixture(scope="session")
 def imdb_data() -> Path:
     """The folder of real IMDB data."""
     given = os.environ.get("IMDB_RNN_DATA")
@@ -92,12 +99,12 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Path:
 
 @pytest.fixture(scope="session")
 def exchanged(artefacts: Path) -> Training:
-    """Three epochs of the default recipe, on real IMDB where it is, left for the other backends to load and go on."""
+    """Three epochs of the tutorial's recipe, on real IMDB where it is, left for the other backends to go on with."""
     # The note goes first and comes last: nothing counts without it, and so nothing old passes for new.
     (artefacts / "model.json").unlink(missing_ok=True)
     shutil.rmtree(artefacts / "model", ignore_errors=True)
     corpus = load_corpus()
-    training = train(corpus, artefacts / "model", Recipe(epochs=3), progress=False)
+    training = train(corpus, artefacts / "model", Recipe.tutorial(epochs=3), progress=False)
     splits = split_corpus(corpus, training.classifier.num_words, training.classifier.max_len)
     np.save(artefacts / "ids.npy", splits.test.x)
     x, y = zip(*islice(training_batches(splits.train, BATCH_SIZE, SEED, first_epoch=3), MORE_STEPS), strict=True)

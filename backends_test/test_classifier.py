@@ -138,7 +138,7 @@ def test_a_single_text_is_not_taken_for_a_list(classifier: Classifier) -> None:
 def test_evaluating_is_keras_loss_and_accuracy(classifier: Classifier, small_corpus: Corpus) -> None:
     test = split_corpus(small_corpus, 10_000, 100).test
     scores = classifier.score(test.x).astype(np.float64)[:, None]
-    result = classifier.evaluate(test)
+    result = classifier.evaluate(small_corpus.test)
     loss = -np.mean(test.y * np.log(scores) + (1 - test.y) * np.log(1 - scores))
     assert result.loss == pytest.approx(loss, abs=1e-5)
     assert result.accuracy == pytest.approx(np.mean((scores > 0.5) == test.y), abs=1e-6)

@@ -44,7 +44,7 @@ def test_a_whole_training_loads_one_backend_only(backend: str) -> None:
         "from imdb_rnn.corpora.reviews import encode_texts\n"
         "from imdb_rnn.corpora.embedded import make_texts\n"
         "corpus = encode_texts('small', '', *make_texts(200, 50), None)\n"
-        "training = imdb_rnn.train(corpus, None, imdb_rnn.Recipe(epochs=1), progress=False)\n"
+        "training = imdb_rnn.train(corpus, None, imdb_rnn.Recipe.tutorial(epochs=1), progress=False)\n"
         "training.classifier.predict_review('A good film.')"
     )
     assert loaded & FRAMEWORKS == {backend}

@@ -22,10 +22,11 @@ from imdb_rnn.corpora.reviews import LabelledTexts, encode_texts
 from imdb_rnn.training import LOSS, OPTIMIZER
 
 
-def test_the_default_recipe_is_that_of_the_tutorial() -> None:
-    recipe = Recipe()
+def test_the_tutorials_recipe_is_the_tutorials() -> None:
+    recipe = Recipe.tutorial()
     assert (recipe.num_words, recipe.max_len, recipe.epochs, recipe.batch_size) == (10_000, 100, 100, 64)
     assert (recipe.patience, recipe.seed, recipe.encoder) == (3, 42, "embedding")
+    assert (recipe.windows, recipe.averaged_epochs) == (False, 1)
     assert (OPTIMIZER, LOSS) == ("adam", "binary_crossentropy")
 
 
@@ -35,7 +36,7 @@ def test_training_learns() -> None:
     words = random.choice(["the", "film", "story", "and", "cast"], (2_000, 8))
     words[np.arange(2_000), random.integers(0, 8, 2_000)] = np.where(labels, "good", "bad")
     texts = LabelledTexts([" ".join(row) for row in words], labels)
-    training = train(encode_texts("easy", "", texts, texts, None), None, Recipe(epochs=20), progress=False)
+    training = train(encode_texts("easy", "", texts, texts, None), None, Recipe.tutorial(epochs=20), progress=False)
     assert training.manifest["test_accuracy"] > 0.95
     assert training.classifier.predict_review("the good film").label == "positive"
     assert training.classifier.predict_review("the bad film").label == "negative"
@@ -58,14 +59,14 @@ def test_the_manifest_says_what_was_done(trained: tuple[Path, Training], backend
     assert manifest["data"] == {"source": "embedded", "fingerprint": "small"}
     assert manifest["parameters"] == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}
     assert manifest["seed"] == manifest["recipe"]["seed"] == 42
-    assert set(manifest["seconds"]) == {"import", "data", "build", "training", "evaluation"}
+    assert set(manifest["seconds"]) == {"import", "data", "examples", "build", "training", "evaluation"}
     assert 0 < manifest["test_accuracy"] <= 1
     assert math.isfinite(manifest["test_loss"])
 
 
 def test_the_best_epoch_is_kept_and_training_stops_after_patience(small_corpus: Corpus, tmp_path: Path) -> None:
     """With a patience of 1 it stops at the first epoch that is no better, and the epoch before it is what is kept."""
-    training = train(small_corpus, tmp_path / "model", Recipe(epochs=40, patience=1), progress=False)
+    training = train(small_corpus, tmp_path / "model", Recipe.tutorial(epochs=40, patience=1), progress=False)
     losses = training.history["val_loss"]
     best = int(np.argmin(losses))
     assert training.manifest["best_epoch"] == best + 1
@@ -78,7 +79,7 @@ def test_the_best_epoch_is_kept_and_training_stops_after_patience(small_corpus: 
 
 def test_a_seed_gives_the_same_model_again_and_another_seed_another(small_corpus: Corpus) -> None:
     weights = [
-        train(small_corpus, None, Recipe(epochs=1, seed=seed), progress=False).classifier.model.get_weights()
+        train(small_corpus, None, Recipe.tutorial(epochs=1, seed=seed), progress=False).classifier.model.get_weights()
         for seed in (1, 1, 2)
     ]
     for first, again, other in zip(*weights, strict=True):
@@ -93,7 +94,7 @@ def test_the_first_steps_are_the_same_on_every_backend(small_corpus: Corpus) -> 
     TensorFlow's own treatment of repeated tokens (see engine/tensorflow.py) the validation loss would be 1e-3 off.
     """
     few = Corpus("few", "", small_corpus.vocabulary, small_corpus.train.take(np.arange(800)), small_corpus.test)
-    history = train(few, None, Recipe(epochs=1), progress=False).history
+    history = train(few, None, Recipe.tutorial(epochs=1), progress=False).history
     assert history["loss"] == [pytest.approx(0.69680336, abs=2.4e-7)]
     assert history["val_loss"] == [pytest.approx(0.70243043, abs=2.4e-7)]
 
@@ -114,7 +115,7 @@ def test_an_interrupted_training_leaves_the_best_model_so_far(
 
     monkeypatch.setattr(bundle, "write_model", interrupt_the_second)
     with pytest.raises(KeyboardInterrupt):
-        train(small_corpus, tmp_path / "model", Recipe(epochs=20, patience=20), progress=False)
+        train(small_corpus, tmp_path / "model", Recipe.tutorial(epochs=20, patience=20), progress=False)
     classifier = Classifier.load(tmp_path / "model")
     assert classifier.manifest["complete"] is False
     assert classifier.manifest["best_epoch"] == 1
@@ -137,7 +138,7 @@ def test_a_disk_that_fails_is_an_error_that_names_the_folder(
 
     monkeypatch.setattr(bundle, "write_model", fail)
     with pytest.raises(BundleError, match=r"Cannot save to .*model\. .* Received: .*No space left on device"):
-        train(small_corpus, tmp_path / "model", Recipe(epochs=1), progress=False)
+        train(small_corpus, tmp_path / "model", Recipe.tutorial(epochs=1), progress=False)
 
 
 def test_a_training_that_fails_before_its_first_epoch_leaves_no_folder(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_reviews_without_words_are_refused() -> None:
 def test_a_source_may_be_named_in_any_letters(small_corpus: Corpus, tmp_path: Path) -> None:
     few = small_corpus.train.take(np.arange(50))
     corpus = Corpus("folder:영화 $x^$", "", small_corpus.vocabulary, few, few)
-    train(corpus, tmp_path / "model", Recipe(epochs=1), progress=False)
+    train(corpus, tmp_path / "model", Recipe.tutorial(epochs=1), progress=False)
     assert (tmp_path / "model" / PLOT_FILE).is_file()
 
 
@@ -183,11 +184,11 @@ def test_a_recipe_that_cannot_be_is_refused(setting: dict[str, object]) -> None:
 
 def test_a_model_that_is_only_compared_is_not_saved(small_corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="Bad `out`"):
-        train(small_corpus, tmp_path / "model", Recipe(encoder="one_hot"), progress=False)
+        train(small_corpus, tmp_path / "model", Recipe.tutorial(encoder="one_hot"), progress=False)
 
 
 def test_the_one_hot_model_learns_the_same_task(small_corpus: Corpus) -> None:
-    training = train(small_corpus, None, Recipe(encoder="one_hot", num_words=100, epochs=3), progress=False)
+    training = train(small_corpus, None, Recipe.tutorial(encoder="one_hot", num_words=100, epochs=3), progress=False)
     assert training.manifest["parameters"] == {"simple_rnn": 100 * 8 + 64 + 8, "dense": 9}
     assert training.history["loss"][-1] < training.history["loss"][0]
 

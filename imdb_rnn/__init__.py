@@ -27,9 +27,12 @@ if TYPE_CHECKING:
         RecipeError,
         ReviewError,
     )
+    from imdb_rnn.estimator import ReviewClassifier
+    from imdb_rnn.explanation import Explanation, explain
     from imdb_rnn.model import build_model, initial_weights
+    from imdb_rnn.recipe import Recipe
     from imdb_rnn.tokens import Vocabulary, tokenize
-    from imdb_rnn.training import Recipe, Training, train
+    from imdb_rnn.training import Training, train
 
 _HOMES = {
     "BackendError": "errors",
@@ -38,15 +41,18 @@ _HOMES = {
     "Corpus": "corpora",
     "DataError": "errors",
     "Evaluation": "classifier",
+    "Explanation": "explanation",
     "ImdbRnnError": "errors",
     "Prediction": "classifier",
-    "Recipe": "training",
+    "Recipe": "recipe",
     "RecipeError": "errors",
+    "ReviewClassifier": "estimator",
     "ReviewError": "errors",
     "Training": "training",
     "Vocabulary": "tokens",
     "accelerate": "acceleration",
     "build_model": "model",
+    "explain": "explanation",
     "initial_weights": "model",
     "load_reviews": "corpora",
     "paths": "acceleration",
@@ -61,15 +67,18 @@ __all__ = [
     "Corpus",
     "DataError",
     "Evaluation",
+    "Explanation",
     "ImdbRnnError",
     "Prediction",
     "Recipe",
     "RecipeError",
+    "ReviewClassifier",
     "ReviewError",
     "Training",
     "Vocabulary",
     "accelerate",
     "build_model",
+    "explain",
     "initial_weights",
     "load_reviews",
     "paths",

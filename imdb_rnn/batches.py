@@ -1,10 +1,11 @@
 """From reviews to the arrays that a model takes, in NumPy alone and therefore the same on every backend.
 
-May import: numpy, scikit-learn, imdb_rnn.corpora.reviews, imdb_rnn.tokens.
+May import: numpy, scikit-learn, the standard library, imdb_rnn.corpora.reviews, imdb_rnn.tokens.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ VALIDATION_SEED = 42
 
 
 class Arrays(NamedTuple):
-    """Reviews ready for a model.
+    """Reviews ready for a model; as `Examples`, the same in every epoch.
 
     Attributes:
         x: int32, shape (n, max_len): ids below num_words.
@@ -27,6 +28,49 @@ class Arrays(NamedTuple):
 
     x: npt.NDArray[np.int32]
     y: npt.NDArray[np.float32]
+
+    @property
+    def reviews(self) -> int:
+        """See `Examples`."""
+        return len(self.x)
+
+    def of_epoch(self, seed: int, epoch: int) -> "Arrays":
+        """See `Examples`."""
+        return self
+
+
+class Examples(Protocol):
+    """What is learned from."""
+
+    @property
+    def reviews(self) -> int:
+        """How many an epoch has."""
+
+    def of_epoch(self, seed: int, epoch: int) -> Arrays:
+        """Those of an epoch: they follow from (seed, epoch) alone. Their order is `epoch_order`."""
+
+
+@dataclass(frozen=True)
+class WeightedArrays:
+    """Reviews of which some are learned from more often than others (`Examples`).
+
+    Attributes:
+        arrays: n reviews.
+        weights: how often each counts, shape (n,).
+    """
+
+    arrays: Arrays
+    weights: npt.NDArray[np.float64]
+
+    @property
+    def reviews(self) -> int:
+        """See `Examples`."""
+        return len(self.arrays.x)
+
+    def of_epoch(self, seed: int, epoch: int) -> Arrays:
+        """See `Examples`."""
+        drawn = draw_reviews(self.weights, self.reviews, np.random.default_rng((seed, epoch, 1)))
+        return Arrays(self.arrays.x[drawn], self.arrays.y[drawn])
 
 
 class Splits(NamedTuple):
@@ -45,17 +89,18 @@ def split_corpus(corpus: Corpus, num_words: int, max_len: int) -> Splits:
         num_words: ids from here on become `OOV`.
         max_len: ids to keep of a review, its last ones.
     """
+    parts = (*split_reviews(corpus.train), corpus.test)
+    return Splits(*(Arrays(pad(part, num_words, max_len), targets(part)) for part in parts))
+
+
+def split_reviews(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews]:
+    """Set a fifth of the training reviews aside: those to learn from, and those to validate on."""
     # Here, because it takes a second to load, and who only predicts has no need of it.
     from sklearn.model_selection import train_test_split
 
-    x_train, x_validation, y_train, y_validation = train_test_split(
-        pad(corpus.train, num_words, max_len),
-        _targets(corpus.train),
-        test_size=VALIDATION_SHARE,
-        random_state=VALIDATION_SEED,
-    )
-    test = Arrays(pad(corpus.test, num_words, max_len), _targets(corpus.test))
-    return Splits(Arrays(x_train, y_train), Arrays(x_validation, y_validation), test)
+    positions = train_test_split(np.arange(len(reviews)), test_size=VALIDATION_SHARE, random_state=VALIDATION_SEED)
+    learn, validation = (reviews.take(part) for part in positions)
+    return learn, validation
 
 
 def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
@@ -84,11 +129,29 @@ def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def blocks_of_epoch(arrays: Arrays, batch_size: int, seed: int, epoch: int, steps: int) -> Iterator[Arrays]:
+def draw_reviews(weights: npt.NDArray[np.float64], count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Draw reviews by their weights, as evenly as whole numbers allow (systematic sampling).
+
+    Args:
+        weights: at least 0, shape (n,), not all 0. If all are the same and `count` is n, each is drawn once.
+        count: how many.
+        random: says where to begin.
+
+    Returns:
+        int64, shape (count,), ascending.
+    """
+    shares = np.cumsum(weights / weights.sum()) * count
+    points = np.arange(count) + random.random()
+    last = np.flatnonzero(weights)[-1]  # which rounding may pass
+    drawn: npt.NDArray[np.int64] = np.minimum(np.searchsorted(shares, points, side="right"), last)
+    return drawn
+
+
+def blocks_of_epoch(examples: Examples, batch_size: int, seed: int, epoch: int, steps: int) -> Iterator[Arrays]:
     """Give the batches of one epoch, those of `training_batches`, many at a time.
 
     Args:
-        arrays: the reviews to learn from.
+        examples: the reviews to learn from.
         batch_size: reviews a batch.
         seed: any non-negative integer.
         epoch: counted from 0.
@@ -98,7 +161,7 @@ def blocks_of_epoch(arrays: Arrays, batch_size: int, seed: int, epoch: int, step
         Blocks of whole batches, x of shape (steps or less, batch_size, max_len) and y of shape (steps or less,
         batch_size, 1); at last the batch that is left, if there is one, as a block of its own.
     """
-    order = epoch_order(len(arrays.x), seed, epoch)
+    arrays, order = examples.of_epoch(seed, epoch), epoch_order(examples.reviews, seed, epoch)
     whole = len(order) // batch_size * batch_size
     for start in range(0, whole, steps * batch_size):
         chosen = order[start : min(start + steps * batch_size, whole)].reshape(-1, batch_size)
@@ -109,7 +172,7 @@ def blocks_of_epoch(arrays: Arrays, batch_size: int, seed: int, epoch: int, step
 
 
 def training_batches(
-    arrays: Arrays, batch_size: int, seed: int, first_epoch: int = 0
+    examples: Examples, batch_size: int, seed: int, first_epoch: int = 0
 ) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
     """Give the batches of one epoch after the other, without end.
 
@@ -117,7 +180,7 @@ def training_batches(
     an interrupted training can go on where it stopped.
 
     Args:
-        arrays: the reviews to learn from.
+        examples: the reviews to learn from.
         batch_size: reviews a batch; the last batch of an epoch holds what is left.
         seed: any non-negative integer.
         first_epoch: the epoch to begin with.
@@ -125,10 +188,10 @@ def training_batches(
     Yields:
         x, shape (batch_size or less, max_len), and y, shape (batch_size or less, 1).
     """
-    count = len(arrays.x)
+    count = examples.reviews
     epoch = first_epoch
     while True:
-        order = epoch_order(count, seed, epoch)
+        arrays, order = examples.of_epoch(seed, epoch), epoch_order(count, seed, epoch)
         for start in range(0, count, batch_size):
             chosen = order[start : start + batch_size]
             yield arrays.x[chosen], arrays.y[chosen]
@@ -140,5 +203,6 @@ def steps_per_epoch(count: int, batch_size: int) -> int:
     return -(-count // batch_size)
 
 
-def _targets(reviews: EncodedReviews) -> npt.NDArray[np.float32]:
+def targets(reviews: EncodedReviews) -> npt.NDArray[np.float32]:
+    """Labels as a model takes them: float32, shape (n, 1)."""
     return reviews.labels.astype(np.float32)[:, None]

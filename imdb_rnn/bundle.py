@@ -3,7 +3,8 @@
 May import: numpy, h5py, the standard library, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.model, imdb_rnn.tokens.
 
 - `best-embedding-model.keras`: a plain Keras file; `keras.models.load_model` opens it on any backend.
-- `best-embedding-config.json`: `max_len`, `num_words` and `word_index` (word -> the id that the model takes).
+- `best-embedding-config.json`: `max_len`, `num_words`, `word_index` (word -> the id that the model takes), and whether
+  longer reviews are read in `windows`.
 - `manifest.json`: what was trained, on what, with what result.
 - `history.json`, `history.png`: loss and accuracy after each epoch.
 
@@ -53,8 +54,9 @@ class Bundle:
     """A saved folder, read and checked.
 
     Attributes:
-        max_len: ids a review.
+        max_len: ids that the model takes.
         num_words: ids are below this number.
+        windows: whether a longer review is read as a whole, in windows, or only its end.
         vocabulary: the words that the model knows.
         weights: float32 arrays in the order of `build_model(num_words, max_len).weights`.
         optimizer: the state of Adam: iteration and learning rate, then momentum and velocity of each weight.
@@ -63,6 +65,7 @@ class Bundle:
 
     max_len: int
     num_words: int
+    windows: bool
     vocabulary: Vocabulary
     weights: list[npt.NDArray[np.float32]]
     optimizer: list[npt.NDArray[Any]]
@@ -114,9 +117,9 @@ def claimed(directory: Path) -> Iterator[None]:
                     folder.rmdir()
 
 
-def write_config(directory: Path, vocabulary: Vocabulary, num_words: int, max_len: int) -> None:
+def write_config(directory: Path, vocabulary: Vocabulary, num_words: int, max_len: int, windows: bool) -> None:
     """Write `best-embedding-config.json`; the ids of the vocabulary must be below `num_words`."""
-    config = {"max_len": max_len, "num_words": num_words, "word_index": vocabulary.word_index}
+    config = {"max_len": max_len, "num_words": num_words, "windows": windows, "word_index": vocabulary.word_index}
     write_json(directory / CONFIG_FILE, config)
 
 
@@ -164,12 +167,17 @@ def read_bundle(directory: Path) -> Bundle:
     manifest = read_json(directory / MANIFEST_FILE)
     config = read_json(directory / CONFIG_FILE)
     max_len, num_words = (_whole_number(directory, config, name) for name in ("max_len", "num_words"))
+    windows = config.get("windows")
+    if not isinstance(windows, bool):
+        received = reprlib.repr(windows)
+        msg = f"Cannot load {directory}. Expected: `windows` in {CONFIG_FILE}, true or false. Received: {received}."
+        raise BundleError(msg)
     vocabulary = _read_vocabulary(directory, config)
     trained, data = (part if isinstance(part := manifest.get(name), dict) else {} for name in ("recipe", "data"))
     if not all(isinstance(data.get(name), str) for name in ("source", "fingerprint")):
         msg = f"Cannot load {directory}. Expected: `data` in {MANIFEST_FILE}, source and fingerprint. Received: none."
         raise BundleError(msg)
-    for name, value in (("max_len", max_len), ("num_words", num_words)):
+    for name, value in (("max_len", max_len), ("num_words", num_words), ("windows", windows)):
         if trained.get(name) != value:
             wanted = reprlib.repr(trained.get(name))
             msg = (
@@ -184,7 +192,7 @@ def read_bundle(directory: Path) -> Bundle:
         )
         raise BundleError(msg)
     weights, optimizer = _read_model(directory / MODEL_FILE, num_words, max_len)
-    return Bundle(max_len, num_words, vocabulary, weights, optimizer, manifest)
+    return Bundle(max_len, num_words, windows, vocabulary, weights, optimizer, manifest)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A trained model that reads texts.
 
 May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.corpora.reviews, imdb_rnn.errors,
-imdb_rnn.forward, imdb_rnn.model, imdb_rnn.tokens.
+imdb_rnn.forward, imdb_rnn.model, imdb_rnn.oracle, imdb_rnn.tokens, imdb_rnn.windows.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.batches import Arrays, pad
-from imdb_rnn.bundle import Bundle, read_bundle
+from imdb_rnn.batches import pad
+from imdb_rnn.bundle import read_bundle
 from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.forward import scores_of
+from imdb_rnn.forward import logits_of
 from imdb_rnn.model import build_model, compile_model
+from imdb_rnn.oracle import EPSILON, binary_crossentropy, sigmoid
 from imdb_rnn.tokens import OOV, START, Vocabulary
+from imdb_rnn.windows import Windows, combine, windows_of
 
 if TYPE_CHECKING:
     import keras
@@ -62,10 +64,13 @@ class Classifier:
     Args:
         vocabulary: the words behind the ids.
         num_words: ids are below this number.
-        max_len: ids a review.
+        max_len: ids that the model takes.
+        windows: whether a longer review is read as a whole, in windows, or only its end.
         manifest: what is known of the training.
-        model: takes int32 ids, shape (batch, max_len), and gives scores, shape (batch, 1); None if it is `saved`.
-        saved: what the model is made of, once somebody asks for it.
+        model: takes int32 ids, shape (batch, max_len), and gives scores, shape (batch, 1); None to build it when
+            somebody asks for it, of the two that follow.
+        weights: of the model, in the order of `build_model().weights`.
+        optimizer: the state of its Adam, as in `imdb_rnn.bundle.Bundle`; None begins anew.
     """
 
     def __init__(
@@ -73,22 +78,25 @@ class Classifier:
         vocabulary: Vocabulary,
         num_words: int,
         max_len: int,
+        windows: bool,
         manifest: dict[str, Any],
         *,
         model: "keras.Model | None" = None,
-        saved: Bundle | None = None,
+        weights: list[npt.NDArray[np.float32]] | None = None,
+        optimizer: list[npt.NDArray[Any]] | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self.num_words = num_words
         self.max_len = max_len
+        self.windows = windows
         self.manifest = manifest
-        self._model, self._saved = model, saved
+        self._model, self._optimizer = model, optimizer
         # None once the model has been handed out: it may then be trained on.
-        self._kept: list[npt.NDArray[np.float32]] | None = None
-        if saved is not None:
-            self._kept = saved.weights
-        elif model is not None:
-            self._kept = model.get_weights()
+        self._weights = weights if model is None else model.get_weights()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle or a copy holds: arrays, words and settings, but no Keras model."""
+        return vars(self) | {"_model": None, "_weights": self.weights()}
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
@@ -98,7 +106,20 @@ class Classifier:
             BundleError: a file is missing, damaged, or does not fit the others.
         """
         saved = read_bundle(Path(directory))
-        return cls(saved.vocabulary, saved.num_words, saved.max_len, saved.manifest, saved=saved)
+        return cls(
+            saved.vocabulary,
+            saved.num_words,
+            saved.max_len,
+            saved.windows,
+            saved.manifest,
+            weights=saved.weights,
+            optimizer=saved.optimizer,
+        )
+
+    @property
+    def reading(self) -> tuple[int, int, bool]:
+        """How reviews become what the model takes: `num_words`, `max_len` and `windows`."""
+        return self.num_words, self.max_len, self.windows
 
     @property
     def model(self) -> "keras.Model":
@@ -110,7 +131,7 @@ class Classifier:
             BackendError: see `imdb_rnn.engine.backend_name`.
         """
         model = self._built()
-        self._kept = None
+        self._weights = None
         return model
 
     def predict_review(self, text: str) -> Prediction:
@@ -122,10 +143,10 @@ class Classifier:
         return self.predict_reviews([text])[0]
 
     def predict_reviews(self, texts: Sequence[str]) -> list[Prediction]:
-        """Score reviews, a thousand at a time, in NumPy: the same on every backend, and without one.
+        """Score reviews in NumPy: the same on every backend, and without one.
 
         Args:
-            texts: reviews in English; the model reads the last `max_len` words of each.
+            texts: reviews in English.
 
         Returns:
             A prediction for each review, in order.
@@ -136,16 +157,35 @@ class Classifier:
         if isinstance(texts, str):
             msg = "Bad reviews. Expected: a list of texts. Received: one text. Use predict_review for a single one."
             raise ReviewError(msg)
-        ids, weights = self._encode(texts), self._weights()
-        parts = [ids[start : start + SCORING_BATCH] for start in range(0, len(ids), SCORING_BATCH)]
-        scores = [score for part in parts for score in scores_of(weights, part)]
+        scores = sigmoid(self.logits(self._encode(texts)))
         return [
             Prediction(text, float(score), "positive" if score > 0.5 else "negative")
             for text, score in zip(texts, scores, strict=True)
         ]
 
+    def logits(self, reviews: EncodedReviews) -> npt.NDArray[np.float64]:
+        """Read encoded reviews in NumPy.
+
+        Args:
+            reviews: n reviews in the ids of this vocabulary.
+
+        Returns:
+            float64, shape (n,): above 0 is positive.
+        """
+        weights, parts = self.weights(), []
+        for start in range(0, len(reviews), SCORING_BATCH):
+            x, review = self.read(reviews.take(np.arange(start, min(start + SCORING_BATCH, len(reviews)))))
+            parts.append(combine(logits_of(weights, x), review))
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def read(self, reviews: EncodedReviews) -> Windows:
+        """What the model takes of reviews: all windows of each, or its last ids."""
+        if self.windows:
+            return windows_of(reviews, self.num_words, self.max_len)
+        return Windows(pad(reviews, self.num_words, self.max_len), np.arange(len(reviews)))
+
     def score(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-        """Score encoded reviews by the backend.
+        """Score what the model takes by the backend.
 
         Args:
             ids: int32, shape (n, max_len), below `num_words`; n may be 0.
@@ -158,28 +198,34 @@ class Classifier:
         scores: npt.NDArray[np.float32] = self._built().predict(ids, batch_size=SCORING_BATCH, verbose=0)
         return scores[:, 0]
 
-    def evaluate(self, arrays: Arrays) -> Evaluation:
-        """Score reviews whose labels are known and compare, by Keras's loss and accuracy."""
-        loss, accuracy = self._built().evaluate(arrays.x, arrays.y, batch_size=SCORING_BATCH, verbose=0)
-        return Evaluation(float(loss), float(accuracy))
+    def evaluate(self, reviews: EncodedReviews) -> Evaluation:
+        """Score reviews by the backend, and compare with their labels.
+
+        Source: `keras.losses.BinaryCrossentropy`, `keras.metrics.BinaryAccuracy`.
+        """
+        x, review = self.read(reviews)
+        scores = np.clip(self.score(x).astype(np.float64), EPSILON, 1 - EPSILON)
+        logits = combine(np.log(scores) - np.log1p(-scores), review)
+        right = (logits > 0) == (reviews.labels == 1)
+        return Evaluation(binary_crossentropy(logits[:, None], reviews.labels[:, None]), float(right.mean()))
+
+    def weights(self) -> list[npt.NDArray[np.float32]]:
+        """The weights as they are now, in the order of `build_model().weights`."""
+        return self._weights if self._weights is not None else self._built().get_weights()
 
     def _built(self) -> "keras.Model":
-        """The model, made of what was saved if it is not there yet."""
+        """The model, built if it is not there yet."""
         if self._model is None:
-            assert self._saved is not None  # noqa: S101 (one of the two is given)
             model = build_model(self.num_words, self.max_len)
-            model.set_weights(self._saved.weights)
+            model.set_weights(self._weights)
             compile_model(model)
-            model.optimizer.load_own_variables({str(i): array for i, array in enumerate(self._saved.optimizer)})
+            if self._optimizer is not None:
+                model.optimizer.load_own_variables({str(i): array for i, array in enumerate(self._optimizer)})
             self._model = model
         return self._model
 
-    def _weights(self) -> list[npt.NDArray[np.float32]]:
-        """As they are now."""
-        return self._kept if self._kept is not None else self._built().get_weights()
-
-    def _encode(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
-        """Encode as in training. Returns int32 ids, shape (len(texts), max_len)."""
+    def _encode(self, texts: Sequence[str]) -> EncodedReviews:
+        """Encode as in training, and refuse what is no review."""
         sequences = []
         for number, text in enumerate(texts, start=1):
             which = f"review {number} of {len(texts)}" if len(texts) > 1 else "review"
@@ -202,4 +248,4 @@ class Classifier:
                 )
                 raise ReviewError(msg)
             sequences.append(ids)
-        return pad(EncodedReviews.from_sequences(sequences, np.zeros(len(sequences))), self.num_words, self.max_len)
+        return EncodedReviews.from_sequences(sequences, np.zeros(len(sequences)))

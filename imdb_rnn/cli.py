@@ -62,7 +62,11 @@ Data = Annotated[
 ]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A folder saved by `imdb-rnn train`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Epochs = Annotated[int, typer.Option("--epochs", help="The most epochs; stops earlier when nothing improves.")]
+Name = Annotated[Literal["robust", "tutorial"], typer.Option("--recipe", help="How to train; see docs/recipes.md.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", help="The most epochs; else as in the recipe. Stops earlier when nothing improves."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of the initial weights and the order of the reviews.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", help="Reviews a step.")]
 NumWords = Annotated[int, typer.Option("--num-words", help="How many ids the model knows.")]
@@ -84,7 +88,8 @@ def main() -> None:
 def train(
     data: Data = "auto",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder to save to.")] = Path("imdb-model"),
-    epochs: Epochs = 100,
+    recipe: Name = "robust",
+    epochs: Epochs = None,
     seed: Seed = 42,
     batch_size: BatchSize = 64,
     as_json: Json = False,
@@ -92,10 +97,12 @@ def train(
     """Train a model, keep the best epoch, evaluate it and save it."""
     from imdb_rnn import training
     from imdb_rnn.bundle import MANIFEST_FILE
+    from imdb_rnn.recipe import Recipe
 
-    recipe = training.Recipe(epochs=epochs, seed=seed, batch_size=batch_size)
+    settings = {} if epochs is None else {"epochs": epochs}
+    settings |= {"seed": seed, "batch_size": batch_size}
     try:
-        manifest = training.train(data, out, recipe).manifest
+        manifest = training.train(data, out, Recipe.named(recipe, **settings)).manifest
     except KeyboardInterrupt:
         saved = (out / MANIFEST_FILE).is_file()
         typer.echo(f"The best model so far is in {out}." if saved else "Nothing was saved yet.", err=True)
@@ -123,7 +130,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare a saved model's scores with known labels."""
-    from imdb_rnn.batches import split_corpus
+    from imdb_rnn.batches import split_reviews
     from imdb_rnn.classifier import Classifier
     from imdb_rnn.corpora import load_reviews
 
@@ -135,8 +142,7 @@ def evaluate(
         corpus = load_reviews(source, classifier.vocabulary)
     if (split == "val" or not data) and corpus.fingerprint != trained_on["fingerprint"]:
         typer.echo(f"imdb-rnn: {source} does not hold what the model was trained on.", err=True)
-    splits = split_corpus(corpus, classifier.num_words, classifier.max_len)
-    result = classifier.evaluate(splits.test if split == "test" else splits.validation)
+    result = classifier.evaluate(corpus.test if split == "test" else split_reviews(corpus.train)[1])
     if as_json:
         data_used = {"source": corpus.source, "fingerprint": corpus.fingerprint}
         _print_json({"split": split, "loss": result.loss, "accuracy": result.accuracy, "data": data_used})
@@ -179,6 +185,32 @@ def predict(
     if expected:
         right = sum(p.label == label for p, label in zip(predictions, expected, strict=True))
         print(f"{right}/{len(expected)} {WORDS[lang]['right']}")
+
+
+@app.command("explain")
+def explain_review(
+    directory: Directory,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="One review.")],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html", help="A page to write as well.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what each word contributes to a review's score, and the score as the review goes on."""
+    from rich.console import Console
+
+    from imdb_rnn import explanation
+    from imdb_rnn.bundle import saving
+    from imdb_rnn.classifier import Classifier
+
+    found = explanation.explain(Classifier.load(directory), text)
+    if html is not None:
+        with saving(html):
+            explanation.write_page(found, html)
+    if as_json:
+        print(explanation.to_json(found))
+        return
+    print(_in_words(found.prediction, "en"))
+    console = Console(highlight=False)
+    console.print(explanation.for_terminal(found, console.width))
 
 
 @app.command()
@@ -261,21 +293,28 @@ def describe(
 
 @app.command()
 def encoders(
-    data: Data = "auto", epochs: Epochs = 100, seed: Seed = 42, num_words: NumWords = 500, as_json: Json = False
+    data: Data = "auto",
+    epochs: Annotated[
+        int, typer.Option("--epochs", help="The most epochs; stops earlier when nothing improves.")
+    ] = 100,
+    seed: Seed = 42,
+    num_words: NumWords = 500,
+    as_json: Json = False,
 ) -> None:
-    """Train with one-hot vectors and with an embedding, and show both side by side.
+    """Train the tutorial's way with one-hot vectors and with an embedding, and show both side by side.
 
     500 words are what the tutorial's first model uses; its one-hot vectors grow with the number of words.
     """
     from imdb_rnn import training
     from imdb_rnn.corpora import load_reviews
     from imdb_rnn.model import ENCODERS
+    from imdb_rnn.recipe import Recipe
 
     corpus = load_reviews(data)
     rows = []
     for encoder in ENCODERS:
         typer.echo(f"imdb-rnn: training with the encoder {encoder}", err=True)
-        recipe = training.Recipe(encoder=encoder, epochs=epochs, seed=seed, num_words=num_words)
+        recipe = Recipe.tutorial(encoder=encoder, epochs=epochs, seed=seed, num_words=num_words)
         trained = training.train(corpus, None, recipe)
         width = trained.classifier.model.layers[0].output.shape[-1]
         rows.append(

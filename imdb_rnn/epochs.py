@@ -1,6 +1,6 @@
 """Keras's `fit` for this library's batches, many steps a call.
 
-May import: the standard library, imdb_rnn.batches, imdb_rnn.engine (which loads Keras).
+May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.engine (which loads Keras).
 
 `fit` goes through Python after every step, which on some backends takes longer than the step. Here the engine makes as
 many steps at once as it can; callbacks and metrics are Keras's own, and hear of a block of steps when it is done.
@@ -9,7 +9,10 @@ many steps at once as it can; callbacks and metrics are Keras's own, and hear of
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imdb_rnn.batches import Arrays, blocks_of_epoch, steps_per_epoch
+import numpy as np
+import numpy.typing as npt
+
+from imdb_rnn.batches import Arrays, Examples, blocks_of_epoch, steps_per_epoch
 from imdb_rnn.engine import load_keras, load_training_engine
 
 if TYPE_CHECKING:
@@ -21,12 +24,13 @@ STEPS = 512
 
 def train_epochs(
     model: "keras.Model",
-    arrays: Arrays,
+    examples: Examples,
     *,
     batch_size: int,
     seed: int,
     epochs: int,
     validation: Arrays | None = None,
+    validation_weights: npt.NDArray[np.float64] | None = None,
     validation_batch_size: int = 1_000,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
 ) -> None:
@@ -34,16 +38,17 @@ def train_epochs(
 
     Args:
         model: built and compiled.
-        arrays: the reviews to learn from.
+        examples: the reviews to learn from.
         batch_size: reviews a step.
         seed: of the order of the reviews.
         epochs: how many, unless a callback stops before.
         validation: reviews to evaluate after each epoch.
+        validation_weights: how much each of them counts in the loss, shape (n,); None counts each once.
         validation_batch_size: how many of them at a time.
         callbacks: Keras's. Those of single batches are called for the last batch of a block.
     """
     heard = load_keras().callbacks.CallbackList(
-        list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(len(arrays.x), batch_size)
+        list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(examples.reviews, batch_size)
     )
     make_steps = load_training_engine().compile_steps(model)
     model.stop_training = False
@@ -53,7 +58,7 @@ def train_epochs(
         model.reset_metrics()
         heard.on_epoch_begin(epoch)
         done = 0
-        for x, y in blocks_of_epoch(arrays, batch_size, seed, epoch, STEPS):
+        for x, y in blocks_of_epoch(examples, batch_size, seed, epoch, STEPS):
             heard.on_train_batch_begin(done)
             make_steps(x, y)
             done += len(x)
@@ -63,7 +68,12 @@ def train_epochs(
         logs = {name: float(value) for name, value in model.get_metrics_result().items()}
         if validation is not None:
             found = model.evaluate(
-                *validation, batch_size=validation_batch_size, callbacks=heard, verbose=0, return_dict=True
+                *validation,
+                sample_weight=validation_weights,
+                batch_size=validation_batch_size,
+                callbacks=heard,
+                verbose=0,
+                return_dict=True,
             )
             logs |= {f"val_{name}": float(value) for name, value in found.items()}
         heard.on_epoch_end(epoch, logs)

@@ -14,7 +14,7 @@ class BackendError(ImdbRnnError):
     """`KERAS_BACKEND` is unset, unknown, or names a package that is not installed."""
 
 
-class DataError(ImdbRnnError):
+class DataError(ImdbRnnError, ValueError):
     """A source of reviews is unknown, missing, damaged or not what it claims to be."""
 
 
@@ -22,9 +22,9 @@ class BundleError(ImdbRnnError):
     """A saved folder is missing, damaged or inconsistent, or a new one cannot be written."""
 
 
-class ReviewError(ImdbRnnError):
+class ReviewError(ImdbRnnError, ValueError):
     """A text cannot be read as a review."""
 
 
-class RecipeError(ImdbRnnError):
+class RecipeError(ImdbRnnError, ValueError):
     """A setting of the model or of the training is out of range."""

@@ -14,6 +14,11 @@ from imdb_rnn.oracle import sigmoid
 
 
 def scores_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    """Read reviews: the sigmoid of `logits_of`, which has the arguments; float32, shape (n,), 0 to 1."""
+    return sigmoid(logits_of(weights, ids))
+
+
+def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
     """Read reviews.
 
     Args:
@@ -22,7 +27,7 @@ def scores_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
         ids: int32, shape (n, T), below the number of embeddings.
 
     Returns:
-        float32, shape (n,), 0 to 1.
+        float32, shape (n,).
 
     Source: `imdb_rnn.oracle.forward`.
     """
@@ -42,4 +47,5 @@ def scores_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
     for term in terms:
         term += state @ recurrent_kernel  # in place: new arrays take longer
         np.tanh(term, out=state)
-    return sigmoid(state @ out_kernel + out_bias)[:, 0]
+    logits: npt.NDArray[np.float32] = (state @ out_kernel + out_bias)[:, 0]
+    return logits

@@ -38,6 +38,13 @@ def check_whole_number(name: str, value: object) -> None:
         raise RecipeError(msg)
 
 
+def check_share(name: str, value: object) -> None:
+    """Raise `RecipeError` unless a setting is a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        msg = f"Bad `{name}`. Expected: a number from 0 to 1. Received: {value!r}."
+        raise RecipeError(msg)
+
+
 def check_encoder(encoder: object) -> None:
     """Raise `RecipeError` unless there is such an encoder."""
     if encoder not in ENCODERS:

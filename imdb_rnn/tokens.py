@@ -8,6 +8,7 @@ of rank r (1 = the most frequent) has the id r + 3. The id 3 is never used.
 
 import hashlib
 import json
+import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,6 +47,12 @@ def tokenize(text: str) -> list[str]:
     """
     # Not split(): that also breaks at U+0085 and U+00A0, which are parts of words in the index.
     return [word for word in text.translate(_NORMALISE).split(" ") if word]
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where in a text the words of `tokenize` stand: for each, its first character and the one after its last."""
+    # Every character is translated to one other, so that places stay.
+    return [match.span() for match in re.finditer("[^ ]+", text.translate(_NORMALISE))]
 
 
 class Vocabulary:

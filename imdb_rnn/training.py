@@ -1,8 +1,8 @@
 """Training: from a source of reviews to a classifier, and to the folder that keeps it.
 
-May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.classifier, imdb_rnn.corpora,
-imdb_rnn.engine (which loads Keras), imdb_rnn.epochs, imdb_rnn.errors, imdb_rnn.model, imdb_rnn.plots,
-imdb_rnn.progress, imdb_rnn.tokens.
+May import: numpy, the standard library, imdb_rnn.averaging, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.calibration,
+imdb_rnn.classifier, imdb_rnn.corpora, imdb_rnn.engine (which loads Keras), imdb_rnn.epochs, imdb_rnn.errors,
+imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress, imdb_rnn.recipe, imdb_rnn.tokens, imdb_rnn.windows.
 """
 
 import platform
@@ -14,61 +14,31 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from imdb_rnn import bundle
-from imdb_rnn.batches import split_corpus
+from imdb_rnn.averaging import average_weights
+from imdb_rnn.batches import Arrays, Examples, WeightedArrays, pad, split_reviews, targets
+from imdb_rnn.calibration import temperature_of
 from imdb_rnn.classifier import SCORING_BATCH, Classifier
 from imdb_rnn.corpora import Corpus, load_reviews
+from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.engine import load_engine, load_keras, training_backend_name
 from imdb_rnn.epochs import train_epochs
 from imdb_rnn.errors import DataError, RecipeError
-from imdb_rnn.model import (
-    LOSS,
-    OPTIMIZER,
-    Encoder,
-    build_model,
-    check_encoder,
-    check_whole_number,
-    compile_model,
-    initial_weights,
-    parameters,
-)
+from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model, initial_weights, parameters
 from imdb_rnn.plots import plot_history
 from imdb_rnn.progress import progress_callbacks
+from imdb_rnn.recipe import Recipe
 from imdb_rnn.tokens import Vocabulary
+from imdb_rnn.windows import DrawnWindows, last_windows
 
 if TYPE_CHECKING:
     import keras
 
 # Too few leave nothing to validate on.
 FEWEST_REVIEWS = 10
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is made: the tutorial's way unless said otherwise.
-
-    Attributes:
-        num_words: ids are below this number; rarer words become unknown.
-        max_len: ids a review, its last ones.
-        encoder: see `build_model`.
-        epochs: the most epochs to train.
-        batch_size: reviews a step.
-        patience: stop after so many epochs without a lower validation loss.
-        seed: of the initial weights and of the order of the reviews.
-    """
-
-    num_words: int = 10_000
-    max_len: int = 100
-    encoder: Encoder = "embedding"
-    epochs: int = 100
-    batch_size: int = 64
-    patience: int = 3
-    seed: int = 42
-
-    def __post_init__(self) -> None:
-        for name in ("num_words", "max_len", "epochs", "batch_size", "patience", "seed"):
-            check_whole_number(name, getattr(self, name))
-        check_encoder(self.encoder)
 
 
 @dataclass(frozen=True)
@@ -99,7 +69,7 @@ def train(
         data: a source of reviews (see `imdb_rnn.load_reviews`), or reviews already loaded.
         out: a new or empty folder to save to; None saves nothing. It is written after every epoch that is the best
             so far, so that an interrupted training leaves a folder that can be loaded.
-        recipe: how to train; None is the tutorial's way.
+        recipe: how to train; None is `Recipe()`, the recipe "robust".
         progress: show on standard error how it goes.
 
     Raises:
@@ -109,7 +79,7 @@ def train(
         RecipeError: a setting is out of range.
     """
     recipe = recipe or Recipe()
-    backend = training_backend_name()
+    training_backend_name()
     if out is not None and recipe.encoder != "embedding":
         msg = f"Bad `out`. Expected: None for the encoder {recipe.encoder!r}, which is only compared. Received: {out}."
         raise RecipeError(msg)
@@ -118,47 +88,146 @@ def train(
         clock = _Clock()
         with clock.phase("import"):
             load_keras()
-            engine = load_engine()
         with clock.phase("data"):
             corpus = data if isinstance(data, Corpus) else load_reviews(data)
             if len(corpus.train) < FEWEST_REVIEWS:
                 msg = f"Bad reviews. Expected: at least {FEWEST_REVIEWS} to train on. Received: {len(corpus.train)}."
                 raise DataError(msg)
-            splits = split_corpus(corpus, recipe.num_words, recipe.max_len)
-        with clock.phase("build"):
-            model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
-            model.set_weights(initial_weights(model, recipe.seed))
-            compile_model(model)
-        vocabulary = corpus.vocabulary.truncate(recipe.num_words)
-        manifest = {
-            "complete": False,
-            "backend": backend,
-            "device": engine.device(),
-            "versions": _versions() | {backend: engine.version()},
-            "data": {"source": corpus.source, "fingerprint": corpus.fingerprint},
-            "vocabulary": vocabulary.fingerprint,
-            "recipe": asdict(recipe) | {"optimizer": OPTIMIZER, "loss": LOSS},
-            "seed": recipe.seed,
-            "parameters": parameters(model),
-        }
-        keeper = _BestKeeper(folder, manifest, vocabulary, recipe)
-        with clock.phase("training"), progress_callbacks(progress) as shown:
-            train_epochs(
-                model,
-                splits.train,
-                batch_size=recipe.batch_size,
-                seed=recipe.seed,
-                epochs=recipe.epochs,
-                validation=splits.validation,
-                validation_batch_size=SCORING_BATCH,
-                callbacks=[*keeper.callbacks(), *shown],
-            )
-        classifier = Classifier(vocabulary, recipe.num_words, recipe.max_len, manifest, model=model)
+            learn, validation = split_reviews(corpus.train)
+        return _train(
+            learn,
+            validation,
+            corpus.vocabulary.truncate(recipe.num_words),
+            recipe,
+            {"source": corpus.source, "fingerprint": corpus.fingerprint},
+            test=corpus.test,
+            folder=folder,
+            progress=progress,
+            clock=clock,
+        )
+
+
+def fit(
+    learn: EncodedReviews,
+    validation: EncodedReviews,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    data: dict[str, str],
+    weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
+) -> Training:
+    """Train a classifier on reviews that are split already, without a test, a folder or a word on the terminal.
+
+    Args:
+        learn: reviews to learn from.
+        validation: reviews to stop and calibrate by.
+        vocabulary: the words behind their ids, all below `recipe.num_words`.
+        recipe: how to train.
+        data: what the manifest says of the reviews, `source` and `fingerprint`.
+        weights: how much each review of `learn` and of `validation` counts, at least 0; None counts each once.
+
+    Raises:
+        BackendError: see `imdb_rnn.engine.training_backend_name`.
+    """
+    training_backend_name()
+    return _train(learn, validation, vocabulary, recipe, data, weights=weights)
+
+
+def _train(
+    learn: EncodedReviews,
+    validation: EncodedReviews,
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    data: dict[str, str],
+    *,
+    weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
+    test: EncodedReviews | None = None,
+    folder: Path | None = None,
+    progress: bool = False,
+    clock: "_Clock | None" = None,
+) -> Training:
+    """What `train` and `fit` have in common; their arguments."""
+    engine, clock = load_engine(), clock or _Clock()
+    learn_weights, validation_weights = weights or (None, None)
+    with clock.phase("examples"):
+        examples, validated = _examples_of(learn, recipe, learn_weights), _validated(validation, recipe)
+    with clock.phase("build"):
+        model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
+        model.set_weights(initial_weights(model, recipe.seed))
+        compile_model(model)
+    backend = training_backend_name()
+    manifest = {
+        "complete": False,
+        "backend": backend,
+        "device": engine.device(),
+        "versions": _versions() | {backend: engine.version()},
+        "data": data,
+        "vocabulary": vocabulary.fingerprint,
+        "recipe": asdict(recipe) | {"optimizer": OPTIMIZER, "loss": LOSS},
+        "seed": recipe.seed,
+        "parameters": parameters(model),
+    }
+    keeper = _BestKeeper(folder, manifest, vocabulary, recipe)
+    averaging = [average_weights(recipe.averaged_epochs)] if recipe.averaged_epochs > 1 else []
+    with clock.phase("training"), progress_callbacks(progress) as shown:
+        train_epochs(
+            model,
+            examples,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            epochs=recipe.epochs,
+            validation=validated,
+            validation_weights=validation_weights,
+            validation_batch_size=SCORING_BATCH,
+            callbacks=[*averaging, *keeper.callbacks(), *shown],
+        )
+    if recipe.windows:
+        with clock.phase("calibration"):
+            manifest |= _calibrate(model, vocabulary, recipe, validation, validation_weights)
+    classifier = Classifier(vocabulary, recipe.num_words, recipe.max_len, recipe.windows, manifest, model=model)
+    if test is not None:
         with clock.phase("evaluation"):
-            test = classifier.evaluate(splits.test)
-        manifest |= {"test_loss": test.loss, "test_accuracy": test.accuracy, "seconds": clock.seconds, "complete": True}
-        keeper.finish()
-        return Training(classifier, keeper.history, manifest)
+            found = classifier.evaluate(test)
+        manifest |= {"test_loss": found.loss, "test_accuracy": found.accuracy}
+    manifest |= {"seconds": clock.seconds, "complete": True}
+    keeper.finish(model)
+    return Training(classifier, keeper.history, manifest)
+
+
+def _examples_of(reviews: EncodedReviews, recipe: Recipe, weights: npt.NDArray[np.float64] | None) -> Examples:
+    """What a recipe learns from."""
+    if recipe.windows:
+        shares = recipe.short_windows, recipe.end_windows
+        return DrawnWindows(reviews, recipe.num_words, recipe.max_len, *shares, weights)
+    arrays = Arrays(pad(reviews, recipe.num_words, recipe.max_len), targets(reviews))
+    return arrays if weights is None else WeightedArrays(arrays, weights)
+
+
+def _validated(reviews: EncodedReviews, recipe: Recipe) -> Arrays:
+    """What is validated after each epoch: the end of each review."""
+    cut = last_windows if recipe.windows else pad
+    return Arrays(cut(reviews, recipe.num_words, recipe.max_len), targets(reviews))
+
+
+def _calibrate(
+    model: "keras.Model",
+    vocabulary: Vocabulary,
+    recipe: Recipe,
+    validation: EncodedReviews,
+    weights: npt.NDArray[np.float64] | None,
+) -> dict[str, float]:
+    """Divide the last layer's weights by the temperature that fits the validation reviews, read as a whole.
+
+    Returns:
+        For the manifest: `temperature`, and `val_loss` and `val_accuracy` of the reviews read so.
+    """
+    classifier = Classifier(vocabulary, recipe.num_words, recipe.max_len, recipe.windows, {}, model=model)
+    temperature = temperature_of(classifier.logits(validation), validation.labels, weights)
+    output = model.layers[-1]
+    output.set_weights([array / np.float32(temperature) for array in output.get_weights()])
+    found = Classifier(vocabulary, recipe.num_words, recipe.max_len, recipe.windows, {}, model=model).evaluate(
+        validation
+    )
+    return {"temperature": temperature, "val_loss": found.loss, "val_accuracy": found.accuracy}
 
 
 def _versions() -> dict[str, str]:
@@ -201,16 +270,19 @@ class _BestKeeper:
         if self.folder is not None:
             with bundle.saving(self.folder):
                 if best:
-                    bundle.write_config(self.folder, self.vocabulary, self.recipe.num_words, self.recipe.max_len)
+                    reading = self.recipe.num_words, self.recipe.max_len, self.recipe.windows
+                    bundle.write_config(self.folder, self.vocabulary, *reading)
                     bundle.write_model(self.folder, self.early_stopping.model)
                 bundle.write_json(self.folder / bundle.HISTORY_FILE, self.history)
                 bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
 
-    def finish(self) -> None:
+    def finish(self, model: "keras.Model") -> None:
         """Write what is known only at the end."""
         if self.folder is not None:
             with bundle.saving(self.folder):
-                # First what cannot be made again.
+                if self.recipe.windows:  # it has been calibrated since
+                    bundle.write_model(self.folder, model)
+                # Before the picture what cannot be made again.
                 bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
                 plot_history(self.history, self.manifest, self.folder / bundle.PLOT_FILE)
 

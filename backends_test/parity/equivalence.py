@@ -48,7 +48,7 @@ corpus = load_reviews("imdb")
 for seed in map(int, sys.argv[2:]):
     path = folder / f"{seed}.json"
     if not path.exists():
-        manifest = train(corpus, recipe=Recipe(seed=seed), progress=False).manifest
+        manifest = train(corpus, recipe=Recipe.tutorial(seed=seed), progress=False).manifest
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(manifest))
         print(manifest["backend"], seed, manifest["test_accuracy"], flush=True)

@@ -51,9 +51,9 @@ def saved(inputs: Inputs, tmp_path: Path) -> Path:
     model.set_weights(inputs.start)
     compile_model(model)
     vocabulary = Vocabulary(["good", "film", "bad"])
-    recipe = {"max_len": 100, "num_words": 10_000}
+    recipe = {"max_len": 100, "num_words": 10_000, "windows": False}
     data = {"source": "none", "fingerprint": "none"}
-    bundle.write_config(tmp_path, vocabulary, 10_000, 100)
+    bundle.write_config(tmp_path, vocabulary, 10_000, 100, False)
     bundle.write_model(tmp_path, model)
     manifest = {"vocabulary": vocabulary.fingerprint, "recipe": recipe, "data": data}
     bundle.write_json(tmp_path / bundle.MANIFEST_FILE, manifest)

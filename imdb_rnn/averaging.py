@@ -1,0 +1,43 @@
+"""A Keras callback that averages weights over epochs.
+
+May import: the standard library, imdb_rnn.engine (which loads Keras).
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from imdb_rnn.engine import load_keras
+
+if TYPE_CHECKING:
+    import keras
+
+
+def average_weights(epochs: int) -> "keras.callbacks.Callback":
+    """Validate and keep the mean of the weights after the last epochs; training itself goes on without it.
+
+    From the validation of an epoch to the next epoch, or to the end, the model has the mean. It must stand before
+    callbacks that keep weights.
+
+    Args:
+        epochs: how many at most.
+
+    Source: Izmailov et al. 2018, with a window instead of all epochs.
+    """
+    keras = load_keras()
+
+    class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc, name-defined]  # keras ships no types
+        # Without this, Keras waits for the device after every batch on JAX and PyTorch.
+        async_safe = True
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.last: deque[list[Any]] = deque(maxlen=epochs)
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if self.last:
+                self.model.set_weights(self.last[-1])
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            self.last.append(self.model.get_weights())
+            self.model.set_weights([sum(arrays) / len(arrays) for arrays in zip(*self.last, strict=True)])
+
+    return AverageWeights()

@@ -1,0 +1,74 @@
+"""How a model is made: the settings of a training, and the two sets of them that have a name.
+
+May import: the standard library, imdb_rnn.errors, imdb_rnn.model.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from imdb_rnn.errors import RecipeError
+from imdb_rnn.model import Encoder, check_encoder, check_share, check_whole_number
+
+TUTORIAL: dict[str, Any] = {
+    "windows": False,
+    "averaged_epochs": 1,
+    "epochs": 100,
+    "patience": 3,
+}
+NAMES = ("robust", "tutorial")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made. What is said of no setting is that of the recipe "robust".
+
+    Attributes:
+        num_words: ids are below this number; rarer words become unknown.
+        max_len: ids that the model takes.
+        encoder: see `build_model`.
+        windows: learn from a random window of each review, another in each epoch, and read reviews whole; else learn
+            from the last `max_len` ids of each, and read only those.
+        short_windows: of the windows to learn from, the share that is shorter than it could be, 0 to 1.
+        end_windows: of the short windows, the share that is the end of its review, 0 to 1.
+        averaged_epochs: the model is the mean of the weights after so many epochs, the last ones.
+        epochs: the most epochs to train.
+        batch_size: reviews a step.
+        patience: stop after so many epochs without a lower validation loss.
+        seed: of the initial weights, and of the order and the windows of the reviews.
+    """
+
+    num_words: int = 10_000
+    max_len: int = 100
+    encoder: Encoder = "embedding"
+    windows: bool = True
+    short_windows: float = 0.8
+    end_windows: float = 0.3
+    averaged_epochs: int = 10
+    epochs: int = 40
+    batch_size: int = 64
+    patience: int = 20
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name in ("num_words", "max_len", "averaged_epochs", "epochs", "batch_size", "patience", "seed"):
+            check_whole_number(name, getattr(self, name))
+        for name in ("short_windows", "end_windows"):
+            check_share(name, getattr(self, name))
+        check_encoder(self.encoder)
+
+    @classmethod
+    def tutorial(cls, **settings: Any) -> Self:
+        """The tutorial's way, but for the settings given."""
+        return cls(**TUTORIAL | settings)
+
+    @classmethod
+    def named(cls, name: str, **settings: Any) -> Self:
+        """The recipe of that name, but for the settings given.
+
+        Raises:
+            RecipeError: there is none, or a setting is out of range.
+        """
+        if name not in NAMES:
+            msg = f"Bad recipe. Expected: one of {', '.join(NAMES)}. Received: {name!r}."
+            raise RecipeError(msg)
+        return cls.tutorial(**settings) if name == "tutorial" else cls(**settings)

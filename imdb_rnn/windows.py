@@ -1,0 +1,149 @@
+"""A review as windows of the model's length: one drawn at random to learn from, all of them to read it whole.
+
+May import: numpy, imdb_rnn.batches, imdb_rnn.corpora.reviews, imdb_rnn.tokens.
+
+A window is read as a text of its own, so it begins with `START`, and what is before that is padding. Windows that are
+drawn follow from (seed, epoch) alone, in NumPy: they are the same on every backend.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from imdb_rnn.batches import Arrays, draw_reviews, targets
+from imdb_rnn.corpora.reviews import EncodedReviews
+from imdb_rnn.tokens import OOV, PADDING, START
+
+# Of the windows that are drawn: how many an epoch has at least, and how many words each has at least that is cut short.
+FEWEST_WINDOWS = 6_000
+FEWEST_WORDS = 4
+
+
+class Windows(NamedTuple):
+    """Reviews as windows.
+
+    Attributes:
+        x: int32, shape (m, max_len): ids below num_words.
+        review: int64, shape (m,): the position of the review that a window is of, ascending.
+    """
+
+    x: npt.NDArray[np.int32]
+    review: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DrawnWindows:
+    """A window of each review, drawn anew for each epoch (`imdb_rnn.batches.Examples`).
+
+    Some are as long as can be and lie anywhere in their review. The others are short, because people type short texts:
+    their lengths are spread evenly over the logarithm. Some of these are the end of their review, where it says what it
+    comes to; the others lie anywhere, too.
+
+    Attributes:
+        source: the reviews.
+        num_words: ids from here on become `OOV`.
+        max_len: ids a window, at least 2.
+        short: the share of short windows, 0 to 1.
+        at_end: the share of the short windows that are the end of their review, 0 to 1.
+        weights: how often each review counts, shape (n,); None counts each once. A review of twice the weight is drawn
+            twice as often; if all weigh the same, each is drawn equally often.
+    """
+
+    source: EncodedReviews
+    num_words: int
+    max_len: int
+    short: float
+    at_end: float
+    weights: npt.NDArray[np.float64] | None = None
+
+    @property
+    def reviews(self) -> int:
+        """How many windows an epoch has: one of each review; more, if there are few."""
+        return max(len(self.source), FEWEST_WINDOWS)
+
+    def of_epoch(self, seed: int, epoch: int) -> Arrays:
+        """The windows of an epoch."""
+        random = np.random.default_rng((seed, epoch, 1))  # not the numbers that order the epoch
+        weights = np.ones(len(self.source)) if self.weights is None else self.weights
+        review = draw_reviews(weights, self.reviews, random)
+        words = self.source.lengths[review] - 1
+        longest = np.minimum(words, self.max_len - 1)
+        least = np.clip(longest, 1, FEWEST_WORDS)
+        short = random.random(len(review)) < self.short
+        at_end = short & (random.random(len(review)) < self.at_end)
+        spread = np.exp(np.log(least) + random.random(len(review)) * (np.log(longest + 1) - np.log(least)))
+        lengths = np.where(short, np.minimum(spread, longest), longest).astype(int)
+        anywhere = random.random(len(review)) * (words - lengths + 1)
+        begins = np.where(at_end, words - lengths, anywhere).astype(int)
+        x = cut(self.source, review, begins, lengths, self.num_words, self.max_len)
+        return Arrays(x, targets(self.source)[review])
+
+
+def windows_of(reviews: EncodedReviews, num_words: int, max_len: int) -> Windows:
+    """Cover reviews with windows that overlap by half or more, the first at the beginning, the last at the end.
+
+    Args:
+        reviews: n reviews of any length.
+        num_words: ids from here on become `OOV`.
+        max_len: ids a window, at least 2.
+    """
+    words, longest = reviews.lengths - 1, max_len - 1
+    beyond = np.maximum(words - longest, 0)
+    counts = 1 + -(-beyond // max(longest // 2, 1))
+    review = np.repeat(np.arange(len(reviews)), counts)
+    number = np.arange(len(review)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begins = number * beyond[review] // np.maximum(counts - 1, 1)[review]
+    x = cut(reviews, review, begins, np.minimum(words, longest)[review], num_words, max_len)
+    return Windows(x, review)
+
+
+def last_windows(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
+    """The last window of each review, int32, shape (n, max_len)."""
+    words = reviews.lengths - 1
+    lengths = np.minimum(words, max_len - 1)
+    return cut(reviews, np.arange(len(reviews)), words - lengths, lengths, num_words, max_len)
+
+
+def cut(
+    reviews: EncodedReviews,
+    review: npt.NDArray[np.integer[Any]],
+    begins: npt.NDArray[np.integer[Any]],
+    lengths: npt.NDArray[np.integer[Any]],
+    num_words: int,
+    max_len: int,
+) -> npt.NDArray[np.int32]:
+    """Cut windows out of reviews, `START` before each.
+
+    Args:
+        reviews: where from.
+        review: shape (m,): the review of each window.
+        begins: shape (m,): its first word, counted from 0.
+        lengths: shape (m,): its words, below max_len.
+        num_words: ids from here on become `OOV`.
+        max_len: ids a window.
+
+    Returns:
+        int32, shape (m, max_len).
+    """
+    # Of each place in a window its word, counted from the window's own first.
+    word = np.arange(max_len) - (max_len - lengths[:, None])
+    # The word before the first is START, of the window or of the review.
+    places = np.where(word >= 0, (reviews.offsets[:-1][review] + 1 + begins)[:, None] + word, 0)
+    ids = reviews.ids[places]
+    ids = np.where(ids < num_words, ids, OOV)
+    return np.where(word >= 0, ids, np.where(word == -1, START, PADDING)).astype(np.int32)
+
+
+def combine(logits: npt.NDArray[np.floating[Any]], review: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The mean logit of each review's windows.
+
+    Args:
+        logits: shape (m,).
+        review: see `Windows`.
+
+    Returns:
+        float64, shape (n,).
+    """
+    return np.bincount(review, logits) / np.bincount(review)
