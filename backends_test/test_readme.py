@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import recipes
 from imdb_rnn import Training
 from imdb_rnn.bundle import CONFIG_FILE, MODEL_FILE
 from imdb_rnn.corpora import SOURCES
@@ -70,3 +71,12 @@ def test_links_and_pictures_lead_somewhere(readme: Path) -> None:
     assert targets
     for target in targets:
         assert (ROOT / target).is_file(), target
+
+
+@pytest.mark.parametrize("page", [READMES[0], recipes.PAGE], ids=lambda path: path.name)
+def test_the_tables_of_recipes_are_those_of_the_committed_runs(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    runs = json.loads(recipes.RESULTS.read_text(encoding="utf-8"))
+    assert recipes.renew(text, runs) == text
+    assert "| robust, TensorFlow |" in text
+    assert recipes.renew(text, [run for run in runs if run["backend"] != "tensorflow"]) != text

@@ -1,0 +1,209 @@
+"""How good are the answers? Both recipes on the test reviews, every ingredient of "robust" on validation reviews.
+
+    python -m benchmarks.recipes train OUT      under each backend: five seeds; all ingredients only with --ingredients
+    python -m benchmarks.recipes report OUT     docs/recipes.md, its picture, and benchmarks/results/recipes.json
+
+`tox -e recipes` does it all, on the real IMDB reviews. May import: numpy, scipy, matplotlib, typer, the standard
+library, imdb_rnn.
+
+What is chosen is chosen on validation reviews. The test reviews are read once for each of the final models.
+"""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from imdb_rnn import Classifier, Corpus, Recipe, load_reviews
+from imdb_rnn.batches import split_reviews
+from imdb_rnn.calibration import reliability
+from imdb_rnn.corpora.reviews import EncodedReviews
+from imdb_rnn.oracle import sigmoid
+from imdb_rnn.samples import SAMPLES
+from parity.environments import ROOT
+
+SEEDS = (1, 2, 3, 4, 5)
+RESULTS = ROOT / "benchmarks" / "results" / "recipes.json"
+PAGE = ROOT / "docs" / "recipes.md"
+PICTURE = ROOT / "docs" / "recipes.png"
+# Words kept of each review, its last ones; 99 are one window, None is all.
+LENGTHS = (None, 99, 50, 20, 10, 5)
+FINAL = {"tutorial": Recipe.tutorial(), "robust": Recipe()}
+# Each adds one thing to the one before; the last is the recipe "robust".
+INGREDIENTS = {
+    "tutorial": FINAL["tutorial"],
+    "windows, read whole": Recipe(short_windows=0.0, averaged_epochs=1),
+    "most of them short": Recipe(end_windows=0.0, averaged_epochs=1),
+    "some at the end": Recipe(averaged_epochs=1),
+    "averaged weights": FINAL["robust"],
+}
+NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+
+app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False, no_args_is_help=True)
+
+
+def last_words(reviews: EncodedReviews, count: int | None) -> EncodedReviews:
+    """Keep the last words of each review, so many, and its START."""
+    if count is None:
+        return reviews
+    cut = ([row[0], *row[1:][-count:]] for row in (reviews[i] for i in range(len(reviews))))
+    return EncodedReviews.from_sequences(cut, reviews.labels)
+
+
+def measure(classifier: Classifier, reviews: EncodedReviews) -> dict[str, Any]:
+    """Compare a trained model's answers with labels.
+
+    Returns:
+        `accuracy`: words kept -> share of labels that are right; `calibration`: the expected error of the scores of
+        whole reviews; `bins`: their reliability; `samples`: how many of the ten are right.
+    """
+    accuracy = {}
+    for count in LENGTHS:
+        logits = classifier.logits(last_words(reviews, count))
+        accuracy[str(count or "whole")] = float(np.mean((logits > 0) == (reviews.labels == 1)))
+    found = reliability(sigmoid(classifier.logits(reviews)), reviews.labels)
+    predictions = classifier.predict_reviews([text for text, _ in SAMPLES])
+    right = [one.label == label for one, (_, label) in zip(predictions, SAMPLES, strict=True)]
+    return {
+        "accuracy": accuracy,
+        "calibration": found.error,
+        "bins": [[float(value) for value in row] for row in (found.scores, found.positive, found.counts)],
+        "samples": sum(right),
+        "wrong": [text for (text, _), good in zip(SAMPLES, right, strict=True) if not good],
+    }
+
+
+def train_one(corpus: Corpus, recipe: Recipe, test: bool) -> dict[str, Any]:
+    """Train one model, and measure it on the test reviews or on the validation reviews."""
+    from imdb_rnn.training import fit
+
+    learn, validation = split_reviews(corpus.train)
+    data = {"source": corpus.source, "fingerprint": corpus.fingerprint}
+    began = time.perf_counter()
+    training = fit(learn, validation, corpus.vocabulary.truncate(recipe.num_words), recipe, data)
+    seconds = time.perf_counter() - began
+    manifest = training.manifest
+    assert manifest["parameters"] == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}  # noqa: S101
+    kept = {name: manifest[name] for name in ("backend", "versions", "data", "best_epoch", "epochs", "val_accuracy")}
+    found = measure(training.classifier, corpus.test if test else validation)
+    return kept | {"recipe": asdict(recipe), "seed": recipe.seed, "seconds": round(seconds, 2)} | found
+
+
+@app.command()
+def train(
+    out: Path,
+    ingredients: Annotated[bool, typer.Option("--ingredients", help="All ingredients, on validation reviews.")] = False,
+) -> None:
+    """Train five seeds of each recipe under the backend of KERAS_BACKEND; what is in OUT already is not done again."""
+    from imdb_rnn.engine import training_backend_name
+
+    out.mkdir(parents=True, exist_ok=True)
+    corpus, backend = load_reviews("imdb"), training_backend_name()
+    kind, recipes = ("validation", INGREDIENTS) if ingredients else ("test", FINAL)
+    for seed in SEEDS:
+        for name, recipe in recipes.items():
+            path = out / f"{kind}-{backend}-{name}-{seed}.json".replace(" ", "_")
+            if not path.exists():
+                found = train_one(corpus, Recipe(**asdict(recipe) | {"seed": seed}), test=not ingredients)
+                path.write_text(json.dumps({"kind": kind, "name": name} | found), encoding="utf-8")
+                typer.echo(f"{path.stem}  whole {found['accuracy']['whole']:.4f}  {found['seconds']:.1f} s", err=True)
+
+
+@app.command()
+def report(out: Path) -> None:
+    """Renew what is committed, of all that `train` has left."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*.json"))]
+    RESULTS.write_text("[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n", encoding="utf-8")
+    draw(runs)
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(renew(text, runs), encoding="utf-8")
+    readme = ROOT / "README.md"
+    readme.write_text(renew(readme.read_text(encoding="utf-8"), runs), encoding="utf-8")
+
+
+def renew(text: str, runs: list[dict[str, Any]]) -> str:
+    """Put the tables of some runs into a text, between the marks that name them."""
+    for name, table in (("recipes", recipes_table(runs)), ("ingredients", ingredients_table(runs))):
+        begin, mark, rest = text.partition(f"<!-- {name} -->\n")
+        if mark:
+            text = f"{begin}{mark}{table}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
+    return text
+
+
+def interval(values: list[float], percent: bool = True) -> str:
+    """The mean and a 95 % interval, by Student's t."""
+    from scipy.stats import t
+
+    mean = np.mean(values)
+    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{100 * mean:.1f} ± {100 * half:.1f}" if percent else f"{mean:.1f} ± {half:.1f}"
+
+
+def cells(runs: list[dict[str, Any]]) -> str:
+    """What both tables have of the seeds of one model."""
+    parts = [interval([run["accuracy"][length] for run in runs]) for length in ("whole", "99", "20", "10")]
+    calibration = f"{np.mean([run['calibration'] for run in runs]):.3f}"
+    samples = f"{np.mean([run['samples'] for run in runs]):.1f}"
+    return " | ".join([*parts, calibration, samples, f"{np.median([run['seconds'] for run in runs]):.0f} s"])
+
+
+HEADER = (
+    "whole review | last 99 words | last 20 | last 10 | calibration error | samples right, of ten | training |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def recipes_table(runs: list[dict[str, Any]]) -> str:
+    """Both recipes on each backend, on the test reviews."""
+    lines = [f"| recipe, backend | {HEADER}"]
+    for name in FINAL:
+        for backend, shown in NAMES.items():
+            chosen = [run for run in runs if (run["kind"], run["name"], run["backend"]) == ("test", name, backend)]
+            if chosen:
+                lines.append(f"| {name}, {shown} | {cells(chosen)} |")
+    return "\n".join(lines)
+
+
+def ingredients_table(runs: list[dict[str, Any]]) -> str:
+    """Each ingredient added to those before, on the validation reviews."""
+    lines = [f"| recipe | {HEADER}"]
+    for number, name in enumerate(INGREDIENTS):
+        chosen = [run for run in runs if (run["kind"], run["name"]) == ("validation", name)]
+        if chosen:
+            lines.append(f"| {'+ ' if number else ''}{name} | {cells(chosen)} |")
+    return "\n".join(lines)
+
+
+def draw(runs: list[dict[str, Any]]) -> None:
+    """Accuracy over the length of a review, and how reliable the scores are: both recipes, test reviews."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    lengths, scores = figure.subplots(1, 2)
+    for name, colour in (("tutorial", "tab:orange"), ("robust", "tab:blue")):
+        chosen = [run for run in runs if (run["kind"], run["name"]) == ("test", name)]
+        if not chosen:
+            continue
+        labels = [str(length or "whole") for length in reversed(LENGTHS)]
+        values = np.array([[100 * run["accuracy"][label] for label in labels] for run in chosen])
+        lengths.plot(labels, values.mean(axis=0), marker="o", color=colour, label=name)
+        lengths.fill_between(labels, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0)
+        counts = np.array([run["bins"][2] for run in chosen]).sum(axis=0)
+        sums = [np.nansum([np.multiply(run["bins"][i], run["bins"][2]) for run in chosen], axis=0) for i in range(2)]
+        filled = counts > 0
+        scores.plot(*(100 * one[filled] / counts[filled] for one in sums), marker="o", color=colour, label=name)
+    lengths.set(xlabel="words of a review that are read, its last ones", ylabel="test accuracy, %")
+    scores.plot([0, 100], [0, 100], color="0.6", linestyle="--", label="as it should be")
+    scores.set(xlabel="score, %", ylabel="reviews with it that are positive, %")
+    for axes in (lengths, scores):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(PICTURE, dpi=110)
+
+
+if __name__ == "__main__":
+    app()
