@@ -12,8 +12,9 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from imdb_rnn import Corpus, initial_weights, load_reviews
-from imdb_rnn.batches import Arrays, split_corpus, steps_per_epoch, training_batches
+from imdb_rnn import Corpus, Recipe, initial_weights, load_reviews
+from imdb_rnn.batches import Arrays, split_corpus, split_reviews, steps_per_epoch, training_batches
+from imdb_rnn.windows import DrawnWindows
 
 SEED = 42
 BATCH_SIZE = 64
@@ -42,7 +43,8 @@ class Inputs(NamedTuple):
             because at ±0.05 tanh is nearly the identity and mistakes would hide.
         batches: those of the first training steps; the first also holds the rows at the edges.
         reviews: test reviews.
-        order: a digest of every batch of three epochs, uint8, shape (batches, 32).
+        order: a digest of every batch of three epochs of the tutorial's reviews, and of three of the windows that are
+            drawn for the recipe "robust", uint8, shape (batches, 32).
     """
 
     data: dict[str, str]
@@ -70,9 +72,12 @@ def make_inputs(corpus: Corpus) -> Inputs:
     edges[2] = 10_002
     edged = Arrays(np.concatenate([batches[0].x[:-3], edges]), batches[0].y)
     epochs = 3 * steps_per_epoch(len(splits.train.x), BATCH_SIZE)
+    recipe = Recipe()
+    drawn = DrawnWindows(split_reviews(corpus.train)[0], 10_000, 100, recipe.short_windows, recipe.end_windows)
     digests = [
         hashlib.sha256(x.tobytes() + y.tobytes()).digest()
-        for x, y in islice(training_batches(splits.train, BATCH_SIZE, SEED), epochs)
+        for examples in (splits.train, drawn)
+        for x, y in islice(training_batches(examples, BATCH_SIZE, SEED), epochs)
     ]
     return Inputs(
         {"source": corpus.source, "fingerprint": corpus.fingerprint},
