@@ -172,6 +172,16 @@ def test_control_characters_of_a_review_do_not_reach_the_terminal(run_here: Run,
     assert completed.output.startswith("good [31m film")
 
 
+def test_explain_shows_every_word_and_writes_a_page(run_here: Run, saved: Path, tmp_path: Path) -> None:
+    page = tmp_path / "why.html"
+    found = json.loads(run_here("explain", saved, "A good\x1b[31m film.", "--html", page, "--json").output)
+    assert [word["word"] for word in found["words"]] == ["A", "good\x1b", "31m", "film"]
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    shown = run_here("explain", saved, "A good\x1b[31m film.").output
+    assert "A good [31m film." in shown
+    assert "\x1b" not in shown
+
+
 def test_summary_shows_layers_and_parameters(run_here: Run) -> None:
     assert json.loads(run_here("summary", "--json").output) == {"embedding": 160048, "simple_rnn": 200, "dense": 9}
     one_hot = run_here("summary", "--encoder", "one_hot", "--num-words", "500")
@@ -229,6 +239,10 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
             "Expected: reviews in UTF-8, one a line. Received: 'utf-8' codec",
         ),
         (("predict", "SAVED", "good", "--samples"), "Received: more than one of them."),
+        (("explain", "SAVED", ""), "Received: no word: ''."),
+        (("explain", "SAVED", "good " * 2_001), "Expected: at most 2,000 words. Received: 2,001."),
+        (("explain", "SAVED", "good", "--html", "filled/file.txt"), "file.txt is there already, and is no page"),
+        (("explain", "SAVED", "good", "--html", "none/why.html"), "Cannot write the page none/why.html."),
         (("plot", "none", "-o", "curve.png"), "Cannot read none/history.json."),
         (("plot", "SAVED", "-o", "none/curve.png"), "Cannot draw"),
         (("plot", "SAVED", "-o", "filled"), "Cannot draw"),

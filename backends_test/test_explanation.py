@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imdb_rnn import Classifier, Explanation, ReviewError, Training, explain
-from imdb_rnn.explanation import LONGEST_REVIEW, for_terminal, to_html, to_json, write_page
+from imdb_rnn.explanation import LONGEST_REVIEW, for_terminal, record_of, to_html, write_page
 
 TEXT = "It wasn't <b>good</b>, it was AWFUL & dull — xyzzy!"
 WORDS = ["It", "wasn't", "b", "good", "b", "it", "was", "AWFUL", "dull", "—", "xyzzy"]
@@ -95,7 +95,7 @@ def test_no_more_bars_than_columns_are_shown(classifier: Classifier) -> None:
 
 
 def test_json_says_the_same(explanation: Explanation) -> None:
-    found = json.loads(to_json(explanation))
+    found = json.loads(json.dumps(record_of(explanation)))
     assert [word["word"] for word in found["words"]] == WORDS
     assert found["score"] == explanation.prediction.score
     assert found["words"][3]["contribution"] == explanation.contributions[3]

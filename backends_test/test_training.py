@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,9 +18,14 @@ from imdb_rnn import (
     Training,
     train,
 )
+from imdb_rnn.averaging import average_weights
+from imdb_rnn.batches import Arrays, split_reviews, targets
 from imdb_rnn.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, PLOT_FILE
+from imdb_rnn.calibration import temperature_of
 from imdb_rnn.corpora.reviews import LabelledTexts, encode_texts
-from imdb_rnn.training import LOSS, OPTIMIZER
+from imdb_rnn.epochs import train_epochs
+from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model, initial_weights
+from imdb_rnn.windows import last_windows
 
 
 def test_the_tutorials_recipe_is_the_tutorials() -> None:
@@ -75,6 +81,50 @@ def test_the_best_epoch_is_kept_and_training_stops_after_patience(small_corpus: 
     kept = Classifier.load(tmp_path / "model").model.get_weights()
     for ours, theirs in zip(kept, training.classifier.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_is_saved_of_the_robust_recipe_is_what_was_evaluated(
+    robust: tuple[Path, Training], small_corpus: Corpus
+) -> None:
+    folder, training = robust
+    manifest = training.manifest
+    loaded = Classifier.load(folder)
+    assert loaded.windows is True
+    assert set(manifest["seconds"]) == {"import", "data", "examples", "build", "training", "calibration", "evaluation"}
+    test, validation = loaded.evaluate(small_corpus.test), loaded.evaluate(split_reviews(small_corpus.train)[1])
+    assert test.loss == pytest.approx(manifest["test_loss"], abs=1e-6)
+    assert validation.loss == pytest.approx(manifest["val_loss"], abs=1e-6)
+    assert validation.accuracy == manifest["val_accuracy"]
+    # It has been calibrated: no other temperature fits the validation reviews better.
+    logits = loaded.logits(split_reviews(small_corpus.train)[1])
+    assert temperature_of(logits, split_reviews(small_corpus.train)[1].labels) == pytest.approx(1, abs=0.01)
+    assert manifest["temperature"] != 1
+
+
+def test_the_model_is_the_mean_of_the_last_epochs_weights(small_corpus: Corpus) -> None:
+    """Training itself goes on without the mean, so it passes the same weights as one that does not average."""
+    learn, validation = split_reviews(small_corpus.train.take(np.arange(600)))
+    seen: dict[int, list[list[np.ndarray]]] = {1: [], 2: []}
+    for count, kept in seen.items():
+        model = build_model()
+        model.set_weights(initial_weights(model, 1))
+        compile_model(model)
+        keep = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_, kept=kept, model=model: kept.append(model.get_weights())
+        )
+        train_epochs(
+            model,
+            Arrays(last_windows(learn, 10_000, 100), targets(learn)),
+            batch_size=64,
+            seed=1,
+            epochs=3,
+            validation=Arrays(last_windows(validation, 10_000, 100), targets(validation)),
+            callbacks=[average_weights(2), keep] if count == 2 else [keep],
+        )
+    for epoch, averaged in enumerate(seen[2]):
+        passed = seen[1][max(epoch - 1, 0) : epoch + 1]
+        for ours, theirs in zip(averaged, map(list, zip(*passed, strict=True)), strict=True):
+            np.testing.assert_allclose(ours, np.mean(theirs, axis=0), rtol=0, atol=1e-7)
 
 
 def test_a_seed_gives_the_same_model_again_and_another_seed_another(small_corpus: Corpus) -> None:

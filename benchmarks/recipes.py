@@ -4,13 +4,14 @@
     python -m benchmarks.recipes report OUT     docs/recipes.md, its picture, and benchmarks/results/recipes.json
 
 `tox -e recipes` does it all, on the real IMDB reviews. May import: numpy, scipy, matplotlib, typer, the standard
-library, imdb_rnn.
+library, imdb_rnn; parity (backends_test/) for the pages.
 
 What is chosen is chosen on validation reviews. The test reviews are read once for each of the final models.
 """
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +25,8 @@ from imdb_rnn.calibration import reliability
 from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.oracle import sigmoid
 from imdb_rnn.samples import SAMPLES
-from parity.environments import ROOT
+from parity.environments import NAMES, ROOT, TRAINING
+from parity.readme import in_readme
 
 SEEDS = (1, 2, 3, 4, 5)
 RESULTS = ROOT / "benchmarks" / "results" / "recipes.json"
@@ -41,7 +43,6 @@ INGREDIENTS = {
     "some at the end": Recipe(averaged_epochs=1),
     "averaged weights": FINAL["robust"],
 }
-NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 
 app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False, no_args_is_help=True)
 
@@ -119,28 +120,24 @@ def report(out: Path) -> None:
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*.json"))]
     RESULTS.write_text("[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n", encoding="utf-8")
     draw(runs)
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(renew(text, runs), encoding="utf-8")
-    readme = ROOT / "README.md"
-    readme.write_text(renew(readme.read_text(encoding="utf-8"), runs), encoding="utf-8")
+    for page, tables in TABLES.items():
+        page.write_text(renew(page.read_text(encoding="utf-8"), runs, tables), encoding="utf-8")
 
 
-def renew(text: str, runs: list[dict[str, Any]]) -> str:
-    """Put the tables of some runs into a text, between the marks that name them."""
-    for name, table in (("recipes", recipes_table(runs)), ("ingredients", ingredients_table(runs))):
-        begin, mark, rest = text.partition(f"<!-- {name} -->\n")
-        if mark:
-            text = f"{begin}{mark}{table}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
+def renew(text: str, runs: list[dict[str, Any]], tables: Sequence[str]) -> str:
+    """Put tables of some runs into a page."""
+    for name in tables:
+        text = in_readme(text, name, MAKERS[name](runs))
     return text
 
 
-def interval(values: list[float], percent: bool = True) -> str:
-    """The mean and a 95 % interval, by Student's t."""
+def interval(values: list[float]) -> str:
+    """The mean of some shares and a 95 % interval, by Student's t, in percent."""
     from scipy.stats import t
 
     mean = np.mean(values)
     half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{100 * mean:.1f} ± {100 * half:.1f}" if percent else f"{mean:.1f} ± {half:.1f}"
+    return f"{100 * mean:.1f} ± {100 * half:.1f}"
 
 
 def cells(runs: list[dict[str, Any]]) -> str:
@@ -161,10 +158,10 @@ def recipes_table(runs: list[dict[str, Any]]) -> str:
     """Both recipes on each backend, on the test reviews."""
     lines = [f"| recipe, backend | {HEADER}"]
     for name in FINAL:
-        for backend, shown in NAMES.items():
+        for backend in TRAINING:
             chosen = [run for run in runs if (run["kind"], run["name"], run["backend"]) == ("test", name, backend)]
             if chosen:
-                lines.append(f"| {name}, {shown} | {cells(chosen)} |")
+                lines.append(f"| {name}, {NAMES[backend]} | {cells(chosen)} |")
     return "\n".join(lines)
 
 
@@ -176,6 +173,11 @@ def ingredients_table(runs: list[dict[str, Any]]) -> str:
         if chosen:
             lines.append(f"| {'+ ' if number else ''}{name} | {cells(chosen)} |")
     return "\n".join(lines)
+
+
+# The tables by their marks, and the pages that have them.
+MAKERS = {"recipes": recipes_table, "ingredients": ingredients_table}
+TABLES = {PAGE: ("recipes", "ingredients"), ROOT / "README.md": ("recipes",)}
 
 
 def draw(runs: list[dict[str, Any]]) -> None:

@@ -103,18 +103,7 @@ def commands(configuration: Configuration, folder: Path, seed: int, epochs: int)
         return [*script, "train", str(folder), *numbers], [*script, "predict", str(folder), REVIEW]
     if configuration.way == "command":
         command = [str(python.with_name("imdb-rnn"))]
-        options = [
-            "--recipe",
-            "tutorial",
-            "--data",
-            "imdb",
-            "--out",
-            str(folder),
-            "--seed",
-            str(seed),
-            "--epochs",
-            str(epochs),
-        ]
+        options = [*f"--recipe tutorial --data imdb --seed {seed} --epochs {epochs} --out".split(), str(folder)]
         return [*command, "train", *options], [*command, "predict", str(folder), REVIEW]
     program = f"import sys; sys.path += {[str(ROOT), str(ROOT / 'backends_test')]}; "
     program += "from benchmarks.whole import train_in_a_loop; train_in_a_loop()"

@@ -1,6 +1,7 @@
 """The command line: `imdb-rnn train`, `evaluate`, `predict`, …
 
-May import: typer, the standard library, imdb_rnn.errors; inside commands the rest of imdb_rnn, so that help is quick.
+May import: typer, the standard library, imdb_rnn.errors, imdb_rnn.printable; inside commands the rest of imdb_rnn, so
+that help is quick.
 
 Results go to standard output, progress and notices to standard error. The exit status is 0 when all went well, 1 for an
 error that is named in one line, 2 for a command that was not understood, 130 when interrupted.
@@ -17,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from imdb_rnn.errors import BundleError, ImdbRnnError, ReviewError
+from imdb_rnn.printable import printable
 
 if TYPE_CHECKING:
     from imdb_rnn.classifier import Prediction
@@ -37,7 +39,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except ImdbRnnError as error:
-            typer.echo(f"imdb-rnn: {_printable(str(error))}", err=True)
+            typer.echo(f"imdb-rnn: {printable(str(error))}", err=True)
             raise typer.Exit(1) from error
         except OSError as error:  # a full disk behind standard output, …
             typer.echo(f"imdb-rnn: Cannot go on. Expected: files and streams that work. Received: {error}", err=True)
@@ -198,15 +200,17 @@ def explain_review(
     from rich.console import Console
 
     from imdb_rnn import explanation
-    from imdb_rnn.bundle import saving
     from imdb_rnn.classifier import Classifier
 
     found = explanation.explain(Classifier.load(directory), text)
     if html is not None:
-        with saving(html):
+        try:
             explanation.write_page(found, html)
+        except (OSError, ValueError) as error:
+            msg = f"Cannot write the page {html}. Expected: a place to write to. Received: {error}"
+            raise BundleError(msg) from error
     if as_json:
-        print(explanation.to_json(found))
+        _print_json(explanation.record_of(found))
         return
     print(_in_words(found.prediction, "en"))
     console = Console(highlight=False)
@@ -288,7 +292,7 @@ def describe(
             f"{name:<13}{part_found['reviews']:,} reviews, {part_found['positive']:,} positive, "
             f"{part_found['mean_words']} words on average, {part_found['longest']:,} in the longest"
         )
-    print(f"first        ({found['first_review']['label']}) {_printable(first)[:200]}")
+    print(f"first        ({found['first_review']['label']}) {printable(first)[:200]}")
 
 
 @app.command()
@@ -357,15 +361,10 @@ def _read_lines(file: Path | None) -> list[str]:
 
 def _in_words(prediction: "Prediction", lang: str) -> str:
     """A line in the tutorial's form: the first 30 characters, a face, and how sure the model is."""
-    text = _printable(prediction.text)
+    text = printable(prediction.text)
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
     sure = prediction.score if prediction.label == "positive" else 1 - prediction.score
     return f"{shown:<{SHOWN_CHARACTERS + 1}}  {FACES[prediction.label]} {WORDS[lang][prediction.label]} {sure:.1%}"
-
-
-def _printable(text: str) -> str:
-    """One line without control characters, which could steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _print_json(content: Any) -> None:

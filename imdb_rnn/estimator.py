@@ -1,11 +1,10 @@
 """The classifier as a scikit-learn estimator, for anybody's texts of two classes.
 
 May import: numpy, scikit-learn, the standard library, imdb_rnn.bundle, imdb_rnn.classifier, imdb_rnn.corpora.reviews,
-imdb_rnn.errors, imdb_rnn.recipe, imdb_rnn.tokens, imdb_rnn.training.
+imdb_rnn.errors, imdb_rnn.oracle, imdb_rnn.recipe, imdb_rnn.tokens, imdb_rnn.training.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -23,8 +22,9 @@ from imdb_rnn import bundle
 from imdb_rnn.classifier import Classifier
 from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.errors import BundleError, ReviewError
+from imdb_rnn.oracle import sigmoid
 from imdb_rnn.recipe import Recipe
-from imdb_rnn.tokens import Vocabulary, tokenize
+from imdb_rnn.tokens import Vocabulary
 from imdb_rnn.training import fit
 
 ESTIMATOR_FILE = "estimator.json"
@@ -91,7 +91,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
         Args:
             texts: n texts.
-            y: shape (n,), the labels: two different ones, of any type.
+            y: shape (n,), the labels: two different ones, texts or whole numbers.
             sample_weight: shape (n,): how often a text counts, not negative; None counts each once. A text is drawn
                 the more often in an epoch the more it weighs.
 
@@ -118,18 +118,22 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         learn, validate = train_test_split(
             counted, test_size=self.validation_fraction, stratify=targets[counted], random_state=self.seed
         )
-        vocabulary = words_of(given[i] for i in learn).truncate(recipe.num_words)
+        learned = [given[i] for i in learn]
+        # Words that occur once show what to make of unknown ones, unless there are no others.
+        vocabulary = Vocabulary.from_texts(learned, least=2).truncate(recipe.num_words)
+        if not len(vocabulary):
+            vocabulary = Vocabulary.from_texts(learned).truncate(recipe.num_words)
         if not len(vocabulary):
             msg = "Bad `texts`. Expected: texts with words in them. Received: none with any."
             raise ReviewError(msg)
         digest = hashlib.sha256("\0".join(given).encode("utf-8", "surrogatepass")).hexdigest()
         training = fit(
-            encode(vocabulary, [given[i] for i in learn], targets[learn]),
+            encode(vocabulary, learned, targets[learn]),
             encode(vocabulary, [given[i] for i in validate], targets[validate]),
             vocabulary,
             recipe,
             {"source": "texts", "fingerprint": digest},
-            None if sample_weight is None else (weights[learn], weights[validate]),
+            weights=None if sample_weight is None else (weights[learn], weights[validate]),
         )
         self._keep(training.classifier)
         self.history_ = training.history
@@ -145,7 +149,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
         """The probability of each class: float64, shape (n, 2), in the order of `classes_`."""
         logits = self.decision_function(texts)
-        return 1 / (1 + np.exp(np.stack([logits, -logits], axis=1)))
+        return sigmoid(np.stack([-logits, logits], axis=1))
 
     def predict(self, texts: Iterable[str]) -> npt.NDArray[Any]:
         """The likelier class of each text, shape (n,)."""
@@ -226,13 +230,6 @@ def as_texts(texts: Any) -> list[str]:
         msg = "Bad `texts`. Expected: at least one. Received: 0 samples."
         raise ReviewError(msg)
     return found
-
-
-def words_of(texts: Iterable[str]) -> Vocabulary:
-    """The words that occur at least twice: the others show what to make of unknown ones. If none does, all words."""
-    counts = Counter(word for text in texts for word in tokenize(text))
-    repeated = {word: count for word, count in counts.items() if count > 1} or counts
-    return Vocabulary(sorted(repeated, key=lambda word: (-repeated[word], word)))
 
 
 def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike) -> EncodedReviews:

@@ -1,16 +1,15 @@
 """What a review's score is made of, word by word: on a terminal, and as a page of its own.
 
 May import: numpy, jinja2, rich, the standard library, imdb_rnn.classifier, imdb_rnn.corpora.reviews, imdb_rnn.errors,
-imdb_rnn.files, imdb_rnn.tokens.
+imdb_rnn.files, imdb_rnn.oracle, imdb_rnn.printable, imdb_rnn.tokens.
 
 Nothing is approximated. The score after a word is that of the review ending there; in a review of one window, that is
 the hidden state read out at that word. A word's contribution is what the logit loses when the word is left out.
 """
 
-import json
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,8 @@ from imdb_rnn.classifier import Classifier, Prediction
 from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.files import replacing
+from imdb_rnn.oracle import sigmoid
+from imdb_rnn.printable import printable
 from imdb_rnn.tokens import spans
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     offsets = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
     flat = np.broadcast_to(ids, chosen.shape)[chosen]
     logits = classifier.logits(EncodedReviews(flat, offsets, np.zeros(len(chosen), np.int8)))
-    scores = 1 / (1 + np.exp(-logits[:count]))
-    return Explanation(prediction, spans(text), scores, logits[count - 1] - logits[count:])
+    return Explanation(prediction, spans(text), sigmoid(logits[:count]), logits[count - 1] - logits[count:])
 
 
 def strongest(explanation: Explanation) -> list[int]:
@@ -101,8 +101,7 @@ def for_terminal(explanation: Explanation, width: int) -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    text = explanation.prediction.text
-    review = Text("".join(c if c.isprintable() else " " for c in text))
+    review = Text(printable(explanation.prediction.text))
     for (begin, end), contribution in zip(explanation.spans, explanation.contributions, strict=True):
         red, green, blue = colour_of(contribution)
         review.stylize(f"black on rgb({red},{green},{blue})", begin, end)
@@ -111,7 +110,7 @@ def for_terminal(explanation: Explanation, width: int) -> "Group":
     levels = np.minimum((explanation.scores[shown] * len(BARS)).astype(int), len(BARS) - 1)
     line = Text("".join(BARS[level] for level in levels))
     table = [
-        f"{explanation.words[position]:<20} {explanation.contributions[position]:+.2f}"
+        f"{printable(explanation.words[position]):<20} {explanation.contributions[position]:+.2f}"
         for position in strongest(explanation)
     ]
     return Group(
@@ -159,11 +158,11 @@ def to_html(explanation: Explanation) -> str:
     return page
 
 
-def to_json(explanation: Explanation) -> str:
-    """The same for machines."""
+def record_of(explanation: Explanation) -> dict[str, Any]:
+    """The same for machines, of what JSON knows."""
     words = zip(explanation.words, explanation.scores, explanation.contributions, strict=True)
     found = [{"word": word, "score_after": float(score), "contribution": float(by)} for word, score, by in words]
-    return json.dumps(explanation.prediction._asdict() | {"words": found})
+    return explanation.prediction._asdict() | {"words": found}
 
 
 def write_page(explanation: Explanation, path: Path) -> None:

@@ -96,12 +96,12 @@ class Vocabulary:
         return hashlib.sha256("\n".join(self.words).encode()).hexdigest()
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str]) -> Self:
-        """Rank the words of a corpus by how often they occur, ties in alphabetical order."""
+    def from_texts(cls, texts: Iterable[str], least: int = 1) -> Self:
+        """Rank the words of a corpus by how often they occur, at least so often, ties in alphabetical order."""
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(tokenize(text))
-        return cls(sorted(counts, key=lambda word: (-counts[word], word)))
+        return cls(sorted((word for word in counts if counts[word] >= least), key=lambda word: (-counts[word], word)))
 
     @classmethod
     def from_word_index(cls, word_index: Any) -> Self:

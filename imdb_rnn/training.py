@@ -85,7 +85,7 @@ def train(
         raise RecipeError(msg)
     folder = None if out is None else Path(out)
     with nullcontext() if folder is None else bundle.claimed(folder):
-        clock = _Clock()
+        clock = Clock()
         with clock.phase("import"):
             load_keras()
         with clock.phase("data"):
@@ -94,7 +94,7 @@ def train(
                 msg = f"Bad reviews. Expected: at least {FEWEST_REVIEWS} to train on. Received: {len(corpus.train)}."
                 raise DataError(msg)
             learn, validation = split_reviews(corpus.train)
-        return _train(
+        return fit(
             learn,
             validation,
             corpus.vocabulary.truncate(recipe.num_words),
@@ -113,9 +113,14 @@ def fit(
     vocabulary: Vocabulary,
     recipe: Recipe,
     data: dict[str, str],
+    *,
     weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
+    test: EncodedReviews | None = None,
+    folder: Path | None = None,
+    progress: bool = False,
+    clock: "Clock | None" = None,
 ) -> Training:
-    """Train a classifier on reviews that are split already, without a test, a folder or a word on the terminal.
+    """Train a classifier on reviews that are split already.
 
     Args:
         learn: reviews to learn from.
@@ -124,29 +129,16 @@ def fit(
         recipe: how to train.
         data: what the manifest says of the reviews, `source` and `fingerprint`.
         weights: how much each review of `learn` and of `validation` counts, at least 0; None counts each once.
+        test: reviews to evaluate the result on; None evaluates nothing.
+        folder: where to save, claimed already; None saves nothing.
+        progress: show on standard error how it goes.
+        clock: goes on counting; None begins anew.
 
     Raises:
         BackendError: see `imdb_rnn.engine.training_backend_name`.
     """
-    training_backend_name()
-    return _train(learn, validation, vocabulary, recipe, data, weights=weights)
-
-
-def _train(
-    learn: EncodedReviews,
-    validation: EncodedReviews,
-    vocabulary: Vocabulary,
-    recipe: Recipe,
-    data: dict[str, str],
-    *,
-    weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
-    test: EncodedReviews | None = None,
-    folder: Path | None = None,
-    progress: bool = False,
-    clock: "_Clock | None" = None,
-) -> Training:
-    """What `train` and `fit` have in common; their arguments."""
-    engine, clock = load_engine(), clock or _Clock()
+    backend = training_backend_name()
+    engine, clock = load_engine(), clock or Clock()
     learn_weights, validation_weights = weights or (None, None)
     with clock.phase("examples"):
         examples, validated = _examples_of(learn, recipe, learn_weights), _validated(validation, recipe)
@@ -154,7 +146,6 @@ def _train(
         model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
         model.set_weights(initial_weights(model, recipe.seed))
         compile_model(model)
-    backend = training_backend_name()
     manifest = {
         "complete": False,
         "backend": backend,
@@ -224,9 +215,7 @@ def _calibrate(
     temperature = temperature_of(classifier.logits(validation), validation.labels, weights)
     output = model.layers[-1]
     output.set_weights([array / np.float32(temperature) for array in output.get_weights()])
-    found = Classifier(vocabulary, recipe.num_words, recipe.max_len, recipe.windows, {}, model=model).evaluate(
-        validation
-    )
+    found = classifier.evaluate(validation)  # by the model, as it is now
     return {"temperature": temperature, "val_loss": found.loss, "val_accuracy": found.accuracy}
 
 
@@ -287,7 +276,7 @@ class _BestKeeper:
                 plot_history(self.history, self.manifest, self.folder / bundle.PLOT_FILE)
 
 
-class _Clock:
+class Clock:
     """Wall-clock seconds by phase."""
 
     def __init__(self) -> None:
@@ -295,6 +284,7 @@ class _Clock:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
+        """Count the seconds of a block under its name."""
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 3)

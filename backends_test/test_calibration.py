@@ -1,0 +1,42 @@
+"""Scores mean what they say: the temperature is the one that fits, and the error of calibration is the paper's."""
+
+import numpy as np
+import pytest
+
+from imdb_rnn.calibration import LEAST, MOST, reliability, temperature_of
+from imdb_rnn.oracle import sigmoid
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_logits_were_multiplied_by_is_found_again(temperature: float) -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, 50_000)
+    labels = random.random(50_000) < sigmoid(logits)
+    assert temperature_of(logits * temperature, labels) == pytest.approx(temperature, rel=0.03)
+    weights = np.ones(50_000)
+    assert temperature_of(logits * temperature, labels, weights) == temperature_of(logits * temperature, labels)
+
+
+def test_a_text_of_no_weight_does_not_count() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, 2_000)
+    labels = random.random(2_000) < sigmoid(logits)
+    both, weights = np.concatenate([labels, ~labels]), np.repeat([1.0, 0.0], 2_000)
+    assert temperature_of(np.tile(logits, 2), both, weights) == pytest.approx(temperature_of(logits, labels))
+
+
+@pytest.mark.parametrize(("logits", "bound"), [([9.0, -9.0], LEAST), ([-9.0, 9.0], MOST)])
+def test_it_stays_within_bounds_whatever_the_reviews(logits: list[float], bound: float) -> None:
+    assert temperature_of(np.array(logits), [1, 0]) == pytest.approx(bound, rel=0.01)
+
+
+def test_the_calibration_error_is_the_mean_distance_over_reviews() -> None:
+    found = reliability(np.array([0.1, 0.1, 0.1, 0.9]), [0, 0, 1, 1])
+    # Three reviews with the score 0.1, a third of them positive, and one with 0.9 that is.
+    assert found.error == pytest.approx((3 * (1 / 3 - 0.1) + (1 - 0.9)) / 4)
+    assert found.counts.sum() == 4
+    assert np.isnan(found.scores[7])
+
+
+def test_scores_at_the_ends_are_counted() -> None:
+    assert reliability(np.array([0.0, 1.0]), [0, 1]).error == 0
