@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import RecipeError, build_model, initial_weights
-from imdb_rnn.model import parameters
+from imdb_rnn import Recipe, RecipeError, build_model, initial_weights
+from imdb_rnn.model import RECURRENT_INITIALIZERS, accuracy_of_shares, parameters
 
 
 def test_parameters_are_what_the_arithmetic_says() -> None:
@@ -63,6 +63,38 @@ def test_initial_weights_have_the_distributions_of_keras_defaults() -> None:
     np.testing.assert_allclose(recurrent_kernel @ recurrent_kernel.T, np.eye(8), atol=1e-6)
     assert not bias.any()
     assert not out_bias.any()
+
+
+def test_the_recurrent_kernel_may_begin_as_the_identity() -> None:
+    """Then a model first adds its words up: their order makes next to no difference."""
+    model = build_model()
+    arrays = initial_weights(model, 42, "identity")
+    np.testing.assert_array_equal(arrays[2], np.eye(8, dtype=np.float32))
+    for position, (ours, usual) in enumerate(zip(arrays, initial_weights(model, 42), strict=True)):
+        assert np.array_equal(ours, usual) == (position != 2)
+    ids = np.random.default_rng(0).integers(4, 10_000, (1, 100)).astype(np.int32)
+    spread = {}
+    for name in RECURRENT_INITIALIZERS:
+        model.set_weights(initial_weights(model, 42, name))
+        spread[name] = abs(np.diff(model.predict(np.concatenate([ids, ids[:, ::-1]]), verbose=0)[:, 0])).item()
+    assert spread["identity"] < 0.01 < spread["orthogonal"]
+
+
+def test_an_initializer_that_is_none_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"Expected: one of orthogonal, identity\. Received: 'zeros'"):
+        initial_weights(build_model(50, 10), 1, "zeros")  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="Bad `recurrent_initializer`"):
+        Recipe(recurrent_initializer="zeros")  # type: ignore[arg-type]
+
+
+def test_accuracy_of_labels_is_keras_own_and_of_shares_counts_sides() -> None:
+    random = np.random.default_rng(0)
+    scores, labels = random.random((50, 1), np.float32), random.integers(0, 2, (50, 1)).astype(np.float32)
+    ours, theirs = accuracy_of_shares(), keras.metrics.BinaryAccuracy()
+    assert ours.name == "accuracy"
+    assert float(ours(labels, scores)) == float(theirs(labels, scores))
+    ours.reset_state()
+    assert float(ours(np.array([[0.3], [0.8], [0.9]]), np.array([[0.1], [0.9], [0.2]]))) == pytest.approx(2 / 3)
 
 
 def test_initial_weights_are_bit_equal_on_every_backend() -> None:

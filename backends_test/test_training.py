@@ -33,6 +33,7 @@ def test_the_tutorials_recipe_is_the_tutorials() -> None:
     assert (recipe.num_words, recipe.max_len, recipe.epochs, recipe.batch_size) == (10_000, 100, 100, 64)
     assert (recipe.patience, recipe.seed, recipe.encoder) == (3, 42, "embedding")
     assert (recipe.windows, recipe.averaged_epochs) == (False, 1)
+    assert (recipe.teacher_share, recipe.recurrent_initializer) == (0, "orthogonal")
     assert (OPTIMIZER, LOSS) == ("adam", "binary_crossentropy")
 
 
@@ -99,6 +100,13 @@ def test_what_is_saved_of_the_robust_recipe_is_what_was_evaluated(
     logits = loaded.logits(split_reviews(small_corpus.train)[1])
     assert temperature_of(logits, split_reviews(small_corpus.train)[1].labels) == pytest.approx(1, abs=0.01)
     assert manifest["temperature"] != 1
+    # The accuracy of training is that of shares; a stranger's Keras knows only its own, and reads the file.
+    assert all(0.4 < value < 1 for value in training.history["accuracy"])
+    plain = keras.models.load_model(folder / MODEL_FILE)
+    ends = last_windows(small_corpus.test, 10_000, 100)
+    found = plain.evaluate(ends, targets(small_corpus.test), verbose=0, return_dict=True)
+    scores = loaded.model.predict(ends, verbose=0)
+    assert found["accuracy"] == pytest.approx(np.mean((scores > 0.5) == targets(small_corpus.test)), abs=1e-6)
 
 
 def test_the_model_is_the_mean_of_the_last_epochs_weights(small_corpus: Corpus) -> None:

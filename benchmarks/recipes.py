@@ -36,12 +36,15 @@ PICTURE = ROOT / "docs" / "recipes.png"
 LENGTHS = (None, 99, 50, 20, 10, 5)
 FINAL = {"tutorial": Recipe.tutorial(), "robust": Recipe()}
 # Each adds one thing to the one before; the last is the recipe "robust".
+PLAIN: dict[str, Any] = {"teacher_share": 0.0, "recurrent_initializer": "orthogonal"}
 INGREDIENTS = {
     "tutorial": FINAL["tutorial"],
-    "windows, read whole": Recipe(short_windows=0.0, averaged_epochs=1),
-    "most of them short": Recipe(end_windows=0.0, averaged_epochs=1),
-    "some at the end": Recipe(averaged_epochs=1),
-    "averaged weights": FINAL["robust"],
+    "windows, read whole": Recipe(**PLAIN, short_windows=0.0, averaged_epochs=1),
+    "most of them short": Recipe(**PLAIN, end_windows=0.0, averaged_epochs=1),
+    "some at the end": Recipe(**PLAIN, averaged_epochs=1),
+    "averaged weights": Recipe(**PLAIN),
+    "the identity to begin with": Recipe(teacher_share=0.0),
+    "a teacher": FINAL["robust"],
 }
 
 app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False, no_args_is_help=True)

@@ -134,7 +134,7 @@ def write_model(directory: Path, model: "keras.Model") -> None:
 
     Keras saves two things of a compiled model as the running backend resolved them: on PyTorch the optimizer's class
     is one that needs torch, and `jit_compile` is what was best here, which turns `torch.compile` on for a file from
-    JAX. Both are put back to what was asked for.
+    JAX. Both are put back to what was asked for; and the metric to Keras's own, which it is for labels.
     """
     with tempfile.TemporaryDirectory() as scratch, replacing(directory / MODEL_FILE) as path:
         saved = Path(scratch) / MODEL_FILE
@@ -144,7 +144,7 @@ def write_model(directory: Path, model: "keras.Model") -> None:
                 content = source.read(member)
                 if member.filename == _CONFIG_MEMBER:
                     config = json.loads(content)
-                    config["compile_config"]["jit_compile"] = "auto"
+                    config["compile_config"].update(jit_compile="auto", metrics=["accuracy"])
                     config["compile_config"]["optimizer"].update(module="keras.optimizers", registered_name=None)
                     content = json.dumps(config).encode()
                 target.writestr(member, content)

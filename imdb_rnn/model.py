@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Encoder = Literal["embedding", "one_hot"]
 ENCODERS: tuple[Encoder, ...] = get_args(Encoder)
+RecurrentInitializer = Literal["orthogonal", "identity"]
+RECURRENT_INITIALIZERS: tuple[RecurrentInitializer, ...] = get_args(RecurrentInitializer)
 
 EMBEDDING_DIM = 16
 UNITS = 8
@@ -49,6 +51,14 @@ def check_encoder(encoder: object) -> None:
     """Raise `RecipeError` unless there is such an encoder."""
     if encoder not in ENCODERS:
         msg = f"Bad `encoder`. Expected: one of {', '.join(ENCODERS)}. Received: {encoder!r}."
+        raise RecipeError(msg)
+
+
+def check_recurrent_initializer(name: object) -> None:
+    """Raise `RecipeError` unless there is such an initializer."""
+    if name not in RECURRENT_INITIALIZERS:
+        names = ", ".join(RECURRENT_INITIALIZERS)
+        msg = f"Bad `recurrent_initializer`. Expected: one of {names}. Received: {name!r}."
         raise RecipeError(msg)
 
 
@@ -108,12 +118,24 @@ def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Seq
     model.optimizer.build(model.trainable_variables)
 
 
+def accuracy_of_shares() -> "keras.metrics.Metric":
+    """Keras's "accuracy", also for targets between 0 and 1: how many scores are on the same side of a half."""
+    keras = load_keras()
+
+    def same_side(y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.cast(keras.ops.equal(y_true > 0.5, y_pred > 0.5), "float32")
+
+    return keras.metrics.MeanMetricWrapper(same_side, name="accuracy")
+
+
 def parameters(model: "keras.Model") -> dict[str, int]:
     """How many parameters each layer has: layer name -> number, layers without any left out."""
     return {layer.name: layer.count_params() for layer in model.layers if layer.weights}
 
 
-def initial_weights(model: "keras.Model", seed: int) -> list[npt.NDArray[np.float32]]:
+def initial_weights(
+    model: "keras.Model", seed: int, recurrent_initializer: RecurrentInitializer = "orthogonal"
+) -> list[npt.NDArray[np.float32]]:
     """Draw the weights to begin with, in NumPy, so that a seed means the same on every backend.
 
     The distributions are those that Keras's layers have by default: uniform in ±0.05 for an embedding, Glorot uniform
@@ -122,20 +144,23 @@ def initial_weights(model: "keras.Model", seed: int) -> list[npt.NDArray[np.floa
     Args:
         model: a built model of Embedding, SimpleRNN and Dense layers.
         seed: any non-negative integer.
+        recurrent_initializer: of the recurrent kernel. With "identity" the model begins as one that adds its words up,
+            whatever their order, from where it learns sooner than from a random rotation of what it has read.
 
     Returns:
         Arrays of the shapes of `model.weights`, to be passed to `model.set_weights`.
 
     Raises:
-        RecipeError: `seed` is negative or no integer.
+        RecipeError: `seed` is negative or no integer, or there is no such initializer.
 
-    Source: Glorot and Bengio 2010; Saxe et al. 2014; `keras.initializers`.
+    Source: Glorot and Bengio 2010; Saxe et al. 2014; Le et al. 2015 (identity); `keras.initializers`.
     """
     check_whole_number("seed", seed)
+    check_recurrent_initializer(recurrent_initializer)
     draws = {
         "embeddings": _uniform_embedding,
         "kernel": _glorot_uniform,
-        "recurrent_kernel": _orthogonal,
+        "recurrent_kernel": {"orthogonal": _orthogonal, "identity": _identity}[recurrent_initializer],
         "bias": _zeros,
     }
     # A generator for each weight: the draws of one do not depend on the size of another.
@@ -157,6 +182,10 @@ def _glorot_uniform(random: np.random.Generator, shape: tuple[int, ...]) -> npt.
 def _orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     q, r = np.linalg.qr(random.standard_normal(shape))
     return q * np.sign(np.diag(r))
+
+
+def _identity(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    return np.eye(shape[0])
 
 
 def _zeros(random: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@ May import: rich, the standard library, imdb_rnn.engine (which loads Keras).
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -35,6 +35,11 @@ def progress_callbacks(shown: bool) -> Iterator[list["keras.callbacks.Callback"]
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
         yield [_show_epochs(bar)]
+
+
+def waiting(shown: bool, reason: str) -> AbstractContextManager[object]:
+    """Say on a terminal, for as long as a block takes, what is waited for."""
+    return Console(stderr=True).status(reason) if shown else nullcontext()
 
 
 def _show_epochs(bar: Progress) -> "keras.callbacks.Callback":

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from imdb_rnn.errors import RecipeError
-from imdb_rnn.model import Encoder, check_encoder, check_share, check_whole_number
+from imdb_rnn.model import (
+    Encoder,
+    RecurrentInitializer,
+    check_encoder,
+    check_recurrent_initializer,
+    check_share,
+    check_whole_number,
+)
 
 TUTORIAL: dict[str, Any] = {
     "windows": False,
+    "teacher_share": 0.0,
+    "recurrent_initializer": "orthogonal",
     "averaged_epochs": 1,
     "epochs": 100,
     "patience": 3,
@@ -30,6 +39,9 @@ class Recipe:
             from the last `max_len` ids of each, and read only those.
         short_windows: of the windows to learn from, the share that is shorter than it could be, 0 to 1.
         end_windows: of the short windows, the share that is the end of its review, 0 to 1.
+        teacher_share: of the target of a window, what a teacher makes of its words and pairs of words, 0 to 1; the rest
+            is the label of its review. Without windows, and with 0, there is no teacher. See `imdb_rnn.teacher`.
+        recurrent_initializer: see `initial_weights`.
         averaged_epochs: the model is the mean of the weights after so many epochs, the last ones.
         epochs: the most epochs to train.
         batch_size: reviews a step.
@@ -43,6 +55,8 @@ class Recipe:
     windows: bool = True
     short_windows: float = 0.8
     end_windows: float = 0.3
+    teacher_share: float = 0.7
+    recurrent_initializer: RecurrentInitializer = "identity"
     averaged_epochs: int = 10
     epochs: int = 40
     batch_size: int = 64
@@ -52,9 +66,10 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("num_words", "max_len", "averaged_epochs", "epochs", "batch_size", "patience", "seed"):
             check_whole_number(name, getattr(self, name))
-        for name in ("short_windows", "end_windows"):
+        for name in ("short_windows", "end_windows", "teacher_share"):
             check_share(name, getattr(self, name))
         check_encoder(self.encoder)
+        check_recurrent_initializer(self.recurrent_initializer)
 
     @classmethod
     def tutorial(cls, **settings: Any) -> Self:

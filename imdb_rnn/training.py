@@ -2,7 +2,8 @@
 
 May import: numpy, the standard library, imdb_rnn.averaging, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.calibration,
 imdb_rnn.classifier, imdb_rnn.corpora, imdb_rnn.engine (which loads Keras), imdb_rnn.epochs, imdb_rnn.errors,
-imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress, imdb_rnn.recipe, imdb_rnn.tokens, imdb_rnn.windows.
+imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress, imdb_rnn.recipe, imdb_rnn.teacher, imdb_rnn.tokens,
+imdb_rnn.windows.
 """
 
 import platform
@@ -27,10 +28,19 @@ from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.engine import load_engine, load_keras, training_backend_name
 from imdb_rnn.epochs import train_epochs
 from imdb_rnn.errors import DataError, RecipeError
-from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model, initial_weights, parameters
+from imdb_rnn.model import (
+    LOSS,
+    OPTIMIZER,
+    accuracy_of_shares,
+    build_model,
+    compile_model,
+    initial_weights,
+    parameters,
+)
 from imdb_rnn.plots import plot_history
-from imdb_rnn.progress import progress_callbacks
+from imdb_rnn.progress import progress_callbacks, waiting
 from imdb_rnn.recipe import Recipe
+from imdb_rnn.teacher import taught
 from imdb_rnn.tokens import Vocabulary
 from imdb_rnn.windows import DrawnWindows, last_windows
 
@@ -140,12 +150,12 @@ def fit(
     backend = training_backend_name()
     engine, clock = load_engine(), clock or Clock()
     learn_weights, validation_weights = weights or (None, None)
-    with clock.phase("examples"):
+    with clock.phase("examples"), waiting(progress, "preparing the reviews"):
         examples, validated = _examples_of(learn, recipe, learn_weights), _validated(validation, recipe)
     with clock.phase("build"):
         model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
-        model.set_weights(initial_weights(model, recipe.seed))
-        compile_model(model)
+        model.set_weights(initial_weights(model, recipe.seed, recipe.recurrent_initializer))
+        compile_model(model, metrics=[accuracy_of_shares()] if recipe.windows else ["accuracy"])
     manifest = {
         "complete": False,
         "backend": backend,
@@ -188,7 +198,8 @@ def _examples_of(reviews: EncodedReviews, recipe: Recipe, weights: npt.NDArray[n
     """What a recipe learns from."""
     if recipe.windows:
         shares = recipe.short_windows, recipe.end_windows
-        return DrawnWindows(reviews, recipe.num_words, recipe.max_len, *shares, weights)
+        windows = DrawnWindows(reviews, recipe.num_words, recipe.max_len, *shares, weights)
+        return taught(windows, recipe.teacher_share, recipe.seed) if recipe.teacher_share else windows
     arrays = Arrays(pad(reviews, recipe.num_words, recipe.max_len), targets(reviews))
     return arrays if weights is None else WeightedArrays(arrays, weights)
 

@@ -33,6 +33,25 @@ class Windows(NamedTuple):
     review: npt.NDArray[np.int64]
 
 
+class Places(NamedTuple):
+    """Where windows are.
+
+    Attributes:
+        review: int64, shape (m,): the review of each window.
+        begins: int64, shape (m,): its first word, counted from 0.
+        lengths: int64, shape (m,): its words.
+    """
+
+    review: npt.NDArray[np.int64]
+    begins: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+
+    def of_ids(self, reviews: EncodedReviews) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where in `reviews.ids` each window begins and ends, START left out."""
+        begins = reviews.offsets[:-1][self.review] + 1 + self.begins
+        return begins, begins + self.lengths
+
+
 @dataclass(frozen=True)
 class DrawnWindows:
     """A window of each review, drawn anew for each epoch (`imdb_rnn.batches.Examples`).
@@ -65,6 +84,10 @@ class DrawnWindows:
 
     def of_epoch(self, seed: int, epoch: int) -> Arrays:
         """The windows of an epoch."""
+        return self.at(self.places(seed, epoch))
+
+    def places(self, seed: int, epoch: int) -> Places:
+        """Where the windows of an epoch are."""
         random = np.random.default_rng((seed, epoch, 1))  # not the numbers that order the epoch
         weights = np.ones(len(self.source)) if self.weights is None else self.weights
         review = draw_reviews(weights, self.reviews, random)
@@ -74,11 +97,13 @@ class DrawnWindows:
         short = random.random(len(review)) < self.short
         at_end = short & (random.random(len(review)) < self.at_end)
         spread = np.exp(np.log(least) + random.random(len(review)) * (np.log(longest + 1) - np.log(least)))
-        lengths = np.where(short, np.minimum(spread, longest), longest).astype(int)
+        lengths = np.where(short, np.minimum(spread, longest), longest).astype(np.int64)
         anywhere = random.random(len(review)) * (words - lengths + 1)
-        begins = np.where(at_end, words - lengths, anywhere).astype(int)
-        x = cut(self.source, review, begins, lengths, self.num_words, self.max_len)
-        return Arrays(x, targets(self.source)[review])
+        return Places(review, np.where(at_end, words - lengths, anywhere).astype(np.int64), lengths)
+
+    def at(self, places: Places) -> Arrays:
+        """The windows at some places, each with the label of its review."""
+        return Arrays(cut(self.source, places, self.num_words, self.max_len), targets(self.source)[places.review])
 
 
 def windows_of(reviews: EncodedReviews, num_words: int, max_len: int) -> Windows:
@@ -95,32 +120,23 @@ def windows_of(reviews: EncodedReviews, num_words: int, max_len: int) -> Windows
     review = np.repeat(np.arange(len(reviews)), counts)
     number = np.arange(len(review)) - np.repeat(np.cumsum(counts) - counts, counts)
     begins = number * beyond[review] // np.maximum(counts - 1, 1)[review]
-    x = cut(reviews, review, begins, np.minimum(words, longest)[review], num_words, max_len)
-    return Windows(x, review)
+    places = Places(review, begins, np.minimum(words, longest)[review])
+    return Windows(cut(reviews, places, num_words, max_len), review)
 
 
 def last_windows(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
     """The last window of each review, int32, shape (n, max_len)."""
     words = reviews.lengths - 1
     lengths = np.minimum(words, max_len - 1)
-    return cut(reviews, np.arange(len(reviews)), words - lengths, lengths, num_words, max_len)
+    return cut(reviews, Places(np.arange(len(reviews)), words - lengths, lengths), num_words, max_len)
 
 
-def cut(
-    reviews: EncodedReviews,
-    review: npt.NDArray[np.integer[Any]],
-    begins: npt.NDArray[np.integer[Any]],
-    lengths: npt.NDArray[np.integer[Any]],
-    num_words: int,
-    max_len: int,
-) -> npt.NDArray[np.int32]:
+def cut(reviews: EncodedReviews, places: Places, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
     """Cut windows out of reviews, `START` before each.
 
     Args:
         reviews: where from.
-        review: shape (m,): the review of each window.
-        begins: shape (m,): its first word, counted from 0.
-        lengths: shape (m,): its words, below max_len.
+        places: where; each window has fewer words than max_len.
         num_words: ids from here on become `OOV`.
         max_len: ids a window.
 
@@ -128,10 +144,9 @@ def cut(
         int32, shape (m, max_len).
     """
     # Of each place in a window its word, counted from the window's own first.
-    word = np.arange(max_len) - (max_len - lengths[:, None])
+    word = np.arange(max_len) - (max_len - places.lengths[:, None])
     # The word before the first is START, of the window or of the review.
-    places = np.where(word >= 0, (reviews.offsets[:-1][review] + 1 + begins)[:, None] + word, 0)
-    ids = reviews.ids[places]
+    ids = reviews.ids[np.where(word >= 0, places.of_ids(reviews)[0][:, None] + word, 0)]
     ids = np.where(ids < num_words, ids, OOV)
     return np.where(word >= 0, ids, np.where(word == -1, START, PADDING)).astype(np.int32)
 

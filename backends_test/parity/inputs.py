@@ -14,6 +14,7 @@ import numpy as np
 
 from imdb_rnn import Corpus, Recipe, initial_weights, load_reviews
 from imdb_rnn.batches import Arrays, split_corpus, split_reviews, steps_per_epoch, training_batches
+from imdb_rnn.teacher import taught
 from imdb_rnn.windows import DrawnWindows
 
 SEED = 42
@@ -43,8 +44,8 @@ class Inputs(NamedTuple):
             because at ±0.05 tanh is nearly the identity and mistakes would hide.
         batches: those of the first training steps; the first also holds the rows at the edges.
         reviews: test reviews.
-        order: a digest of every batch of three epochs of the tutorial's reviews, and of three of the windows that are
-            drawn for the recipe "robust", uint8, shape (batches, 32).
+        order: a digest of every batch of three epochs of the tutorial's reviews, and of three of the windows of the
+            recipe "robust", without and with its teacher, uint8, shape (batches, 32).
     """
 
     data: dict[str, str]
@@ -76,7 +77,7 @@ def make_inputs(corpus: Corpus) -> Inputs:
     drawn = DrawnWindows(split_reviews(corpus.train)[0], 10_000, 100, recipe.short_windows, recipe.end_windows)
     digests = [
         hashlib.sha256(x.tobytes() + y.tobytes()).digest()
-        for examples in (splits.train, drawn)
+        for examples in (splits.train, drawn, taught(drawn, recipe.teacher_share, SEED))
         for x, y in islice(training_batches(examples, BATCH_SIZE, SEED), epochs)
     ]
     return Inputs(
