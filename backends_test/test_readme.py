@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import recipes
-from imdb_rnn import Training
+from imdb_rnn import Corpus, Training
 from imdb_rnn.bundle import CONFIG_FILE, MODEL_FILE
 from imdb_rnn.corpora import SOURCES
 from imdb_rnn.engine import BACKENDS
@@ -71,6 +72,18 @@ def test_links_and_pictures_lead_somewhere(readme: Path) -> None:
     assert targets
     for target in targets:
         assert (ROOT / target).is_file(), target
+
+
+def test_recipes_are_chosen_by_the_reviews_of_lowest_number(imdb: Corpus, imdb_data: Path) -> None:
+    learn, aside = recipes.split_films(imdb.train)
+    assert (len(learn), len(aside), aside.labels.sum()) == (20_000, 5_000, 2_500)
+    chosen = {aside[i].tobytes() for i in range(len(aside))}
+    with np.load(imdb_data / "imdb.npz", allow_pickle=True) as file:  # this folder's own file
+        reviews = file["x_train"]
+    # By number, sorted as text, a class begins with 0, 10000, …, 10009, 1000, and ends with 9999, 999, 99, 9.
+    for place, is_chosen in {0: True, 1: False, 11: True, 12_496: False, 12_499: True, 12_500: True}.items():
+        ids = np.array([1, *(rank + 3 for rank in reviews[place])], np.int32)
+        assert (ids.tobytes() in chosen) is is_chosen
 
 
 @pytest.mark.parametrize("page", recipes.TABLES, ids=lambda path: path.name)
