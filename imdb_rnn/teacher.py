@@ -21,14 +21,16 @@ from imdb_rnn.calibration import temperature_of
 from imdb_rnn.oracle import sigmoid
 from imdb_rnn.windows import DrawnWindows, Places
 
-# What the regression is fitted to: the windows of so many epochs, in so many columns, with so little regularization.
+# What the regressions are fitted to: the windows of so many epochs, fewer where that would be too many windows for the
+# memory; in so many columns, with so little regularization.
 EPOCHS = 10
+MOST_WINDOWS = 200_000
 COLUMNS_BITS = 20
 REGULARIZATION = 10.0
 TOLERANCE = 1e-3
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer[Any]]
 
 
 class Teacher(NamedTuple):
@@ -98,7 +100,8 @@ def taught(windows: DrawnWindows, share: float, seed: int) -> Examples:
     """
     labels = windows.source.labels
     half = _halves(labels, np.random.default_rng((seed, 2)))
-    drawn = [windows.places(seed, epoch) for epoch in range(EPOCHS)]
+    epochs = max(1, min(EPOCHS, MOST_WINDOWS // windows.reviews))
+    drawn = [windows.places(seed, epoch) for epoch in range(epochs)]
     places = Places(*(np.concatenate(parts) for parts in zip(*drawn, strict=True)))
     fitted_to = [half[places.review] != side for side in range(2)]
     if any(len(np.unique(labels[places.review[chosen]])) < 2 for chosen in fitted_to):
@@ -132,7 +135,7 @@ def _columns(ids: npt.NDArray[np.int32]) -> tuple[Integers, ...]:
     pairs = ((words + np.uint64(1)) << np.uint64(32)) + np.append(words[1:], np.uint64(0))
     # Knuth's multiplicative hashing: the upper bits of a product. Of the few that meet, most are rare.
     shift = np.uint64(64 - COLUMNS_BITS)
-    return tuple(((codes * np.uint64(0x9E3779B97F4A7C15)) >> shift).astype(np.int64) for codes in (words, pairs))
+    return tuple(((codes * np.uint64(0x9E3779B97F4A7C15)) >> shift).astype(np.int32) for codes in (words, pairs))
 
 
 def _present(windows: DrawnWindows, places: Places, columns: Sequence[Integers]) -> "csr_matrix[Any]":
@@ -142,7 +145,7 @@ def _present(windows: DrawnWindows, places: Places, columns: Sequence[Integers])
     for size, column in enumerate(columns, start=1):
         lengths = np.maximum(ends - begins - size + 1, 0)
         firsts = np.cumsum(lengths) - lengths
-        rows.append(np.repeat(np.arange(len(begins)), lengths))
+        rows.append(np.repeat(np.arange(len(begins), dtype=np.int32), lengths))
         found.append(column[np.repeat(begins - firsts, lengths) + np.arange(lengths.sum())])
     row, column = np.concatenate(rows), np.concatenate(found)
     present = csr_matrix((np.ones(len(row), np.float32), (row, column)), (len(begins), 1 << COLUMNS_BITS))
