@@ -78,7 +78,7 @@ def make_inputs(corpus: Corpus) -> Inputs:
     # A teacher of all of them takes long to fit, and shows no more.
     drawn, few = (
         DrawnWindows(reviews, 10_000, 100, recipe.short_windows, recipe.end_windows)
-        for reviews in (learn, learn.take(np.arange(1_000)))
+        for reviews in (learn, learn.take(np.arange(min(1_000, len(learn)))))
     )
     digests = [
         hashlib.sha256(x.tobytes() + y.tobytes()).digest()
