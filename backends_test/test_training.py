@@ -25,7 +25,7 @@ from imdb_rnn.calibration import temperature_of
 from imdb_rnn.corpora.reviews import LabelledTexts, encode_texts
 from imdb_rnn.epochs import train_epochs
 from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model, initial_weights
-from imdb_rnn.windows import last_windows
+from imdb_rnn.windows import FEWEST_WINDOWS, last_windows
 
 
 def test_the_tutorials_recipe_is_the_tutorials() -> None:
@@ -107,6 +107,20 @@ def test_what_is_saved_of_the_robust_recipe_is_what_was_evaluated(
     found = plain.evaluate(ends, targets(small_corpus.test), verbose=0, return_dict=True)
     scores = loaded.model.predict(ends, verbose=0)
     assert found["accuracy"] == pytest.approx(np.mean((scores > 0.5) == targets(small_corpus.test)), abs=1e-6)
+
+
+def test_a_trained_model_can_be_saved_by_keras_itself_and_trained_on(
+    robust: tuple[Path, Training], small_corpus: Corpus, tmp_path: Path
+) -> None:
+    model = robust[1].classifier.model
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    ends, labels = last_windows(small_corpus.test, 10_000, 100), targets(small_corpus.test)
+    np.testing.assert_allclose(loaded.predict(ends, verbose=0), model.predict(ends, verbose=0), atol=1e-6)
+    steps = int(loaded.optimizer.iterations)
+    assert steps == int(model.optimizer.iterations) == 2 * -(-FEWEST_WINDOWS // 64)
+    history = loaded.fit(ends, labels, batch_size=100, verbose=0).history
+    assert set(history) == {"loss", "accuracy"}
 
 
 def test_the_model_is_the_mean_of_the_last_epochs_weights(small_corpus: Corpus) -> None:

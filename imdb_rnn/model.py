@@ -106,16 +106,17 @@ def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Seq
 
     Args:
         model: built.
-        optimizer: Keras's, or its name.
+        optimizer: Keras's, or its name; one that has trained the model already goes on as it is.
         metrics: Keras's, or their names.
     """
     engine = load_engine()
     if backend_name() in BACKENDS:
         accelerate(model)
     model.compile(optimizer=optimizer, loss=LOSS, metrics=list(metrics), jit_compile=engine.jit_compile)
-    engine.prepare_optimizer(model.optimizer)
-    # Else its state comes to be with the first step, and a model saved before that would have none.
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:
+        engine.prepare_optimizer(model.optimizer)
+        # Else its state comes to be with the first step, and a model saved before that would have none.
+        model.optimizer.build(model.trainable_variables)
 
 
 def accuracy_of_shares() -> "keras.metrics.Metric":

@@ -182,6 +182,8 @@ def fit(
             callbacks=[*averaging, *keeper.callbacks(), *shown],
         )
     if recipe.windows:
+        # What is not for shares any more, and may be saved by its user, has metrics of Keras alone.
+        compile_model(model, model.optimizer)
         with clock.phase("calibration"):
             manifest |= _calibrate(model, vocabulary, recipe, validation, validation_weights)
     classifier = Classifier(vocabulary, recipe.num_words, recipe.max_len, recipe.windows, manifest, model=model)
