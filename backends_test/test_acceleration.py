@@ -1,6 +1,9 @@
 """Accelerated layers compute what Keras's own do, whatever their settings, or are left alone and said to be."""
 
+import copy
 import logging
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import accelerate, build_model, initial_weights, paths
+from imdb_rnn import ModelError, accelerate, build_model, initial_weights, paths
 from imdb_rnn.batches import Arrays, blocks_of_epoch, training_batches
 from imdb_rnn.engine import load_training_engine
 from imdb_rnn.epochs import train_epochs
@@ -143,19 +146,40 @@ class Doubled(keras.layers.SimpleRNN):
     [
         (lambda: keras.layers.SimpleRNN(4, activation="relu"), "its activation is relu, not tanh"),
         (lambda: keras.layers.SimpleRNN(4, recurrent_dropout=0.1), "it has recurrent dropout"),
-        (lambda: keras.layers.SimpleRNN(4, unroll=True), "it is to be unrolled"),
+        (lambda: keras.layers.SimpleRNN(4, unroll=True), "it is unrolled"),
         (lambda: keras.layers.SimpleRNN(4, dtype="float16"), "it computes in float16"),
         (lambda: Doubled(4), "it is a Doubled, which may compute something else"),
+        (lambda: keras.layers.GRU(4), "it is a GRU, which may compute something else"),
+        (
+            lambda: keras.layers.RNN(keras.layers.LSTMCell(4)),
+            "its cell is a LSTMCell, which may compute something else",
+        ),
     ],
-    ids=["relu", "recurrent-dropout", "unroll", "float16", "subclass"],
+    ids=["relu", "recurrent-dropout", "unroll", "float16", "subclass", "GRU", "another-cell"],
 )
 def test_what_is_not_accelerated_is_said(layer: Any, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     model = keras.Sequential([keras.Input((LENGTH, WIDTH)), layer()])
-    with caplog.at_level(logging.INFO, logger="imdb_rnn"):
-        accelerate(model)
+    accelerate(model)
     name = model.layers[0].name
     assert paths(model) == {name: f"keras: {reason}"}
-    assert [record.getMessage() for record in caplog.records] == [f"{name} is left to Keras: {reason}"]
+    # A warning, which Python shows where nobody has set up logging.
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", f"{name} is left to Keras: {reason}")
+    ]
+
+
+@pytest.mark.parametrize("given", [None, [], "model", object(), keras.optimizers.Adam], ids=repr)
+def test_what_is_not_a_keras_model_is_refused(given: Any) -> None:
+    for function in (accelerate, paths):
+        with pytest.raises(ModelError, match=r"Bad `model`\. Expected: a model or a layer of Keras .* Received: "):
+            function(given)
+
+
+def test_a_model_without_a_recurrent_layer_is_said_to_have_none(caplog: pytest.LogCaptureFixture) -> None:
+    accelerate(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)], name="dense_only"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "dense_only has no recurrent layer: nothing is accelerated"
+    ]
 
 
 def test_layers_inside_of_others_are_found(sequences: np.ndarray) -> None:
@@ -168,6 +192,70 @@ def test_layers_inside_of_others_are_found(sequences: np.ndarray) -> None:
     assert set(paths(model).values()) == {"fast"}
     model.make_predict_function(force=True)
     np.testing.assert_allclose(model.predict(sequences, verbose=0), before, rtol=0, atol=TOLERANCE)
+
+
+class Own(keras.layers.Layer):
+    """A layer of somebody's own, with attributes that Keras gives a meaning to elsewhere."""
+
+    def __init__(self, *inner: keras.layers.Layer) -> None:
+        super().__init__(name="own")
+        self.layers = 2
+        self.parts = {"inner": list(inner)}
+
+    @property
+    def layer(self) -> keras.layers.Layer:
+        return self
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        for layer in self.parts["inner"]:
+            layer.build(shape)
+
+    def call(self, inputs: Any) -> Any:
+        return sum(layer(inputs) for layer in self.parts["inner"])
+
+
+def test_a_layer_is_found_wherever_keras_finds_its_weights(sequences: np.ndarray) -> None:
+    cell = keras.layers.RNN(keras.layers.SimpleRNNCell(3), name="of_a_cell")
+    model = keras.Sequential([keras.Input((LENGTH, WIDTH)), Own(keras.layers.SimpleRNN(3, name="held"), cell)])
+    before = model.predict(sequences, verbose=0)
+    accelerate(model)
+    assert paths(model) == {"held": "fast", "of_a_cell": "fast"}
+    model.make_predict_function(force=True)
+    np.testing.assert_allclose(model.predict(sequences, verbose=0), before, rtol=0, atol=TOLERANCE)
+
+
+def test_layers_of_one_name_are_told_apart() -> None:
+    def encoder(name: str) -> keras.Sequential:
+        return keras.Sequential([keras.layers.SimpleRNN(3, name="rnn", return_sequences=True)], name=name)
+
+    model = keras.Sequential([keras.Input((LENGTH, WIDTH)), encoder("lower"), encoder("upper")])
+    accelerate(model)
+    assert paths(model) == {"lower/rnn": "fast", "upper/rnn": "fast"}
+
+
+def test_copies_of_an_accelerated_model_are_plain_keras(sequences: np.ndarray) -> None:
+    model = keras.Sequential([keras.Input((LENGTH, WIDTH)), keras.layers.SimpleRNN(4)])
+    accelerate(model)
+    for copied in (keras.models.clone_model(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert set(paths(copied).values()) == {"keras"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda cell: setattr(cell, "activation", keras.activations.relu), "its activation is relu, not tanh"),
+        (lambda cell: setattr(cell, "recurrent_dropout", 0.9), "it has recurrent dropout"),
+        (lambda cell: setattr(cell, "dtype_policy", "bfloat16"), "it computes in bfloat16"),
+        (lambda cell: setattr(cell, "call", lambda *args, **named: None), "its method call has been replaced"),
+    ],
+    ids=["activation", "recurrent dropout", "dtype policy", "call"],
+)
+def test_a_layer_that_is_changed_afterwards_is_left_to_keras(change: Any, reason: str) -> None:
+    layer = layer_of({})
+    accelerate(layer)
+    assert paths(layer) == {layer.name: "fast"}
+    change(layer.cell)
+    assert paths(layer) == {layer.name: f"keras: {reason}"}
 
 
 def test_an_accelerated_model_is_saved_as_plain_keras(tmp_path: Path, sequences: np.ndarray) -> None:
@@ -254,7 +342,7 @@ def test_a_callback_can_stop_a_training_and_hears_of_every_epoch(reviews: Arrays
     assert callback.heard == [(0, names), (1, names)]
 
 
-def test_an_engine_trains_the_library_model_by_its_quickest_way(
+def test_an_engine_trains_the_library_model_by_its_fastest_way(
     reviews: Arrays, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = classifier_model()
@@ -263,3 +351,112 @@ def test_an_engine_trains_the_library_model_by_its_quickest_way(
     with caplog.at_level(logging.INFO, logger="imdb_rnn"):
         load_training_engine().compile_steps(model)
     assert not caplog.records
+
+
+class Adam(keras.optimizers.Adam):
+    """Another optimizer of this name."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        super().update_step(gradient * 0, variable, learning_rate)
+
+
+def triple_loss(model: keras.Sequential) -> None:
+    compute_loss = model.compute_loss
+    model.compute_loss = lambda *args, **named: 3 * compute_loss(*args, **named)
+
+
+def learn_nothing(model: keras.Sequential) -> None:
+    model.optimizer.apply = lambda *args: None
+
+
+def hook_on_weights(model: keras.Sequential) -> None:
+    model.weights[1].value.register_hook(lambda gradient: gradient * 0)
+
+
+def hook_on_layer(model: keras.Sequential) -> None:
+    model.layers[2].register_forward_hook(lambda layer, args, out: out * 0.5)
+
+
+def clip_scores(model: keras.Sequential) -> None:
+    keras.config.set_epsilon(0.45)
+
+
+def train_low_rank(model: keras.Sequential) -> None:
+    model.layers[0].enable_lora(2)
+    model.layers[0].lora_embeddings_a.assign(np.full((53, 2), 0.1))
+    compile_model(model)
+
+
+UNUSUAL: dict[str, Callable[[keras.Sequential], Any]] = {
+    "a loss of its own": triple_loss,
+    "an optimizer's method replaced": learn_nothing,
+    "another optimizer of this name": lambda model: compile_model(model, Adam(0.001)),
+    "another activation": lambda model: setattr(model.layers[1].cell, "activation", keras.activations.relu),
+    "a frozen layer": lambda model: setattr(model.layers[0], "trainable", False),
+    "gradients accumulated": lambda model: setattr(model.optimizer, "gradient_accumulation_steps", 2),
+    "low-rank weights": train_low_rank,
+}
+UNUSUAL_ON_TORCH: dict[str, Callable[[keras.Sequential], Any]] = {
+    "a hook on weights": hook_on_weights,
+    "a hook on a layer": hook_on_layer,
+}
+
+
+def unusual() -> dict[str, Callable[[keras.Sequential], Any]]:
+    """Those that mean something on this backend: PyTorch alone has hooks, TensorFlow does not clip scores."""
+    backend = keras.backend.backend()
+    clipped = {} if backend == "tensorflow" else {"another epsilon": clip_scores}
+    return UNUSUAL | clipped | (UNUSUAL_ON_TORCH if backend == "torch" else {})
+
+
+@pytest.fixture
+def usual_epsilon() -> Iterator[None]:
+    yield
+    keras.config.set_epsilon(1e-7)
+
+
+@pytest.mark.usefixtures("usual_epsilon")
+@pytest.mark.parametrize("name", unusual())
+def test_what_a_program_has_changed_is_noticed_by_the_training(name: str, reviews: Arrays) -> None:
+    """Weights after two epochs are those of Keras's `fit`, and not those of an unchanged model."""
+    found = {}
+    for way in ("stock", "fast", "unchanged"):
+        model = classifier_model()
+        compile_model(model)
+        if way != "unchanged":
+            unusual()[name](model)
+        if way == "stock":
+            model.layers[1].__dict__.pop("inner_loop")
+            batches = training_batches(reviews, 32, seed=1)
+            model.fit(batches, steps_per_epoch=5, epochs=2, shuffle=False, verbose=0)
+        else:
+            train_epochs(model, reviews, batch_size=32, seed=1, epochs=2)
+        found[way] = [np.asarray(array) for array in model.get_weights()]
+        keras.config.set_epsilon(1e-7)
+    for stock, fast in zip(found["stock"], found["fast"], strict=True):
+        np.testing.assert_allclose(fast, stock, rtol=0, atol=2e-5)
+    changed = [
+        np.abs(stock - unchanged).max()
+        for stock, unchanged in zip(found["stock"], found["unchanged"], strict=False)
+        if stock.shape == unchanged.shape
+    ]
+    assert max(changed) > 1e-4
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="on JAX a compiled step keeps what it was compiled from, as Keras's own does",
+)
+def test_a_callback_that_changes_the_model_is_heeded(reviews: Arrays) -> None:
+    class Replace(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            learn_nothing(self.model)
+
+    found = []
+    for epochs, callbacks in ((1, []), (3, [Replace()])):
+        model = classifier_model()
+        compile_model(model)
+        train_epochs(model, reviews, batch_size=32, seed=1, epochs=epochs, callbacks=callbacks)
+        found.append(model.get_weights())
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

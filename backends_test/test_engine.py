@@ -4,12 +4,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import engine
+from imdb_rnn import Training, engine
 
 # Whatever else is loaded, these are what Keras could run on.
 FRAMEWORKS = {"jax", "torch", "tensorflow"}
@@ -142,3 +143,77 @@ def test_a_backend_that_only_predicts_is_told_from_one_that_is_not_installed(
     expected = "Expected: one of jax, torch, tensorflow, to train. Received: 'openvino', which only predicts"
     with pytest.raises(engine.BackendError, match=expected):
         engine.training_backend_name()
+
+
+def test_a_session_has_keras_own_settings_and_gives_the_programs_back() -> None:
+    config = keras.config
+    before = config.floatx(), config.epsilon(), config.dtype_policy()
+    try:
+        config.set_floatx("float16")
+        config.set_epsilon(1e-3)
+        config.set_dtype_policy("mixed_bfloat16")
+        with pytest.raises(KeyError), engine.keras_session():
+            assert (config.floatx(), config.epsilon(), config.dtype_policy().name) == ("float32", 1e-7, "float32")
+            raise KeyError
+        assert (config.floatx(), config.epsilon(), config.dtype_policy().name) == ("float16", 1e-3, "mixed_bfloat16")
+    finally:
+        config.set_floatx(before[0])
+        config.set_epsilon(before[1])
+        config.set_dtype_policy(before[2])
+
+
+FORKING = """
+import os, sys
+import numpy as np
+import imdb_rnn
+classifier = imdb_rnn.Classifier.load(sys.argv[1])
+classifier.score(np.zeros((1, 100), np.int32))
+child = os.fork()
+if not child:
+    print(classifier.predict_review("A good film.").label, flush=True)
+    try:
+        print(classifier.score(np.zeros((1, 100), np.int32)).shape, flush=True)
+    except imdb_rnn.BackendError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_predicts_and_says_that_the_backend_does_not_work_there(
+    trained: tuple[Path, Training], backend: str
+) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKING, str(trained[0])]
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    label, scored = completed.stdout.splitlines()
+    assert label in ("positive", "negative")
+    if backend == "torch":
+        assert scored == "(1,)"
+    else:
+        assert scored.startswith(f"Cannot use {backend} in this process. Expected: a process that was not forked")
+
+
+TRAINING = """
+import gc
+import imdb_rnn
+from imdb_rnn.corpora.embedded import make_texts
+from imdb_rnn.corpora.reviews import encode_texts
+
+corpus = encode_texts("small", "", *make_texts(300, 50), None)
+recipe = imdb_rnn.Recipe.tutorial(epochs=1)
+for number in range(12):
+    imdb_rnn.train(corpus, None, recipe, progress=False)
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        print(int(file.read().split()[1]) * 4 // 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells the memory of a process here")
+def test_trainings_in_one_process_take_no_more_memory_each() -> None:
+    """Where each training left what was compiled for it, they took 40 MB each."""
+    command = [sys.executable, "-c", TRAINING]
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    megabytes = [int(line) for line in completed.stdout.splitlines()]
+    assert megabytes[-1] - megabytes[3] < 8 * 10, megabytes

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         BundleError,
         DataError,
         ImdbRnnError,
+        ModelError,
         RecipeError,
         ReviewError,
     )
@@ -43,6 +44,7 @@ _HOMES = {
     "Evaluation": "classifier",
     "Explanation": "explanation",
     "ImdbRnnError": "errors",
+    "ModelError": "errors",
     "Prediction": "classifier",
     "Recipe": "recipe",
     "RecipeError": "errors",
@@ -69,6 +71,7 @@ __all__ = [
     "Evaluation",
     "Explanation",
     "ImdbRnnError",
+    "ModelError",
     "Prediction",
     "Recipe",
     "RecipeError",

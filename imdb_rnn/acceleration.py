@@ -1,18 +1,22 @@
-"""Makes the SimpleRNN layers of any Keras model quick, without changing what they compute.
+"""Makes the SimpleRNN layers of any Keras model fast, without changing what they compute.
 
-May import: the standard library, imdb_rnn.engine (which loads Keras).
+May import: the standard library, imdb_rnn.engine (which loads Keras), imdb_rnn.errors.
 
-Keras multiplies each step's inputs by the kernel inside of the loop over time, and lets the backend find the way back.
-Here all steps are multiplied at once, and the way back is `recurrence` of the engine, written by hand. A layer keeps
-its class, its weights and its configuration: only its `inner_loop` is replaced, on this one object, so that a saved
-file is plain Keras.
+Keras multiplies each step's inputs by the kernel inside the loop over time, and leaves the backward pass to autodiff.
+Here all steps are multiplied at once, and the loop is `recurrence` of the engine, with a backward pass of its own. A
+layer keeps its class, its weights and its configuration: only its `inner_loop` is replaced, on this one object, so that
+a saved file is plain Keras.
+
+Whether a layer qualifies is decided at each call, and so is whether the engine's recurrence is right for whoever calls:
+an exporter, a function transform or a layer that has been changed since gets Keras's own loop.
 """
 
 import logging
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from imdb_rnn.engine import load_keras, load_training_engine, training_backend_name
+from imdb_rnn.engine.modifications import modification_of
+from imdb_rnn.errors import ModelError
 
 if TYPE_CHECKING:
     import keras
@@ -20,105 +24,175 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def accelerate(model: "keras.Model") -> None:
-    """Make every SimpleRNN layer of a model quick, or leave it to Keras and say why in the log.
+def accelerate(model: "keras.layers.Layer") -> None:
+    """Make every SimpleRNN layer of a model fast; leave the other recurrent layers to Keras and log why.
 
     Args:
-        model: any Keras model, or a layer that holds others; built or not, compiled or not. A model that has been
-            trained or asked for a prediction already must be compiled again to notice.
+        model: any Keras model, or a layer; built or not, compiled or not. A model that has been trained or asked for a
+            prediction already must be compiled again to notice.
 
     Raises:
+        ModelError: it is not a Keras model or layer.
         BackendError: the backend cannot train, or see `imdb_rnn.engine.backend_name`.
     """
     training_backend_name()
-    for layer in recurrent_layers(model):
-        if reason := why_not(layer):
-            _log.info("%s is left to Keras: %s", layer.name, reason)
+    layers = recurrent_layers(model)
+    if not layers:
+        _log.warning("%s has no recurrent layer: nothing is accelerated", model.name)
+    for name, layer in layers.items():
+        if reason := unsupported_reason(layer):
+            _log.warning("%s is left to Keras: %s", name, reason)
         elif not is_fast(layer):
-            layer.inner_loop = _inner_loop_of(layer)
+            layer.inner_loop = _InnerLoop(layer)
 
 
-def paths(model: "keras.Model") -> dict[str, str]:
-    """Which path each SimpleRNN layer of a model takes.
+def paths(model: "keras.layers.Layer") -> dict[str, str]:
+    """Which path each recurrent layer of a model takes when it is called eagerly or trained.
+
+    Args:
+        model: any Keras model, or a layer.
 
     Returns:
-        Layer name -> "fast"; or "keras: " and the reason why `accelerate` leaves it alone; or "keras", if it has not
-        been accelerated.
+        Layer name -> "fast"; or "keras: " and the reason why it is left to Keras; or "keras", if it has not been
+        accelerated. Where two layers have the same name, theirs are preceded by the names of what holds them, as in
+        "encoder/rnn".
+
+    Raises:
+        ModelError: it is not a Keras model or layer.
     """
     found = {}
-    for layer in recurrent_layers(model):
-        reason = why_not(layer)
-        found[layer.name] = "fast" if is_fast(layer) else f"keras: {reason}" if reason else "keras"
+    for name, layer in recurrent_layers(model).items():
+        reason = unsupported_reason(layer)
+        found[name] = f"keras: {reason}" if reason else "fast" if is_fast(layer) else "keras"
     return found
 
 
-def recurrent_layers(layer: Any) -> Iterator[Any]:
-    """The SimpleRNN layers inside of a model or a wrapper, itself included."""
-    if isinstance(layer, load_keras().layers.SimpleRNN):
-        yield layer
-        return
-    inside = [*getattr(layer, "layers", ())]
-    inside += [getattr(layer, name, None) for name in ("forward_layer", "backward_layer", "layer")]
-    for one in inside:
-        if one is not None:
-            yield from recurrent_layers(one)
+def recurrent_layers(model: Any) -> dict[str, Any]:
+    """Every recurrent layer of a model, itself included, found as Keras finds the weights to save and to train.
+
+    Returns:
+        Name -> layer; see `paths` for the names.
+
+    Raises:
+        ModelError: `model` is not a Keras model or layer.
+    """
+    keras = load_keras()
+    if not isinstance(model, keras.layers.Layer):
+        kind = type(model)
+        advice = " tf_keras is Keras 2." if kind.__module__.startswith("tf_keras") else ""
+        msg = (
+            f"Bad `model`. Expected: a model or a layer of Keras {keras.__version__}. "
+            f"Received: {kind.__module__}.{kind.__qualname__}.{advice}"
+        )
+        raise ModelError(msg)
+    found: list[tuple[str, Any]] = []
+    seen: set[int] = set()
+
+    def search(layer: Any, holder: str) -> None:
+        if id(layer) in seen:
+            return
+        seen.add(id(layer))
+        path = f"{holder}{layer.name}"
+        if isinstance(layer, keras.layers.RNN):
+            found.append((path, layer))
+            return
+        for inner in layer._flatten_layers(include_self=False, recursive=False):
+            search(inner, f"{path}/")
+
+    search(model, "")
+    names = [layer.name for _, layer in found]
+    # The outermost name is that of the model, which tells nothing apart.
+    inside = [path.split("/", 1)[-1] for path, _ in found]
+    chosen = [name if names.count(name) == 1 else path for name, path in zip(names, inside, strict=True)]
+    return {
+        # Two layers of one name in one holder are numbered.
+        name if chosen.count(name) == 1 else f"{name}:{position}": layer
+        for position, (name, (_, layer)) in enumerate(zip(chosen, found, strict=True))
+    }
 
 
 def is_fast(layer: Any) -> bool:
     """Whether a layer has been accelerated."""
-    return "inner_loop" in vars(layer)
+    return isinstance(vars(layer).get("inner_loop"), _InnerLoop)
 
 
-def why_not(layer: Any) -> str:
-    """Why a layer is left to Keras; "" if it is not."""
+def unsupported_reason(layer: Any) -> str:
+    """Why a recurrent layer is left to Keras as it is now; "" if it is not."""
     keras = load_keras()
-    cell = layer.cell
-    if type(layer) is not keras.layers.SimpleRNN:
+    cell = layer.cell if hasattr(layer, "cell") else layer
+    if type(layer) not in (keras.layers.SimpleRNN, keras.layers.RNN):
         return f"it is a {type(layer).__name__}, which may compute something else"
+    if type(cell) is not keras.layers.SimpleRNNCell:
+        return f"its cell is a {type(cell).__name__}, which may compute something else"
     if cell.activation is not keras.activations.tanh:
         return f"its activation is {getattr(cell.activation, '__name__', cell.activation)}, not tanh"
     if cell.recurrent_dropout:
         return "it has recurrent dropout"
     if layer.unroll:
-        return "it is to be unrolled"
-    if layer.compute_dtype not in ("float32", "float64"):
-        return f"it computes in {layer.compute_dtype}"
-    return ""
+        return "it is unrolled"
+    for part in (layer, cell):
+        if part.compute_dtype not in ("float32", "float64") or part.compute_dtype != part.variable_dtype:
+            return f"it computes in {part.compute_dtype}"
+    if cell.compute_dtype != layer.compute_dtype:
+        return f"its cell computes in {cell.compute_dtype}"
+    if not is_fast(layer) and "inner_loop" in vars(layer):
+        return "its method inner_loop has been replaced"
+    return modification_of(cell, ("call", "__call__")) or load_training_engine().hook_of(cell)
 
 
-def _inner_loop_of(layer: Any) -> Any:
-    """What `inner_loop` of the layer does, by the engine's recurrence."""
-    ops = load_keras().ops
-    engine = load_training_engine()
+class _InnerLoop:
+    """The `inner_loop` of one layer: the engine's recurrence where that is right, else Keras's own loop."""
 
-    def inner_loop(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> tuple[Any, Any, list[Any]]:
-        cell = layer.cell
-        (initial,) = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        self.engine = load_training_engine()
+        self.ops = load_keras().ops
+
+    def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        """Read sequences; arguments and results are those of `keras.layers.RNN.inner_loop`."""
+        computed = None if unsupported_reason(self.layer) else self._compute(sequences, initial_state, mask, training)
+        if computed is None:
+            return type(self.layer).inner_loop(self.layer, sequences, initial_state, mask, training)
+        return computed
+
+    def _compute(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
+        """As `__call__`, or None where the engine's recurrence is not known to be right."""
+        layer, cell, ops, engine = self.layer, self.layer.cell, self.ops, self.engine
+        states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
+        weights = [cell.kernel, cell.recurrent_kernel, *([] if cell.bias is None else [cell.bias])]
+        kernel, recurrent_kernel, *bias = (ops.convert_to_tensor(weight) for weight in weights)
+        (initial,) = (ops.convert_to_tensor(state) for state in states)
+        tensors = [sequences, initial, kernel, recurrent_kernel, *bias]
+        if len(sequences.shape) != 3 or (mask is not None and len(mask.shape) != 2):
+            return None
+        if not engine.supports_recurrence(tensors if mask is None else [*tensors, mask]):
+            return None
         if training and cell.dropout:
             # One mask for all steps, as in Keras's cell.
             sequences = sequences * ops.expand_dims(cell.get_dropout_mask(sequences[:, 0]), 1)
-        terms = ops.matmul(sequences, cell.kernel)
-        if cell.bias is not None:
-            terms = ops.add(terms, cell.bias)
+        terms = ops.matmul(sequences, kernel)
+        if bias:
+            terms = ops.add(terms, bias[0])
+        # Keras multiplies in float32 where it is asked for float64, on some backends.
+        if terms.dtype != recurrent_kernel.dtype or initial.dtype != recurrent_kernel.dtype:
+            return None
         terms = ops.swapaxes(terms, 0, 1)
-        known = None if mask is None else ops.swapaxes(ops.expand_dims(ops.cast(mask, "bool"), -1), 0, 1)
+        steps_mask = None if mask is None else ops.swapaxes(ops.expand_dims(ops.cast(mask, "bool"), -1), 0, 1)
         if layer.go_backwards:
-            terms, known = (None if steps is None else ops.flip(steps, 0) for steps in (terms, known))
-        recurrent_kernel = ops.convert_to_tensor(cell.recurrent_kernel)
-        if not layer.return_sequences and known is None:
+            terms, steps_mask = (None if steps is None else ops.flip(steps, 0) for steps in (terms, steps_mask))
+        if not layer.return_sequences and steps_mask is None:
             last = engine.recurrence(terms, initial, recurrent_kernel, None, False)
-            return last, ops.expand_dims(last, 1), [last]
-        states = engine.recurrence(terms, initial, recurrent_kernel, known, True)
-        outputs = states if known is None else _masked_outputs(states, known)
-        return outputs[-1], ops.swapaxes(outputs, 0, 1), [states[-1]]
+            return last, ops.expand_dims(last, 1), [ops.copy(last)]
+        states = engine.recurrence(terms, initial, recurrent_kernel, steps_mask, True)
+        outputs = states if steps_mask is None else self._masked_outputs(states, steps_mask)
+        return ops.copy(outputs[-1]), ops.swapaxes(outputs, 0, 1), [ops.copy(states[-1])]
 
-    def _masked_outputs(states: Any, known: Any) -> Any:
-        """What Keras gives out at a step that the mask leaves out: zero if the layer says so, or the output before."""
-        shown = known
-        if not layer.zero_output_for_mask:
-            if not engine.output_begins_at_zero:
+    def _masked_outputs(self, states: Any, mask: Any) -> Any:
+        """What Keras outputs at a step that is masked: zero if the layer says so, or the output before."""
+        ops = self.ops
+        shown = mask
+        if not self.layer.zero_output_for_mask:
+            if not self.engine.output_begins_at_zero:
                 return states
-            shown = ops.cumsum(ops.cast(known, "int32"), 0) > 0
+            shown = ops.cumsum(ops.cast(mask, "int32"), 0) > 0
         return ops.where(shown, states, ops.zeros_like(states))
-
-    return inner_loop

@@ -28,3 +28,7 @@ class ReviewError(ImdbRnnError, ValueError):
 
 class RecipeError(ImdbRnnError, ValueError):
     """A setting of the model or of the training is out of range."""
+
+
+class ModelError(ImdbRnnError, ValueError):
+    """A model is not a Keras model, has other layers than it was made of, is at work, or its scores are not numbers."""

@@ -102,7 +102,7 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
 def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Sequence[Any] = ("accuracy",)) -> None:
     """Set what to train with, in the same formulas on every backend.
 
-    Where the backend can train, the model's recurrent layers are made quick (see `imdb_rnn.accelerate`).
+    Where the backend can train, the model's recurrent layers are made fast (see `imdb_rnn.accelerate`).
 
     Args:
         model: built.
@@ -113,10 +113,8 @@ def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Seq
     if backend_name() in BACKENDS:
         accelerate(model)
     model.compile(optimizer=optimizer, loss=LOSS, metrics=list(metrics), jit_compile=engine.jit_compile)
-    if not model.optimizer.built:
-        engine.prepare_optimizer(model.optimizer)
-        # Else its state comes to be with the first step, and a model saved before that would have none.
-        model.optimizer.build(model.trainable_variables)
+    engine.prepare_model(model)
+    engine.prepare_optimizer(model.optimizer)
 
 
 def accuracy_of_shares() -> "keras.metrics.Metric":

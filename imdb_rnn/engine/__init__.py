@@ -13,7 +13,9 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, Protocol, cast
@@ -26,6 +28,24 @@ from imdb_rnn.errors import BackendError
 BACKENDS = ("jax", "torch", "tensorflow")
 # Those that only predict: the name, and what must be installed for it (Keras's NumPy backend itself imports JAX).
 PREDICTING_BACKENDS = {"numpy": "jax", "openvino": "openvino"}
+# Those that do not survive a fork: their threads are missing in the child, which waits for them without end.
+NOT_FORKABLE = ("jax", "tensorflow", "numpy")
+# What Keras has where nobody has set anything else.
+FLOATX, EPSILON = "float32", 1e-7
+
+_lock = threading.RLock()
+_forked_with_keras = False
+
+
+def _note_fork() -> None:
+    """Note in a forked child whether Keras came with it, and make a lock that no thread of the parent holds."""
+    global _forked_with_keras, _lock
+    _forked_with_keras = "keras" in sys.modules
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 class Engine(Protocol):
@@ -42,6 +62,9 @@ class Engine(Protocol):
 
     def device(self) -> str:
         """Where the model runs, such as "cpu"."""
+
+    def prepare_model(self, model: Any) -> None:
+        """Make `predict` and `evaluate` of a compiled review classifier fast, until it is compiled again."""
 
     def prepare_optimizer(self, optimizer: Any) -> None:
         """Make `optimizer.apply` compute Keras's own formula, in place."""
@@ -74,10 +97,20 @@ class TrainingEngine(Engine, Protocol):
 
     output_begins_at_zero: bool
 
+    def supports_recurrence(self, tensors: Sequence[Any]) -> bool:
+        """Whether `recurrence` gives what Keras gives, whatever is done with it by whoever is calling now.
+
+        Args:
+            tensors: all that would go in.
+        """
+
+    def hook_of(self, layer: Any) -> str:
+        """What the backend would call when Keras calls a layer, in words; "" for nothing."""
+
     def recurrence(
         self, inputs: Any, initial: Any, recurrent_kernel: Any, mask: Any | None, return_sequences: bool
     ) -> Any:
-        """h_t = tanh(a_t + h_{t-1} U), and h_t = h_{t-1} where the mask is false; can be differentiated once.
+        """h_t = tanh(a_t + h_{t-1} U), and h_t = h_{t-1} where the mask is false; can be differentiated.
 
         Args:
             inputs: a_1 … a_T, shape (T, reviews, units), a tensor of the backend, as all here.
@@ -162,10 +195,47 @@ def load_keras() -> ModuleType:
     """Import Keras on the backend asked for.
 
     Raises:
-        BackendError: see `backend_name`.
+        BackendError: this process was forked from one in which the backend ran, or see `backend_name`.
     """
-    backend_name()
+    name = backend_name()
+    if _forked_with_keras and name in NOT_FORKABLE:
+        msg = (
+            f"Cannot use {name} in this process. Expected: a process that was not forked from one in which Keras had "
+            f"been loaded, because {name} does not work after a fork. Received: a forked one. Start it by "
+            f'multiprocessing.get_context("spawn"), or fork before Keras is imported.'
+        )
+        raise BackendError(msg)
     return importlib.import_module("keras")
+
+
+@contextmanager
+def keras_session() -> Iterator[ModuleType]:
+    """Hold Keras for one thread at a time, with the settings that it has by default.
+
+    Keras's models are not made for several threads at once: on JAX a model's values are elsewhere while it works. And
+    what a program has set globally, its float type, epsilon and dtype policy, would change what is trained here. The
+    program's settings are back when the block ends.
+
+    Yields:
+        Keras.
+
+    Raises:
+        BackendError: see `load_keras`.
+    """
+    keras = load_keras()
+    with _lock:
+        config = keras.config
+        # Asked for first: until somebody asks, the policy follows `floatx`.
+        policy, floatx, epsilon = config.dtype_policy(), config.floatx(), config.epsilon()
+        config.set_floatx(FLOATX)
+        config.set_epsilon(EPSILON)
+        config.set_dtype_policy(FLOATX)
+        try:
+            yield keras
+        finally:
+            config.set_floatx(floatx)
+            config.set_epsilon(epsilon)
+            config.set_dtype_policy(policy)
 
 
 def load_training_engine() -> TrainingEngine:

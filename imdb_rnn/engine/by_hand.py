@@ -1,15 +1,19 @@
-"""Which models an engine may train by steps written by hand: the review classifier with Adam, and nothing else.
+"""Which models an engine may train by a step written by hand: the review classifier with Adam, and nothing else.
 
-May import: the standard library; inside functions keras.
+May import: the standard library, imdb_rnn.engine.modifications; inside functions keras.
 
-An engine whose framework compiles Keras's own step has no use for this. PyTorch's does not, and there the step of the
-oracle, operation by operation, is what is quick. What it computes must be what Keras would, so every setting of Keras
-that it does not know is a reason to leave the model to Keras.
+The step by hand computes what Keras's own step would, so every setting of Keras that it does not know, and everything
+that a program has changed about Keras's objects, is a reason to leave the model to Keras.
 """
 
+from functools import cache
 from typing import Any
 
-# What the oracle's Adam does not do, by its name in Keras's configuration, and the value that turns it off.
+from imdb_rnn.engine.modifications import modification_of
+
+# Where Keras clips scores, and what its loss and Adam compute with by default.
+EPSILON = 1e-7
+# What the step's Adam does not do, by its name in Keras's configuration, and the value that turns it off.
 _OPTIMIZER = {
     "amsgrad": False,
     "weight_decay": None,
@@ -36,47 +40,91 @@ _LAYERS: dict[str, dict[str, Any]] = {
     "Dense": {"units": 1, "activation": "sigmoid", "use_bias": True},
 }
 _LOSS = {"loss": "binary_crossentropy", "loss_weights": None}
+# What Keras's step calls. A program may have replaced it on the class.
+_METHODS = {
+    "Model": ("train_step", "compute_loss", "compute_metrics"),
+    "Layer": ("__call__", "call"),
+    "Optimizer": ("apply", "update_step"),
+}
 
 
-def why_not(model: Any) -> str:
-    """Why a compiled model is not to be trained by hand.
+def unsupported_reason(model: Any) -> str:
+    """Why a compiled model is not to be trained by hand, as it is now.
 
     Args:
-        model: built and compiled, its optimizer built.
+        model: built and compiled. Its optimizer is built here if it is not yet, as Keras does before the first step.
 
     Returns:
         The first reason found; "" if there is none.
     """
     import keras
 
-    if type(model) is not keras.Sequential:
-        return f"it is a {type(model).__name__}, not a Sequential"
-    names = [type(layer).__name__ for layer in model.layers]
-    if names != list(_LAYERS) or any(not type(layer).__module__.startswith("keras.") for layer in model.layers):
-        return f"its layers are {', '.join(names)}, not {', '.join(_LAYERS)}"
-    for layer, wanted in zip(model.layers, _LAYERS.values(), strict=True):
-        if reason := _differs(layer.name, layer.get_config(), wanted):
-            return reason
-        if layer.activity_regularizer is not None:
-            return f"{layer.name} has an activity regularizer"
+    if reason := unsupported_forward_reason(model):
+        return reason
+    if model.run_eagerly:
+        return "it is to run eagerly"
     for variable in model.weights:
         if not variable.trainable or variable.regularizer is not None or variable.constraint is not None:
             return f"{variable.path} is frozen, regularized or constrained"
-    kinds = {str(variable.dtype) for variable in model.weights} | {layer.compute_dtype for layer in model.layers}
-    if kinds not in ({"float32"}, {"float64"}):
-        return f"it computes in {', '.join(sorted(kinds))}"
-    if reason := _differs("compile", model.get_compile_config() or {}, _LOSS):
+    if reason := _difference("compile", model.get_compile_config() or {}, _LOSS):
         return reason
-    optimizer = model.optimizer
-    if type(optimizer).__name__ != "Adam":
-        return f"its optimizer is {type(optimizer).__name__}, not Adam"
+    # Keras computes losses in this type, whatever the model's is.
+    if keras.config.floatx() != model.weights[0].dtype:
+        return f"losses are computed in {keras.config.floatx()}"
+    if keras.config.epsilon() != EPSILON:
+        return f"keras.config.epsilon() is {keras.config.epsilon()}"
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return _unsupported_optimizer_reason(model) or modification_of(model, _METHODS["Model"])
+
+
+def unsupported_forward_reason(model: Any) -> str:
+    """Why a model's forward pass is not the review classifier's, as it is now; "" if it is."""
+    import keras
+
+    if type(model) is not keras.Sequential:
+        return f"it is a {type(model).__name__}, not a Sequential"
+    names = [type(layer).__name__ for layer in model.layers]
+    if [type(layer) for layer in model.layers] != [getattr(keras.layers, name) for name in _LAYERS]:
+        return f"its layers are {', '.join(names)}, not Keras's {', '.join(_LAYERS)}"
+    for layer, wanted in zip(model.layers, _LAYERS.values(), strict=True):
+        if reason := _difference(layer.name, layer.get_config(), wanted):
+            return reason
+        if layer.activity_regularizer is not None:
+            return f"{layer.name} has an activity regularizer"
+    parts = [*model.layers, model.layers[1].cell]
+    types = {str(variable.dtype) for variable in model.weights} | {part.compute_dtype for part in parts}
+    if types not in ({"float32"}, {"float64"}):
+        return f"it computes in {', '.join(sorted(types))}"
+    for part in parts:
+        if reason := modification_of(part, _METHODS["Layer"]):
+            return f"of {part.name}, {reason}"
+    return modification_of(model, _METHODS["Layer"])
+
+
+@cache
+def _adam() -> Any:
+    import keras
+
+    # On PyTorch, Keras makes an object of a class of its own.
+    return type(keras.optimizers.Adam())
+
+
+def _unsupported_optimizer_reason(model: Any) -> str:
+    optimizer: Any = model.optimizer
+    if type(optimizer) is not _adam():
+        kind = type(model.optimizer)
+        return f"its optimizer is {kind.__module__}.{kind.__name__}, not Keras's Adam"
     settings = optimizer.get_config()
     if not isinstance(settings["learning_rate"], float):
         return "its learning rate follows a schedule"
-    return _differs("Adam", settings, _OPTIMIZER)
+    built_for = [id(variable) for variable in optimizer._trainable_variables]
+    if built_for != [id(variable) for variable in model.trainable_variables]:
+        return "its optimizer was built for other weights"
+    return _difference("Adam", settings, _OPTIMIZER) or modification_of(optimizer, _METHODS["Optimizer"])
 
 
-def _differs(name: str, settings: dict[str, Any], wanted: dict[str, Any]) -> str:
+def _difference(name: str, settings: dict[str, Any], wanted: dict[str, Any]) -> str:
     """The first setting that is not as wanted, in words."""
     for setting, value in wanted.items():
         if settings.get(setting) != value:

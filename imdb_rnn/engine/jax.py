@@ -3,6 +3,7 @@
 May import: jax, the standard library, imdb_rnn.engine.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -26,20 +27,31 @@ def device() -> str:
     return str(jax.default_backend())
 
 
+def prepare_model(model: Any) -> None:
+    """Nothing to do: Keras's own functions are fast."""
+
+
 def prepare_optimizer(optimizer: Any) -> None:
     """Let Adam run over flat arrays.
 
     For XLA on a CPU 10,003 embeddings of 16 numbers are as many short loops, and take more than twice as long as one
     long loop. Gradients of an embedding are dense in JAX: the formula is Keras's own already.
     """
-    if type(optimizer).__name__ != "Adam" or optimizer.amsgrad:
+    import keras
+
+    if type(optimizer) is not keras.optimizers.Adam or "update_step" in vars(optimizer):
         return
+    update_step_of_keras = optimizer.update_step
 
     def update_step(gradient: jax.Array, variable: Any, learning_rate: Any) -> None:
+        if optimizer.amsgrad:
+            update_step_of_keras(gradient, variable, learning_rate)
+            return
         position = optimizer._get_variable_index(variable)
         slots = optimizer._momentums[position], optimizer._velocities[position]
-        g, w, m, v = (jnp.ravel(array) for array in (gradient, variable.value, *(slot.value for slot in slots)))
-        t = jnp.asarray(optimizer.iterations.value + 1, w.dtype)
+        arrays = (gradient.astype(variable.dtype), variable.value, *(slot.value for slot in slots))
+        g, w, m, v = (jnp.ravel(array) for array in arrays)
+        t = jnp.asarray(keras.ops.convert_to_tensor(optimizer.iterations), w.dtype) + 1
         bias_1, bias_2 = (1 - jnp.asarray(beta, w.dtype) ** t for beta in (optimizer.beta_1, optimizer.beta_2))
         rate = jnp.asarray(learning_rate, w.dtype) * jnp.sqrt(bias_2) / bias_1
         m = m + (g - m) * (1 - optimizer.beta_1)
@@ -51,49 +63,52 @@ def prepare_optimizer(optimizer: Any) -> None:
     optimizer.update_step = update_step
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(4,))
+def supports_recurrence(tensors: Sequence[Any]) -> bool:
+    """Whether they are of a float type that the recurrence is for: JAX transforms it as it does any function."""
+    return all(tensor.dtype in ("float32", "float64", "bool") for tensor in tensors)
+
+
+def hook_of(layer: Any) -> str:
+    """JAX has no hooks."""
+    return ""
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(4,))
 def recurrence(
     inputs: jax.Array, initial: jax.Array, recurrent_kernel: jax.Array, mask: jax.Array | None, return_sequences: bool
 ) -> jax.Array:
-    """One scan forward; differentiated by hand, by one scan backward and one product for the recurrent kernel."""
-    return _read(inputs, initial, recurrent_kernel, mask, return_sequences)[0]
+    """One scan forward, and one for the derivative.
 
+    What is given is the derivative in the direction of a tangent, arranged so that its transpose, which JAX makes for
+    the backward pass, is one scan and one product for the recurrent kernel.
+    """
 
-def _read(
-    inputs: jax.Array, initial: jax.Array, recurrent_kernel: jax.Array, mask: jax.Array | None, return_sequences: bool
-) -> tuple[jax.Array, tuple[Any, ...]]:
-    def step(state: jax.Array, here: tuple[jax.Array, jax.Array | None]) -> tuple[jax.Array, jax.Array]:
-        term, known = here
+    def step(state: jax.Array, step_inputs: tuple[jax.Array, jax.Array | None]) -> tuple[jax.Array, jax.Array | None]:
+        term, mask = step_inputs
         new = jnp.tanh(term + state @ recurrent_kernel)
-        state = new if known is None else jnp.where(known, new, state)
-        return state, state
+        state = new if mask is None else jnp.where(mask, new, state)
+        return state, state if return_sequences else None
 
     last, states = lax.scan(step, initial, (inputs, mask))
-    return states if return_sequences else last, (states, initial, recurrent_kernel, mask)
+    return states if return_sequences else last
 
 
-def _differentiate(return_sequences: bool, kept: tuple[Any, ...], slope: jax.Array) -> tuple[Any, ...]:
-    states, initial, recurrent_kernel, mask = kept
-    transposed = recurrent_kernel.T
-
-    def step(d_state: jax.Array, here: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
-        curvature, known, d_output = here
-        d_state = d_state if d_output is None else d_state + d_output
-        d_term = d_state * curvature
-        if known is None:
-            return d_term @ transposed, d_term
-        d_term = jnp.where(known, d_term, 0)
-        return d_term @ transposed + jnp.where(known, 0, d_state), d_term
-
-    begin, d_outputs = (jnp.zeros_like(initial), slope) if return_sequences else (slope, None)
-    d_initial, d_inputs = lax.scan(step, begin, (1 - states**2, mask, d_outputs), reverse=True)
+@recurrence.defjvp  # type: ignore[untyped-decorator]
+def _differentiate(return_sequences: bool, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    inputs, initial, recurrent_kernel, mask = primals
+    d_inputs, d_initial, d_kernel, _ = tangents
+    states = recurrence(inputs, initial, recurrent_kernel, mask, True)
     before = jnp.concatenate([initial[None], states[:-1]])
-    units = len(recurrent_kernel)
-    d_kernel = before.reshape(-1, units).T @ d_inputs.reshape(-1, units)
-    return d_inputs, d_initial, d_kernel, None
+    d_terms = d_inputs + (before.reshape(-1, len(d_kernel)) @ d_kernel).reshape(before.shape)
 
+    def step(d_state: jax.Array, step_inputs: tuple[Any, ...]) -> tuple[jax.Array, jax.Array | None]:
+        d_term, derivative, mask = step_inputs
+        new = (d_term + d_state @ recurrent_kernel) * derivative
+        d_state = new if mask is None else jnp.where(mask, new, d_state)
+        return d_state, d_state if return_sequences else None
 
-recurrence.defvjp(_read, _differentiate)
+    d_last, d_states = lax.scan(step, d_initial, (d_terms, 1 - states**2, mask))
+    return (states, d_states) if return_sequences else (states[-1], d_last)
 
 
 def compile_steps(model: Any) -> Steps:

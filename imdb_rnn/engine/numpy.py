@@ -20,5 +20,9 @@ def device() -> str:
     return "cpu"
 
 
+def prepare_model(model: Any) -> None:
+    """Nothing to do: Keras's own functions are fast."""
+
+
 def prepare_optimizer(optimizer: Any) -> None:
     """Nothing to do: nothing is trained."""

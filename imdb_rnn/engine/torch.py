@@ -14,16 +14,31 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import torch
-from torch.autograd.function import once_differentiable
+from torch.autograd import forward_ad
 from torch.optim.adam import adam
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
 
-from imdb_rnn.engine import Steps, by_hand
-from imdb_rnn.oracle import EPSILON
+from imdb_rnn.engine import Steps
+from imdb_rnn.engine.by_hand import EPSILON, unsupported_reason
 
 jit_compile = "auto"
 output_begins_at_zero = True
 
 _log = logging.getLogger(__name__)
+
+
+def _keys_of_plain_tensors() -> set[int]:
+    """The dispatch keys of tensors as PyTorch makes them, with and without autograd, on each device."""
+    keys = set()
+    for name in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        for inference in (False, True):
+            with torch.inference_mode(inference):
+                keys.add(torch._C._dispatch_keys(torch.empty(0, device=name)).raw_repr())
+    return keys
+
+
+_plain_keys = _keys_of_plain_tensors()
 
 
 def version() -> str:
@@ -36,8 +51,45 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def prepare_model(model: Any) -> None:
+    """Nothing to do: Keras's own functions are fast."""
+
+
 def prepare_optimizer(optimizer: Any) -> None:
     """Nothing to do: gradients of an embedding are dense in Keras on PyTorch."""
+
+
+def supports_recurrence(tensors: Sequence[Any]) -> bool:
+    """Whether plain eager PyTorch runs these tensors.
+
+    The recurrence writes in place, and its backward pass is its own. What traces, exports, batches, rewrites or
+    differentiates operations in another way than `backward` needs to see the operations of Keras.
+    """
+    return (
+        all(
+            type(tensor) in (torch.Tensor, torch.nn.Parameter)
+            and tensor.device == tensors[0].device
+            and tensor.dtype in (torch.float32, torch.float64, torch.bool)
+            # Of a tensor that is traced, batched, sparse, quantized or wrapped, other kernels are called.
+            and torch._C._dispatch_keys(tensor).raw_repr() in _plain_keys
+            and not torch.is_autocast_enabled(tensor.device.type)
+            for tensor in tensors
+        )
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and forward_ad._current_level < 0
+        and not torch._C._len_torch_dispatch_stack()
+        # A default device is such a mode as well, and changes no operation on tensors that are there.
+        and all(isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack())
+    )
+
+
+def hook_of(layer: Any) -> str:
+    """The hooks that would go unnoticed if Keras did not call a layer or use its variables itself; "" without any."""
+    hooks = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks)
+    if any(hooks) or torch.nn.modules.module._has_any_global_hook():
+        return f"hooks are registered on its {type(layer).__name__}"
+    return ""
 
 
 def recurrence(
@@ -47,13 +99,14 @@ def recurrence(
     mask: torch.Tensor | None,
     return_sequences: bool,
 ) -> torch.Tensor:
-    """One loop forward; differentiated by hand, by one loop backward and one product for the recurrent kernel."""
+    """One loop forward; the backward pass is one loop and one product for the recurrent kernel."""
     states = _Recurrence.apply(
         inputs.transpose(1, 2), initial.T, recurrent_kernel, None if mask is None else mask.transpose(1, 2)
     )
+    # A copy: what is saved for the backward pass must not change when a user writes into an output.
     if return_sequences:
-        return states[1:].transpose(1, 2)
-    return states[-1].T
+        return states[1:].transpose(1, 2).clone(memory_format=torch.contiguous_format)
+    return states[-1].T.clone(memory_format=torch.contiguous_format)
 
 
 class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
@@ -78,17 +131,39 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
         return states
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(context: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(context: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         states, recurrent_kernel, *masks = context.saved_tensors
+        # With create_graph=True, this is itself to be differentiated; and gradients may come batched.
+        if torch.is_grad_enabled() or not supports_recurrence([grad_output, states]):
+            return _differentiable_backward(states, recurrent_kernel, masks[0] if masks else None, grad_output)
         recurrent_kernel = recurrent_kernel.contiguous()
         slopes = one_minus_square(states[1:])
-        d_state = slope[-1].clone()
+        d_state = grad_output[-1].clone(memory_format=torch.contiguous_format)
         if masks:
-            run_back_masked(slopes, d_state, recurrent_kernel, slope, masks[0])
+            run_back_masked(slopes, d_state, recurrent_kernel, grad_output, masks[0])
         else:
-            run_back(slopes.unbind(0), d_state, recurrent_kernel, slope)
+            run_back(slopes.unbind(0), d_state, recurrent_kernel, grad_output)
         return slopes, d_state, _product_over_time(states[:-1], slopes), None
+
+
+def _differentiable_backward(
+    states: torch.Tensor, recurrent_kernel: torch.Tensor, mask: torch.Tensor | None, grad_output: torch.Tensor
+) -> tuple[torch.Tensor | None, ...]:
+    """The backward pass in operations that autograd can differentiate in turn.
+
+    `states` is the output of the function itself, so that autograd knows how it depends on the inputs.
+    """
+    d_state, d_terms = grad_output[-1], []
+    for position in range(len(states) - 1, 0, -1):
+        d_term = d_state * (1 - states[position] ** 2)
+        passed = grad_output[position - 1]
+        if mask is not None:
+            d_term = d_term * mask[position - 1]
+            passed = passed + d_state * ~mask[position - 1]
+        d_terms.append(d_term)
+        d_state = passed + recurrent_kernel @ d_term
+    stacked = torch.stack(d_terms[::-1])
+    return stacked, d_state, (states[:-1] @ stacked.transpose(1, 2)).sum(0), None
 
 
 def run(states: Sequence[torch.Tensor], transposed: torch.Tensor) -> None:
@@ -166,19 +241,39 @@ def _side_by_side(steps: torch.Tensor) -> torch.Tensor:
 
 
 def compile_steps(model: Any) -> Steps:
-    """Steps by hand for the review classifier with Adam, Keras's own for anything else."""
-    reason = by_hand.why_not(model)
-    if reason:
-        _log.info("%s trains by Keras's own steps: %s", model.name, reason)
+    """Steps by hand for the review classifier with Adam, Keras's own for anything else.
 
-        def steps_of_keras(x: Any, y: Any) -> None:
-            model.make_train_function()
-            model.train()
-            for batch in zip(x, y, strict=True):
-                model.train_function([batch])
+    Which of them is decided anew for every call, because a callback may have changed the model.
+    """
+    by_hand, told = _StepsByHand(model), {""}
 
-        return Steps(steps_of_keras, "of Keras")
-    return Steps(_StepsByHand(model), "by hand")
+    def steps(x: Any, y: Any) -> None:
+        reason = unsupported_reason(model) or _observer(model)
+        if reason not in told:
+            told.add(reason)
+            _log.info("%s trains by Keras's own steps: %s", model.name, reason)
+        if not reason:
+            by_hand(x, y)
+            return
+        # As `fit` does; it also makes known to PyTorch what variables a layer has got since it was built.
+        model._symbolic_build(data_batch=(x[0], y[0]))
+        model.make_train_function()
+        model.train()
+        for batch in zip(x, y, strict=True):
+            model.train_function([batch])
+
+    return Steps(steps, "of Keras" if unsupported_reason(model) or _observer(model) else "by hand")
+
+
+def _observer(model: Any) -> str:
+    """What PyTorch would call, or do with operations, while Keras makes a step; "" for nothing."""
+    for part in (model, *model.layers, model.layers[1].cell):
+        if reason := hook_of(part):
+            return reason
+    tensors = [variable.value for variable in model.weights]
+    if any(tensor._backward_hooks or tensor._post_accumulate_grad_hooks for tensor in tensors):
+        return "hooks are registered on its weights"
+    return "" if supports_recurrence(tensors) else "PyTorch does not run its operations eagerly and as they are"
 
 
 class _StepsByHand:
