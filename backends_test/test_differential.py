@@ -1,0 +1,72 @@
+"""Whoever uses an accelerated model finds the numbers of the stock model. See backends_test/differential.py.
+
+The counts of the long runs are in backends_test/results/differential.json; `tox -e differential` renews them.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from differential import CHANGES, Case, check, compare, consumers
+from imdb_rnn.engine import BACKENDS, backend_name
+
+RESULTS = Path(__file__).parent / "results" / "differential.json"
+# So many cases take about a minute.
+CASES = {"jax": 60, "torch": 400, "tensorflow": 50}
+LAYER = (
+    ("units", 3),
+    ("activation", "tanh"),
+    ("use_bias", True),
+    ("return_sequences", False),
+    ("go_backwards", False),
+    ("unroll", False),
+    ("stateful", False),
+    ("zero", False),
+    ("dropout", 0.0),
+    ("recurrent_dropout", 0.0),
+    ("seed", 3),
+    ("recurrent_initializer", "glorot_uniform"),
+    ("dtype", "float32"),
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of exporters and of Keras, with the stock model as well
+]
+
+
+@pytest.mark.parametrize("consumer", consumers())
+def test_every_consumer_finds_what_it_finds_with_stock_keras(consumer: str) -> None:
+    found, path = compare(Case(LAYER, "a layer", True, "nothing", consumer, (3, 5, 2), 0))
+    assert (found, path) == ("", "fast")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_model_that_was_changed_afterwards_predicts_as_stock_keras(change: str) -> None:
+    for consumer in ("call in training", "predict"):
+        found, path = compare(Case(LAYER, "a layer", False, change, consumer, (3, 5, 2), 0))
+        assert found == ""
+        assert path != "fails with stock Keras"
+
+
+def test_models_changes_and_consumers_at_random_find_no_difference() -> None:
+    """Always the same cases; `python backends_test/differential.py` draws others every time."""
+    found = check(CASES[backend_name()], random=False)
+    print(found)
+    assert found["paths"]["fast"] > found["cases"] / 10
+
+
+def test_a_wrong_recurrence_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from imdb_rnn import acceleration
+
+    monkeypatch.setattr(acceleration, "unsupported_reason", lambda layer: "")
+    found, _ = compare(Case(LAYER, "a layer", False, "another activation", "call", (3, 5, 2), 0))
+    assert found.startswith("other numbers")
+
+
+def test_the_long_runs_found_no_difference_in_two_thousand_cases() -> None:
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert set(results) == set(BACKENDS)
+    for found in results.values():
+        assert found["differences"] == 0
+        assert sum(found["consumers"].values()) == found["cases"] >= 2_000
