@@ -53,6 +53,34 @@ def test_a_change_in_the_folder_is_noticed(folder: Path) -> None:
     assert after.vocabulary.decode(after.test[1]) == "� film"
 
 
+def test_a_change_that_leaves_size_and_time_is_noticed(folder: Path) -> None:
+    file = folder / "test" / "neg" / "0_1.txt"
+    before = file.stat()
+    assert load_reviews(f"folder:{folder}").test.lengths.tolist() == [4, 3]
+    file.write_text("badfilm!", encoding="utf-8")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert load_reviews(f"folder:{folder}").test.lengths.tolist() == [4, 2]
+
+
+def test_folders_of_equal_names_sizes_and_times_keep_their_own_reviews(tmp_path: Path) -> None:
+    for name, word in (("one", "good"), ("two", "poor")):
+        for place in REVIEWS:
+            (tmp_path / name / place).mkdir(parents=True)
+            file = tmp_path / name / place / "0.txt"
+            file.write_text(f"{word} film", encoding="utf-8")
+            os.utime(file, ns=(1, 1))
+    one, two = (load_reviews(f"folder:{tmp_path / name}") for name in ("one", "two"))
+    assert one.vocabulary.words == ("film", "good")
+    assert two.vocabulary.words == ("film", "poor")
+
+
+def test_a_file_that_is_no_review_by_its_size_is_refused_and_named(folder: Path) -> None:
+    (folder / "train" / "neg" / "1_2.txt").write_bytes(b"a" * 1_000_001)
+    with pytest.raises(DataError, match=r"1_2\.txt\. .*Received: a file of 1,000,001 bytes; the limit is 1,000,000"):
+        load_reviews(f"folder:{folder}")
+
+
 def test_the_same_reviews_elsewhere_have_the_same_fingerprint(folder: Path) -> None:
     here = load_reviews(f"folder:{folder}").fingerprint
     moved = folder.rename(folder.with_name("moved"))

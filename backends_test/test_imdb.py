@@ -67,6 +67,22 @@ def test_a_given_folder_that_is_none_is_a_mistake_to_be_told(
         imdb.find(imdb.REVIEWS)
 
 
+def test_a_user_without_a_home_needs_none_where_the_files_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_such_user(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr("pwd.getpwuid", no_such_user)
+    for name in ("HOME", "KERAS_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("IMDB_RNN_DATA", str(tmp_path))
+    (tmp_path / imdb.REVIEWS).write_bytes(b"reviews")
+    assert imdb.find(imdb.REVIEWS) == tmp_path / imdb.REVIEWS
+    with pytest.raises(DataError, match=r"Expected: IMDB_RNN_DATA, KERAS_HOME or a home\."):
+        imdb.find(imdb.WORD_INDEX)
+
+
 def test_a_missing_file_is_downloaded_to_the_cache_of_keras(
     server: tuple[str, Path], keras_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

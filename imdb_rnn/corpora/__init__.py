@@ -43,6 +43,8 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
             return folder.load(Path(path).expanduser().resolve(), vocabulary)
         if kind == "npz" and path:
             return npz.load_beside_its_words(Path(path).expanduser().resolve(), vocabulary)
+    except DataError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, a folder that may not be read, …
         msg = f"Cannot read {source!r}. Expected: files that can be read. Received: {error}"
         raise DataError(msg) from error

@@ -1,26 +1,40 @@
 """Encoded corpora kept as flat arrays, so that only the first start has to parse.
 
-May import: numpy, platformdirs, the standard library, imdb_rnn.corpora.reviews, imdb_rnn.files, imdb_rnn.tokens.
+May import: numpy, platformdirs, the standard library, imdb_rnn.corpora.npy, imdb_rnn.corpora.reviews, imdb_rnn.files,
+imdb_rnn.printable, imdb_rnn.tokens.
 
-A cached corpus is an uncompressed .npz of integer arrays, read without pickle. Its name holds a hash of the content it
-was made from, so that it is never out of date; one that cannot be read is made again. Deleting the folder is safe.
+A cached corpus is an uncompressed .npz of integer arrays. Its name is a hash of what tells its content apart, so that
+it is never out of date. It holds a checksum of its arrays and of what its name stands for, so that a file that was
+damaged, renamed or exchanged is noticed; it is then made again, as if it were not there. Deleting the folder is safe.
 """
 
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import platformdirs
 
-from imdb_rnn.corpora.reviews import Corpus, EncodedReviews
-from imdb_rnn.files import replacing
+from imdb_rnn.corpora import npy
+from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, check_reviews
+from imdb_rnn.files import open_archive, open_file, read_member, replacing
+from imdb_rnn.printable import printable
 from imdb_rnn.tokens import Vocabulary
 
 # A part of every name: raise it when the arrays or the way of making them change.
-FORMAT = 1
+FORMAT = 2
+# The largest cached corpus that is kept or read, in bytes: IMDB has 50 million. A larger one is made anew each time.
+LARGEST = 64_000_000
+
+_SPLITS = ("train", "test")
+_AXES = ("ids", "offsets", "labels")
+_ARRAYS = ("fingerprint", "words", *(f"{split}_{axis}" for split in _SPLITS for axis in _AXES))
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +45,7 @@ def folder() -> Path:
 
 
 def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[[], Corpus]) -> Corpus:
-    """Read a corpus from the cache, or make it and keep it there.
+    """Read a corpus from the cache, or make it and keep it there. A cache that cannot be used costs time, no more.
 
     Args:
         source: the name of the source; the corpus is returned under it.
@@ -39,45 +53,73 @@ def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[
         vocabulary: the one that the corpus is encoded with; None where the source brings its own.
         make: reads and encodes the source.
     """
-    parts = f"{FORMAT} {key} {vocabulary.fingerprint if vocabulary is not None else 'own'}"
-    path = folder() / f"{hashlib.sha256(parts.encode()).hexdigest()[:32]}.npz"
+    key = f"{FORMAT} {key} {vocabulary.fingerprint if vocabulary is not None else 'own'}"
     try:
-        return _read(path, source)
+        path = folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+    except RuntimeError as error:  # a user without a home
+        _log.info("not cached: %s", printable(str(error)))
+        return make()
+    try:
+        corpus = _read(path, source, key)
+        if vocabulary is None or corpus.vocabulary == vocabulary:
+            return corpus
+        _log.info("making the cached corpus %s again: other words", printable(str(path)))
     except FileNotFoundError:
         pass
     except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it can be made again)
-        _log.info("making the cached corpus %s again: %s", path, error)
+        _log.info("making the cached corpus %s again: %s", printable(str(path)), printable(str(error)))
     corpus = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, corpus)
-    except OSError as error:
-        _log.info("not cached: %s", error)
+        _write(path, corpus, key)
+    except (OSError, ValueError) as error:
+        _log.info("not cached: %s", printable(str(error)))
     return corpus
 
 
-def _write(path: Path, corpus: Corpus) -> None:
-    arrays = {
-        f"{split}_{name}": getattr(getattr(corpus, split), name)
-        for split in ("train", "test")
-        for name in ("ids", "offsets", "labels")
+def _checksum(key: str, arrays: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+    """SHA-256 of a key and of arrays: uint8, shape (32,)."""
+    # The sizes first, so that no byte can pass from one array to the next.
+    digest = hashlib.sha256(f"{key}\n{[arrays[name].nbytes for name in _ARRAYS]}\n".encode())
+    for name in _ARRAYS:
+        digest.update(arrays[name])
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+def _write(path: Path, corpus: Corpus, key: str) -> None:
+    # The separator: no word holds a line end, but some hold U+0085, at which splitlines() would break.
+    arrays: dict[str, Any] = {
+        "fingerprint": np.frombuffer(corpus.fingerprint.encode(), np.uint8),
+        "words": np.frombuffer("\n".join(corpus.vocabulary.words).encode(), np.uint8),
     }
+    for split in _SPLITS:
+        reviews = getattr(corpus, split)
+        arrays |= {f"{split}_{axis}": np.ascontiguousarray(getattr(reviews, axis)) for axis in _AXES}
+    if sum(part.nbytes for part in arrays.values()) > LARGEST - 100_000:
+        msg = f"a corpus of more than {LARGEST:,} bytes"
+        raise ValueError(msg)
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            fingerprint=np.frombuffer(corpus.fingerprint.encode(), np.uint8),
-            words=np.frombuffer("\n".join(corpus.vocabulary.words).encode(), np.uint8),
-            **arrays,
-        )
+        np.savez(file, checksum=_checksum(key, arrays), **arrays)
 
 
-def _read(path: Path, source: str) -> Corpus:
-    # Opened here, because np.load leaves a damaged file open.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        splits = [
-            EncodedReviews(*(arrays[f"{split}_{name}"] for name in ("ids", "offsets", "labels")))
-            for split in ("train", "test")
-        ]
-        # The separator: no word holds a line end, but some hold U+0085, at which splitlines() would break.
-        words = Vocabulary(arrays["words"].tobytes().decode().split("\n"))
-        return Corpus(source, arrays["fingerprint"].tobytes().decode(), words, *splits)
+def _read(path: Path, source: str, key: str) -> Corpus:
+    with open_file(path) as file, open_archive(file) as archive:
+        left, arrays = min(os.fstat(file.fileno()).st_size, LARGEST), {}
+        for name in ("checksum", *_ARRAYS):
+            content = read_member(archive, f"{name}.npy", left)
+            left -= len(content)
+            # A copy, because what is read from bytes cannot be written to.
+            arrays[name] = npy.read_whole_numbers(content).copy()
+            del content
+    if not np.array_equal(arrays["checksum"], _checksum(key, arrays)):
+        msg = "not what was written there"
+        raise ValueError(msg)
+    fingerprint = arrays["fingerprint"].tobytes().decode()
+    vocabulary = Vocabulary(arrays["words"].tobytes().decode().split("\n"))
+    splits = [EncodedReviews(*(arrays[f"{split}_{axis}"] for axis in _AXES)) for split in _SPLITS]
+    for reviews in splits:
+        check_reviews(reviews, len(vocabulary))
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        msg = "no fingerprint"
+        raise ValueError(msg)
+    return Corpus(source, fingerprint, vocabulary, *splits)

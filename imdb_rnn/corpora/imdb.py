@@ -61,9 +61,10 @@ def find(name: str, patience: float = 600) -> Path:
         DataError: it is nowhere to be had.
     """
     given = given_folder()
-    for folder in ([] if given is None else [given]) + [keras_datasets()]:
-        if (folder / name).is_file():
-            return folder / name
+    if given is not None and (given / name).is_file():
+        return given / name
+    if (keras_datasets() / name).is_file():
+        return keras_datasets() / name
     return download(ORIGIN + name, keras_datasets() / name, *HASHES[name], patience=patience)
 
 
@@ -82,8 +83,16 @@ def given_folder() -> Path | None:
 
 
 def keras_datasets() -> Path:
-    """The folder in which Keras keeps data sets."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    """The folder in which Keras keeps data sets.
+
+    Raises:
+        DataError: there is no `KERAS_HOME`, and the user has no home.
+    """
+    try:
+        return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    except RuntimeError as error:
+        msg = f"Cannot look for {REVIEWS}. Expected: IMDB_RNN_DATA, KERAS_HOME or a home. Received: {error}"
+        raise DataError(msg) from error
 
 
 def download(url: str, path: Path, algorithm: str, expected: str, *, patience: float) -> Path:
@@ -106,7 +115,7 @@ def download(url: str, path: Path, algorithm: str, expected: str, *, patience: f
     def fetch() -> None:
         try:
             with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response:  # noqa: S310 (the URL is ours)
-                content.append(response.read())
+                content.append(response.read(npz.LARGEST_FILE))
         except (OSError, HTTPException) as error:
             failure.append(str(error) or type(error).__name__)
             if isinstance(error, HTTPError):  # which holds the connection open

@@ -3,25 +3,37 @@
 May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.tokens.
 
 The file holds `x_train`, `y_train`, `x_test`, `y_test`, the x being arrays of lists of word ranks, which NumPy stores
-as a pickle. A pickle can run code when it is read, so it is read here by an unpickler that knows nothing but arrays.
+as a pickle. A pickle can run code when it is read, so it is never unpickled: see `pickled_lists.py`.
 """
 
-import pickle
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn.corpora import npy
 from imdb_rnn.corpora.cache import cached
+from imdb_rnn.corpora.pickled_lists import read_lists
 from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, check_classes
 from imdb_rnn.errors import DataError
-from imdb_rnn.files import sha256_of_files
+from imdb_rnn.files import open_archive, open_file, read_member, sha256_of_files
 from imdb_rnn.tokens import INDEX_FROM, START, Vocabulary
 
 # The order in which `keras.datasets.imdb.load_data` returns the reviews of the file.
 KERAS_SHUFFLE_SEED = 113
+
+# The largest files that are read: in bytes, IMDB's is 17 million, its reviews are 14 million for each split and its
+# labels 200,000; it has 25,000 reviews in each split.
+LARGEST_FILE = 64_000_000
+LARGEST_REVIEWS = 32_000_000
+LARGEST_LABELS = 1_000_000
+MOST_REVIEWS = 60_000
+
+_Array = TypeVar("_Array")
 
 
 def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | None = None) -> Corpus:
@@ -34,13 +46,17 @@ def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | Non
         vocabulary: the words to write the reviews in; None keeps those of the word index.
 
     Raises:
-        DataError: a file is missing, damaged or of another format. Neither file is ever changed.
+        DataError: a file is missing, damaged, too large or of another format. Neither file is ever changed.
     """
     for file in (path, word_index):
         if not file.is_file():
             msg = f"Cannot read {source}. Expected: a file {file}. Received: none there."
             raise DataError(msg)
-    fingerprint = sha256_of_files(path, word_index)
+    try:
+        fingerprint = sha256_of_files(path, word_index, limit=LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        msg = f"Cannot read {source}. Expected: files of at most {LARGEST_FILE:,} bytes. Received: {error}"
+        raise DataError(msg) from error
     corpus = cached(source, f"npz {fingerprint}", None, lambda: _read(source, path, word_index, fingerprint))
     return corpus if vocabulary is None else corpus.with_vocabulary(vocabulary)
 
@@ -52,82 +68,80 @@ def load_beside_its_words(path: Path, vocabulary: Vocabulary | None = None) -> C
 
 def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus:
     vocabulary = Vocabulary.load(word_index)
-    random = np.random.RandomState(KERAS_SHUFFLE_SEED)
-    splits = []
     try:
-        with zipfile.ZipFile(path) as archive:
-            for split in ("train", "test"):
-                ranks, labels = (_read_member(archive, f"{axis}_{split}.npy") for axis in "xy")
-                reviews = _encode(ranks, labels, len(vocabulary))
-                check_classes(source, reviews.labels, split)
-                order = np.arange(len(reviews))
-                random.shuffle(order)
-                splits.append(reviews.take(order))
-    except Exception as error:
+        with open_file(path) as file, open_archive(file) as archive:
+            splits = [_read_split(archive, split, len(vocabulary)) for split in ("train", "test")]
+        for reviews, split in zip(splits, ("train", "test"), strict=True):
+            check_classes(source, reviews.labels, split)
+        if sha256_of_files(path, word_index, limit=LARGEST_FILE) != fingerprint:
+            msg = "a file that changes while it is read"
+            raise ValueError(msg)
+    except (OSError, ValueError) as error:
         msg = (
             f"Cannot read {path}. Expected: a .npz of Keras's format, x_train, y_train, x_test, y_test with word ranks "
             f"of {word_index.name} and labels 0 or 1. Received: {error}"
         )
         raise DataError(msg) from error
-    return Corpus(source, fingerprint, vocabulary, *splits)
+    random = np.random.RandomState(KERAS_SHUFFLE_SEED)
+    shuffled = []
+    for reviews in splits:
+        order = np.arange(len(reviews))
+        random.shuffle(order)
+        shuffled.append(reviews.take(order))
+    return Corpus(source, fingerprint, vocabulary, *shuffled)
 
 
-def _encode(ranks: npt.NDArray[Any], labels: npt.NDArray[Any], words: int) -> EncodedReviews:
-    """Turn rank lists into ids: rank + 3, with `START` before each review."""
-    if ranks.ndim not in (1, 2) or labels.shape != ranks.shape[:1]:
-        msg = f"x of shape {ranks.shape} with y of shape {labels.shape}"
+def _read_split(archive: zipfile.ZipFile, split: str, words: int) -> EncodedReviews:
+    """Read the reviews of a split; `words` is the number of words in the index."""
+    labels = _read_array(archive, f"y_{split}.npy", LARGEST_LABELS, npy.read_whole_numbers)
+    if labels.ndim != 1 or len(labels) > MOST_REVIEWS:
+        msg = f"y_{split} of shape {labels.shape}; the limit is ({MOST_REVIEWS},)"
         raise ValueError(msg)
-    if labels.dtype.kind not in "iub" or not np.isin(labels, (0, 1)).all():
-        msg = f"labels of type {labels.dtype}, not all of them 0 or 1"
+    if not np.isin(labels, (0, 1)).all():
+        msg = "labels, not all of them 0 or 1"
         raise ValueError(msg)
-    rows = [np.asarray(row) if len(row) else np.empty(0, np.int64) for row in ranks]
-    if any(row.ndim != 1 or row.dtype.kind not in "iu" for row in rows):
-        msg = "a review that is not a list of whole numbers"
+    read_ranks = partial(_read_ranks, count=len(labels))
+    ranks, lengths = _read_array(archive, f"x_{split}.npy", LARGEST_REVIEWS, read_ranks)
+    if len(ranks) and not (ranks.min() >= 1 and ranks.max() <= words):
+        msg = f"word ranks from {ranks.min()} to {ranks.max()}, where the word index has 1 to {words}"
         raise ValueError(msg)
-    flat = np.concatenate([np.empty(0, np.int64), *rows])
-    if len(flat) and not (flat.min() >= 1 and flat.max() <= words):
-        msg = f"word ranks from {flat.min()} to {flat.max()}, where the word index has 1 to {words}"
-        raise ValueError(msg)
-    starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    ids = np.insert(flat + INDEX_FROM, starts[:-1], START).astype(np.int32)
-    return EncodedReviews(ids, starts + np.arange(len(starts)), labels.astype(np.int8))
+    starts = np.cumsum(lengths) - lengths
+    ids = np.insert(ranks.astype(np.int32, copy=False), starts, START - INDEX_FROM)
+    ids += INDEX_FROM
+    return EncodedReviews(ids, np.concatenate([[0], np.cumsum(lengths + 1)]), labels.astype(np.int8))
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    """Read one array of an .npz; an array of objects only through `_ArrayUnpickler`."""
+def _read_ranks(content: bytes, count: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Read reviews as word ranks.
+
+    Args:
+        content: a `.npy` file: an array of lists, or a table with a review in each row.
+        count: how many reviews there must be.
+
+    Returns:
+        The ranks of all reviews, one after the other, shape (total,), and how many each has, shape (count,).
+    """
+    header = npy.read_header(content)
+    if len(header.shape) not in (1, 2) or header.shape[0] != count:
+        msg = f"x of shape {header.shape} with y of shape ({count},)"
+        raise ValueError(msg)
+    if header.type == "|O" and len(header.shape) == 1:
+        return read_lists(content, header.start, count)
+    if len(header.shape) == 1:
+        msg = f"an array of type {header.type}: a review that is not a list of whole numbers"
+        raise ValueError(msg)
+    table = npy.read_whole_numbers(content)
+    return table.ravel(), np.full(count, table.shape[1], np.int64)
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, limit: int, parse: Callable[[bytes], _Array]) -> _Array:
+    """Read a member of at most `limit` bytes and make something of it; errors name it."""
     if name not in archive.namelist():
-        msg = f"no {name} among {', '.join(archive.namelist()[:8]) or 'nothing'}"
+        msg = f"no {name} among {', '.join(archive.namelist()[:8])[:200] or 'nothing'}"
         raise ValueError(msg)
-    with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        _, _, dtype = read_header(file)
-        if dtype.hasobject:
-            array = _ArrayUnpickler(file).load()
-            if not isinstance(array, np.ndarray):
-                msg = f"{name} holds {type(array).__name__}, not an array"
-                raise ValueError(msg)
-            return array
-    with archive.open(name) as file:
-        plain: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return plain
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds arrays and plain Python values; anything else in the pickle is refused before it runs."""
-
-    # How NumPy pickles an array, before and since NumPy 2.
-    ALLOWED = frozenset(
-        [
-            ("numpy", "dtype"),
-            ("numpy", "ndarray"),
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-        ]
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.ALLOWED:
-            msg = f"a pickle that wants to run {module}.{name}; it was not run"
-            raise pickle.UnpicklingError(msg)
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+    content = read_member(archive, name, limit)
+    try:
+        return parse(content)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise ValueError(msg) from error

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn.errors import DataError
-from imdb_rnn.tokens import OOV, Vocabulary
+from imdb_rnn.tokens import INDEX_FROM, OOV, START, Vocabulary
 
 
 class LabelledTexts(NamedTuple):
@@ -31,11 +31,16 @@ class LabelledTexts(NamedTuple):
 
 def fingerprint_of_texts(*parts: LabelledTexts) -> str:
     """SHA-256 of texts and labels in their order, as 64 hexadecimal digits."""
+    return fingerprint_of_contents(
+        (int(label), text.encode()) for part in parts for text, label in zip(part.texts, part.labels, strict=True)
+    )
+
+
+def fingerprint_of_contents(contents: Iterable[tuple[int, bytes]]) -> str:
+    """The same of labels and texts in UTF-8, one at a time."""
     digest = hashlib.sha256()
-    for part in parts:
-        for text, label in zip(part.texts, part.labels, strict=True):
-            content = text.encode()
-            digest.update(f"{label} {len(content)} ".encode() + content)
+    for label, content in contents:
+        digest.update(f"{label} {len(content)} ".encode() + content)
     return digest.hexdigest()
 
 
@@ -82,6 +87,32 @@ class EncodedReviews:
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         sources = np.repeat(self.offsets[:-1][order] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return EncodedReviews(self.ids[sources], offsets, self.labels[order])
+
+
+def check_reviews(reviews: EncodedReviews, words: int) -> None:
+    """Raise `ValueError` unless reviews are what `EncodedReviews` promises.
+
+    Args:
+        reviews: arrays that may come from anywhere.
+        words: the number of words in their vocabulary.
+    """
+    ids, offsets, labels = reviews.ids, reviews.offsets, reviews.labels
+    dtypes, shapes = [part.dtype for part in (ids, offsets, labels)], [part.shape for part in (ids, offsets, labels)]
+    if dtypes != [np.int32, np.int64, np.int8] or [len(shape) for shape in shapes] != [1, 1, 1]:
+        msg = f"arrays of the types {dtypes} and the shapes {shapes}"
+        raise ValueError(msg)
+    if len(offsets) != len(labels) + 1 or offsets[0] != 0 or offsets[-1] != len(ids):
+        msg = f"{len(offsets)} offsets for {len(labels)} reviews of {len(ids)} ids"
+        raise ValueError(msg)
+    if not (offsets[1:] > offsets[:-1]).all():
+        msg = "offsets that do not increase"
+        raise ValueError(msg)
+    if not np.isin(labels, (0, 1)).all():
+        msg = "labels other than 0 and 1"
+        raise ValueError(msg)
+    if len(ids) and not (ids.min() >= 0 and ids.max() <= words + INDEX_FROM and (ids[offsets[:-1]] == START).all()):
+        msg = f"ids outside a vocabulary of {words} words, or a review that does not begin with {START}"
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True)

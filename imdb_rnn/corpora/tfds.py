@@ -19,7 +19,7 @@ from imdb_rnn.corpora import imdb
 from imdb_rnn.corpora.cache import cached
 from imdb_rnn.corpora.reviews import Corpus, LabelledTexts, check_classes, encode_texts
 from imdb_rnn.errors import DataError
-from imdb_rnn.files import sha256_of_files
+from imdb_rnn.files import read_file, sha256_of_files
 from imdb_rnn.tokens import Vocabulary
 
 NAME = "imdb_reviews/plain_text:1.0.0"
@@ -29,6 +29,9 @@ PREPARE = (
     '.download_and_prepare()"'
 )
 BATCH = 1000
+# The largest files of a copy that are read, in bytes: IMDB's records have 21 million for each split, all else 2,000.
+LARGEST_RECORDS = 100_000_000
+LARGEST_NOTE = 1_000_000
 
 
 def load(vocabulary: Vocabulary | None = None) -> Corpus:
@@ -42,8 +45,7 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
         DataError: there is no prepared copy, or tensorflow-datasets is not installed.
     """
     data_dir = find_data_dir()
-    records = sorted((data_dir / PREPARED).glob("*.array_record*"))
-    fingerprint = sha256_of_files(*records)
+    fingerprint = _check_files(data_dir)
     words = vocabulary or Vocabulary.load(imdb.find(imdb.WORD_INDEX))
 
     def make() -> Corpus:
@@ -51,6 +53,26 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
         return encode_texts("tfds", fingerprint, train, test, words, skip_unknown=vocabulary is None)
 
     return cached("tfds", f"tfds {fingerprint} skip unknown: {vocabulary is None}", words, make)
+
+
+def _check_files(data_dir: Path) -> str:
+    """SHA-256 of the records of a prepared copy.
+
+    TFDS opens the files of its folder itself and would wait for a pipe without end.
+
+    Raises:
+        DataError: something in the folder is not a regular file, or is too large.
+    """
+    folder = data_dir / PREPARED
+    records = sorted(folder.glob("*.array_record*"))
+    try:
+        for file in (data_dir / PREPARED.parts[0]).rglob("*"):
+            if file not in records and not file.is_dir():
+                read_file(file, LARGEST_NOTE)
+        return sha256_of_files(*records, limit=LARGEST_RECORDS)
+    except (OSError, ValueError) as error:
+        msg = f"Cannot read tfds in {data_dir}. Expected: a whole copy of {NAME}. Received: {error}"
+        raise DataError(msg) from error
 
 
 def find_data_dir() -> Path:
