@@ -1,10 +1,17 @@
-"""What a training leaves behind: plain Keras and JSON, whole at any moment, and read back without trusting it."""
+"""A saved folder: plain Keras and JSON, whole at any moment, and read back without being trusted."""
 
+import hashlib
 import io
 import json
+import os
+import random
+import resource
 import shutil
+import struct
+import subprocess
+import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +22,24 @@ import pytest
 
 from imdb_rnn import BundleError, Classifier, Corpus, Training
 from imdb_rnn.batches import split_corpus
-from imdb_rnn.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE, claimed, read_bundle
+from imdb_rnn.bundle import (
+    CONFIG_FILE,
+    HISTORY_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    PLOT_FILE,
+    claimed,
+    json_bytes,
+    model_bytes,
+    read_bundle,
+    read_manifest,
+    read_part,
+    save,
+    write,
+)
 
 Saved = tuple[Path, Training]
+Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture
@@ -26,7 +48,23 @@ def bundle(trained: Saved, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained[0], tmp_path / "bundle"))
 
 
-def rewrite_json(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+@pytest.fixture
+def earlier(bundle: Path) -> Path:
+    """The same folder as earlier versions saved it: `word_index` holds ids from 4, and the manifest no hashes."""
+
+    def to_ids(config: dict[str, Any]) -> None:
+        config["windows"] = config.pop("imdb_rnn")["windows"]
+        known = [word for word, rank in config["word_index"].items() if rank + 3 < config["num_words"]]
+        config["word_index"] = {word: number for number, word in enumerate(known, start=4)}
+
+    rewrite_json(bundle / CONFIG_FILE, to_ids)
+    rewrite_json(
+        bundle / MANIFEST_FILE, lambda manifest: [manifest.pop(name) for name in ("format", "files", "sha256")]
+    )
+    return bundle
+
+
+def rewrite_json(path: Path, change: Change) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -41,7 +79,7 @@ def rewrite_member(path: Path, name: str, change: Callable[[bytes], bytes]) -> N
             archive.writestr(member, content)
 
 
-def rewrite_weights(path: Path, change: Callable[[h5py.File], None]) -> None:
+def rewrite_weights(path: Path, change: Callable[[h5py.File], object]) -> None:
     def rewrite(content: bytes) -> bytes:
         file = io.BytesIO(content)
         with h5py.File(file, "r+") as weights:
@@ -49,6 +87,15 @@ def rewrite_weights(path: Path, change: Callable[[h5py.File], None]) -> None:
         return file.getvalue()
 
     rewrite_member(path, "model.weights.h5", rewrite)
+
+
+def rewrite_layers(path: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    def rewrite(content: bytes) -> bytes:
+        config = json.loads(content)
+        change(config["config"]["layers"])
+        return json.dumps(config).encode()
+
+    rewrite_member(path, "config.json", rewrite)
 
 
 def replace_array(name: str, array: np.ndarray, **options: Any) -> Callable[[h5py.File], None]:
@@ -59,29 +106,23 @@ def replace_array(name: str, array: np.ndarray, **options: Any) -> Callable[[h5p
     return replace
 
 
+def test_the_tutorials_settings_are_the_tutorials(trained: Saved, small_corpus: Corpus) -> None:
+    text = (trained[0] / CONFIG_FILE).read_text(encoding="utf-8")
+    config = json.loads(text)
+    assert list(config) == ["max_len", "num_words", "word_index", "imdb_rnn"]
+    assert (config["max_len"], config["num_words"]) == (100, 10_000)
+    assert config["word_index"] == {word: rank for rank, word in enumerate(small_corpus.vocabulary.words, start=1)}
+    assert text == json.dumps(config, ensure_ascii=False, indent=4)
+    assert config["imdb_rnn"] == {"format": 2, "windows": False}
+
+
 def test_the_loading_code_of_the_tutorial_runs_unchanged(trained: Saved, small_corpus: Corpus) -> None:
     folder, training = trained
     model = keras.models.load_model(folder / "best-embedding-model.keras")
-    with (folder / "best-embedding-config.json").open(encoding="utf-8") as file:
-        config = json.load(file)
-    words = ["this", "is", "a", "very", "good", "film"]
-    ids = [config["word_index"].get(word, 0) for word in words]
-    padded = keras.utils.pad_sequences([ids], maxlen=config["max_len"])
-    score = model.predict(padded, verbose=0)
-    assert score.shape == (1, 1)
-    assert 0 < score[0, 0] < 1
-    assert max(config["word_index"].values()) < config["num_words"] == 10_000
     # Scores of the loaded model are those of the trained one, and it is compiled.
     test = split_corpus(small_corpus, 10_000, 100).test
     np.testing.assert_allclose(model.predict(test.x, verbose=0)[:, 0], training.classifier.score(test.x), atol=1e-6)
     assert model.evaluate(test.x, test.y, verbose=0)[1] == pytest.approx(training.manifest["test_accuracy"], abs=1e-6)
-
-
-def test_the_config_spells_its_ids_as_the_vocabulary_does(trained: Saved, small_corpus: Corpus) -> None:
-    config = json.loads((trained[0] / CONFIG_FILE).read_text(encoding="utf-8"))
-    text = "A film that is good"
-    ours = small_corpus.vocabulary.encode(text)[1:]
-    assert [config["word_index"][word] for word in text.lower().split()] == ours
 
 
 def test_the_model_file_names_no_backend(trained: Saved) -> None:
@@ -110,6 +151,14 @@ def test_loading_gives_the_very_weights_that_were_trained(trained: Saved) -> Non
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_folder_of_an_earlier_version_is_read_as_before(earlier: Path, trained: Saved) -> None:
+    ours, before = Classifier.load(trained[0]), Classifier.load(earlier)
+    assert before.vocabulary == ours.vocabulary
+    assert before.manifest == ours.manifest
+    text = "A good film, and a very bad one."
+    assert before.predict_review(text).score == ours.predict_review(text).score
+
+
 @pytest.mark.parametrize("name", [MODEL_FILE, CONFIG_FILE, MANIFEST_FILE])
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
@@ -125,89 +174,197 @@ def test_a_truncated_file_is_named(bundle: Path, name: str, keep: int) -> None:
         read_bundle(bundle)
 
 
-def test_a_flipped_bit_in_the_model_is_noticed(bundle: Path) -> None:
-    content = bytearray((bundle / MODEL_FILE).read_bytes())
-    content[len(content) // 2] ^= 1
-    (bundle / MODEL_FILE).write_bytes(content)
-    with pytest.raises(BundleError, match=r"Received: Bad CRC-32"):
-        read_bundle(bundle)
-
-
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"Cannot load .*none\. .* Received: no such folder"):
         read_bundle(tmp_path / "none")
+
+
+# --- Hashes ---
+
+
+def test_the_manifest_has_the_hash_of_every_file(robust: Saved) -> None:
+    files = {file.name: file.read_bytes() for file in robust[0].iterdir() if file.name != MANIFEST_FILE}
+    manifest = json.loads((robust[0] / MANIFEST_FILE).read_text(encoding="utf-8"))
+    assert manifest["format"] == 2
+    assert manifest["files"] == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    assert set(files) == {CONFIG_FILE, MODEL_FILE, HISTORY_FILE, PLOT_FILE}
+
+
+@pytest.mark.parametrize("name", [MANIFEST_FILE, CONFIG_FILE, HISTORY_FILE, MODEL_FILE])
+def test_one_changed_byte_is_noticed_or_changes_nothing(bundle: Path, name: str) -> None:
+    """Two hundred places drawn at random, and those of the JSON that stand for something rather than for space."""
+
+    def found() -> list[Any]:
+        content = read_bundle(bundle)
+        arrays = [array.tobytes() for array in (*content.weights, *(content.optimizer or []))]
+        settings = content.max_len, content.num_words, content.windows, content.words, content.trainable
+        return [*arrays, *settings, content.manifest, read_part(bundle, HISTORY_FILE)]
+
+    before, original, chosen = found(), (bundle / name).read_bytes(), random.Random(name)  # noqa: S311
+    refused = 0
+    for _ in range(200):
+        changed = bytearray(original)
+        place = chosen.randrange(len(changed))
+        changed[place] = (changed[place] + chosen.randrange(1, 256)) % 256
+        (bundle / name).write_bytes(changed)
+        try:
+            assert found() == before, (place, original[place], changed[place])
+        except BundleError:
+            refused += 1
+    assert refused >= 150
+
+
+@pytest.mark.parametrize("name", ["format", "files", "sha256"])
+def test_hashes_cannot_be_taken_out(bundle: Path, name: str) -> None:
+    rewrite_json(bundle / MANIFEST_FILE, lambda manifest: manifest.pop(name))
+    with pytest.raises(BundleError, match=r"manifest\.json\. Expected: a manifest as it was saved, format 2\."):
+        read_bundle(bundle)
+
+
+def test_a_manifest_without_any_hash_does_not_do_for_settings_of_this_version(bundle: Path) -> None:
+    rewrite_json(
+        bundle / MANIFEST_FILE, lambda manifest: [manifest.pop(name) for name in ("format", "files", "sha256")]
+    )
+    with pytest.raises(
+        BundleError, match=r"manifest\.json\. Expected: hashes of the files\. Received: a manifest without"
+    ):
+        read_bundle(bundle)
+
+
+def test_a_folder_of_a_later_version_is_named_as_such(bundle: Path) -> None:
+    rewrite_json(bundle / MANIFEST_FILE, lambda manifest: manifest.update(format=3))
+    with pytest.raises(BundleError, match=r"Received: format 3, which needs a later version"):
+        read_bundle(bundle)
+
+
+def test_the_model_of_another_training_is_refused_and_the_way_to_save_one_is_named(bundle: Path, robust: Saved) -> None:
+    shutil.copy(robust[0] / MODEL_FILE, bundle / MODEL_FILE)
+    with pytest.raises(BundleError, match=r"Received: another one, or a damaged one\. .* use Classifier\.save\."):
+        Classifier.load(bundle)
+
+
+def test_settings_and_history_of_another_training_are_refused(bundle: Path, robust: Saved) -> None:
+    for name in (CONFIG_FILE, HISTORY_FILE):
+        shutil.copy(robust[0] / name, bundle / name)
+    with pytest.raises(BundleError, match=rf"{CONFIG_FILE}\. Expected: the file that manifest\.json was saved with"):
+        read_bundle(bundle)
+    with pytest.raises(BundleError, match=rf"{HISTORY_FILE}\. Expected: the file that manifest\.json was saved with"):
+        read_part(bundle, HISTORY_FILE)
+
+
+# --- Folders whose parts do not fit, without hashes that would tell ---
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda config: config.update(max_len=200), r"Expected: `max_len` 100 .* Received: 200"),
-        (lambda config: config.update(num_words=500), r"Expected: `num_words` 10000 .* Received: 500"),
-        (lambda config: config.update(max_len="100"), r"Expected: `max_len` .*a number above 0\. Received: '100'"),
-        (lambda config: config.update(max_len=-1), r"a number above 0\. Received: -1"),
+        (lambda config: config.update(num_words=9_000), r"Expected: `num_words` 10000 .* Received: 9000"),
+        (lambda config: config.update(max_len="100"), r"Expected: `max_len` .* from 1 to 10,000\. Received: '100'"),
+        (lambda config: config.update(max_len=-1), r"from 1 to 10,000\. Received: -1"),
+        (lambda config: config.update(max_len=10**9), r"from 1 to 10,000\. Received: 1000000000"),
+        (lambda config: config.update(num_words=70_000_000), r"from 5 to 150,000\. Received: 70000000"),
+        (lambda config: config.update(max_len=True), r"Expected: `max_len` .* Received: True"),
         (lambda config: config.pop("num_words"), r"Expected: `num_words` .* Received: None"),
         (lambda config: config.pop("word_index"), r"Expected: `word_index`, word -> id from 4"),
         (lambda config: config["word_index"].update(film="4"), r"Expected: `word_index`, word -> id from 4"),
+        (lambda config: config["word_index"].update(film=4), r"Expected: `word_index`, word -> id from 4"),
         (lambda config: config["word_index"].popitem(), r"Expected: the `word_index` that the model was trained with"),
         (lambda config: config.update(word_index={"good": 4}), r"Received: another one, of 1 words"),
+        (lambda config: config.update(word_index={"good\n": 4}), r"Expected: `word_index` of words"),
     ],
 )
-def test_settings_that_do_not_fit_the_model_are_refused(
-    bundle: Path, change: Callable[[dict[str, Any]], None], message: str
-) -> None:
-    rewrite_json(bundle / CONFIG_FILE, change)
+def test_settings_that_do_not_fit_the_model_are_refused(earlier: Path, change: Change, message: str) -> None:
+    rewrite_json(earlier / CONFIG_FILE, change)
     with pytest.raises(BundleError, match=message):
-        read_bundle(bundle)
+        read_bundle(earlier)
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"source": ["x"], "fingerprint": "f"}, {"source": "imdb"}])
-def test_a_manifest_that_does_not_name_its_data_is_refused(bundle: Path, data: object) -> None:
-    rewrite_json(bundle / MANIFEST_FILE, lambda manifest: manifest.update(data=data))
+def test_a_manifest_that_does_not_name_its_data_is_refused(earlier: Path, data: object) -> None:
+    rewrite_json(earlier / MANIFEST_FILE, lambda manifest: manifest.update(data=data))
     with pytest.raises(BundleError, match=r"Expected: `data` in manifest\.json, source and fingerprint"):
-        read_bundle(bundle)
+        read_bundle(earlier)
 
 
-def test_damage_in_a_compressed_archive_is_noticed(bundle: Path) -> None:
-    with zipfile.ZipFile(bundle / MODEL_FILE) as archive:
+def test_damage_in_an_archive_is_noticed(earlier: Path) -> None:
+    content = bytearray((earlier / MODEL_FILE).read_bytes())
+    content[len(content) // 2] ^= 1
+    (earlier / MODEL_FILE).write_bytes(content)
+    with pytest.raises(BundleError, match=r"Cannot read .*best-embedding-model\.keras"):
+        read_bundle(earlier)
+
+
+def test_damage_in_a_compressed_archive_is_noticed(earlier: Path) -> None:
+    with zipfile.ZipFile(earlier / MODEL_FILE) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(bundle / MODEL_FILE, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(earlier / MODEL_FILE, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    damaged = bytearray((bundle / MODEL_FILE).read_bytes())
+    assert read_bundle(earlier)
+    damaged = bytearray((earlier / MODEL_FILE).read_bytes())
     damaged[len(damaged) // 2 : len(damaged) // 2 + 1000] = bytes(1000)
-    (bundle / MODEL_FILE).write_bytes(damaged)
+    (earlier / MODEL_FILE).write_bytes(damaged)
     with pytest.raises(BundleError, match=r"Cannot read .*best-embedding-model\.keras"):
-        read_bundle(bundle)
+        read_bundle(earlier)
 
 
-def test_a_model_of_another_length_is_refused(bundle: Path) -> None:
+def test_a_model_of_another_length_is_refused(earlier: Path) -> None:
     for name in (CONFIG_FILE, MANIFEST_FILE):
-        rewrite_json(bundle / name, lambda content: content.get("recipe", content).update(max_len=50))
+        rewrite_json(earlier / name, lambda content: content.get("recipe", content).update(max_len=50))
     with pytest.raises(BundleError, match=r"Received: a model that takes 100 ids, where .* says 50"):
-        read_bundle(bundle)
+        read_bundle(earlier)
+
+
+def link(name: str, to: object) -> Callable[[h5py.File], None]:
+    def change(weights: h5py.File) -> None:
+        del weights[name]
+        weights[name] = to
+
+    return change
+
+
+def never_written(weights: h5py.File) -> None:
+    """The array is 100 GB large, and takes no room in the file."""
+    del weights["layers/dense/vars/0"]
+    weights.create_dataset("layers/dense/vars/0", (8, 1), np.float32)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (replace_array("layers/dense/vars/0", np.zeros((9, 1), np.float32)), r"of shape \(9, 1\)"),
-        (replace_array("layers/dense/vars/0", np.zeros((8, 1), np.float64)), "type float64"),
+        (replace_array("layers/dense/vars/0", np.zeros((8, 1), np.float64)), "type unknown, not"),
+        (replace_array("layers/dense/vars/0", np.zeros((8, 1), ">f4")), "type unknown, not"),
+        (replace_array("layers/dense/vars/0", np.zeros((8, 1), np.int32)), "type int32, not"),
         (replace_array("layers/dense/vars/1", np.array([np.nan], np.float32)), "not finite"),
+        (replace_array("layers/dense/vars/1", np.array([np.inf], np.float32)), "not finite"),
         (lambda weights: weights.pop("layers/simple_rnn"), "no layers/simple_rnn/cell/vars/0"),
         (lambda weights: weights.pop("layers/dense/vars/0"), "no layers/dense/vars/0"),
-        (lambda weights: weights.pop("optimizer"), "no optimizer/vars/0"),
-        (replace_array("optimizer/vars/0", np.array(1.0, np.float32)), "type float32, not .* and int32 or int64"),
-        (replace_array("optimizer/vars/3", np.zeros((3, 16), np.float32)), r"of shape \(3, 16\)"),
+        (never_written, "layers/dense/vars/0 is not a plain array of 32 bytes"),
+        (replace_array("layers/dense/vars/0", np.zeros((8, 1), np.float32), chunks=(8, 1)), "is not a plain array"),
+        (
+            replace_array("layers/dense/vars/0", np.zeros((8, 1), np.float32), compression="gzip"),
+            "is not a plain array",
+        ),
+        (link("layers/dense/vars/0", h5py.SoftLink("/layers/dense/vars/1")), "no layers/dense/vars/0"),
+        (link("layers/dense/vars/0", h5py.ExternalLink("other.h5", "/x")), "no layers/dense/vars/0"),
+        (link("layers/dense/vars", h5py.SoftLink("/layers/embedding/vars")), "no layers/dense/vars/0"),
     ],
-    ids=["shape", "dtype", "not a number", "no layer", "no array", "no optimizer", "step count", "moment"],
+    ids=[
+        *("shape", "double", "byte order", "integer", "not a number", "infinite", "no layer", "no array"),
+        *("never written", "chunks", "filter", "link", "other file", "linked group"),
+    ],
 )
-def test_weights_that_do_not_fit_are_refused(bundle: Path, change: Callable[[h5py.File], None], message: str) -> None:
-    rewrite_weights(bundle / MODEL_FILE, change)
+def test_weights_that_do_not_fit_are_refused(
+    earlier: Path, change: Callable[[h5py.File], object], message: str
+) -> None:
+    rewrite_weights(earlier / MODEL_FILE, change)
     with pytest.raises(BundleError, match=message):
-        read_bundle(bundle)
+        read_bundle(earlier)
 
 
-def test_weights_that_point_to_another_file_are_refused(bundle: Path, tmp_path: Path) -> None:
+def test_weights_that_point_to_another_file_are_refused(earlier: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(np.ones(8, np.float32).tobytes())
 
@@ -215,28 +372,215 @@ def test_weights_that_point_to_another_file_are_refused(bundle: Path, tmp_path: 
         del weights["layers/dense/vars/0"]
         weights.create_dataset("layers/dense/vars/0", (8, 1), np.float32, external=[(str(secret), 0, 32)])
 
-    rewrite_weights(bundle / MODEL_FILE, point_outside)
+    rewrite_weights(earlier / MODEL_FILE, point_outside)
     with pytest.raises(BundleError, match="not a plain array"):
-        read_bundle(bundle)
+        read_bundle(earlier)
 
 
-def test_what_a_strangers_file_asks_keras_to_do_is_not_done(bundle: Path) -> None:
-    """Keras would build whatever layers the file names; here only its arrays count."""
+@pytest.mark.parametrize(
+    "change",
+    [{"version": 2}, {"way": 0}, {"way": 2}, {"size": 31}, {"size": 2**40}, {"begin": 2**64 - 1}, {"begin": 2**40}],
+    ids=str,
+)
+def test_an_array_must_lie_in_the_file_in_one_piece(earlier: Path, change: dict[str, int]) -> None:
+    """The message of HDF5 that says where an array lies: its version, in what way it is stored, its place, its size."""
 
-    def ask(content: bytes) -> bytes:
-        config = json.loads(content)
-        config["config"]["layers"].append({"module": "os", "class_name": "system", "config": {"command": "false"}})
-        return json.dumps(config).encode()
+    def rewrite(content: bytes) -> bytes:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            begin = file["layers/dense/vars/0"].id.get_offset()
+        layout = {"version": 3, "way": 1, "begin": begin, "size": 32}
+        message, changed = (struct.pack("<BBQQ", *found.values()) for found in (layout, layout | change))
+        assert content.count(message) == 1
+        return content.replace(message, changed)
 
-    rewrite_member(bundle / MODEL_FILE, "config.json", ask)
-    assert [layer.name for layer in Classifier.load(bundle).model.layers] == ["embedding", "simple_rnn", "dense"]
+    rewrite_member(earlier / MODEL_FILE, "model.weights.h5", rewrite)
+    with pytest.raises(BundleError, match=r"layers/dense/vars/0 is not a plain array of 32 bytes"):
+        read_bundle(earlier)
+
+
+def set_in(layer: int, **settings: Any) -> Callable[[list[dict[str, Any]]], object]:
+    return lambda layers: layers[layer]["config"].update(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_in(1, mask_zero=True), "a layer Embedding with mask_zero=True, not False"),
+        (set_in(2, activation="relu"), "a layer SimpleRNN with activation='relu', not 'tanh'"),
+        (set_in(2, go_backwards=True), "a layer SimpleRNN with go_backwards=True"),
+        (set_in(2, recurrent_dropout=0.5), "a layer SimpleRNN with recurrent_dropout=0.5"),
+        (set_in(3, activation="linear"), "a layer Dense with activation='linear'"),
+        (set_in(3, dtype="float16"), "a layer Dense that computes in 'float16'"),
+        (set_in(1, trainable="no"), "a layer that is neither trainable nor frozen"),
+        (lambda layers: layers[2].update(module="my_layers"), "a model of the layers"),
+        (lambda layers: layers.append({"module": "os", "class_name": "system", "config": {}}), "a model of the layers"),
+        (lambda layers: layers.pop(2), "a model of the layers"),
+    ],
+)
+def test_a_model_that_would_compute_something_else_is_refused(
+    earlier: Path, change: Callable[[list[dict[str, Any]]], object], message: str
+) -> None:
+    """Its arrays have the right shapes. No layer that the file names is looked up, let alone called."""
+    rewrite_layers(earlier / MODEL_FILE, change)
+    with pytest.raises(BundleError, match=message):
+        read_bundle(earlier)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weights: weights.pop("optimizer"),
+        replace_array("optimizer/vars/0", np.array(1.0, np.float32)),
+        replace_array("optimizer/vars/3", np.zeros((3, 16), np.float32)),
+        replace_array("optimizer/vars/3", np.full((10_003, 16), np.nan, np.float32)),
+        lambda weights: weights.create_dataset("optimizer/vars/14", data=np.zeros(1, np.float32)),
+    ],
+    ids=["none", "step count", "shape", "not a number", "one more"],
+)
+def test_predicting_needs_no_state_of_an_optimizer_and_training_begins_a_new_one(
+    earlier: Path, trained: Saved, change: Callable[[h5py.File], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite_weights(earlier / MODEL_FILE, change)
+    classifier = Classifier.load(earlier)
+    expected = Classifier.load(trained[0]).predict_review("A good film.").score
+    assert classifier.predict_review("A good film.").score == expected
+    assert not caplog.records
+    assert int(classifier.model.optimizer.iterations) == 0
+    assert "A new Adam begins to train" in caplog.text
+
+
+# --- JSON ---
+
+
+@pytest.mark.parametrize("name", [CONFIG_FILE, MANIFEST_FILE])
+@pytest.mark.parametrize(
+    ("content", "received"),
+    [
+        (b"[1, 2]", "a list"),
+        (b'{"max_len": NaN}', "the number 'NaN'"),
+        (b'{"max_len": -Infinity}', "the number '-Infinity'"),
+        (b'{"max_len": 1e999}', "the number '1e999'"),
+        (b'{"max_len": 1, "max_len": 2}', "an object that has a key twice"),
+        (b'{"word_index": {"a": 1, "a": 2}}', "an object that has a key twice"),
+        (b'{"max_len": ' + b"1" * 1_000_000 + b"}", "Exceeds the limit"),
+        (b'{"data": "\\ud800"}', "surrogates not allowed"),
+        (b'{"a":' * 100_000, "more than .* 10,000 lists and objects"),
+        (b'{"a":' + b"[" * 5_000, "recursion|Expecting value"),
+        (b'{"a": [' + b"1," * 300_000 + b"1]}", "more than 200,000 values"),
+        (b'{"a": "' + b"x" * 8_000_000 + b'"}', "the limit is 8,000,000"),
+        (b"\xff\xfe", "can't decode"),
+    ],
+)
+def test_json_that_we_never_write_is_refused(earlier: Path, name: str, content: bytes, received: str) -> None:
+    (earlier / name).write_bytes(content)
+    with pytest.raises(BundleError, match=rf"Cannot read .*{name}\. Expected: a .*Received: .*({received})") as error:
+        read_bundle(earlier)
+    assert len(str(error.value)) < 500
+
+
+# --- Sizes ---
+
+
+def keras_file(path: Path, arrays: bytes, compression: int = zipfile.ZIP_STORED) -> None:
+    """A .keras file with other arrays."""
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json")
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", arrays)
+
+
+def bomb(path: Path) -> None:
+    keras_file(path, bytes(100_000_000), zipfile.ZIP_DEFLATED)
+
+
+def too_large(path: Path) -> None:
+    keras_file(path, bytes(60_000_000))
+
+
+def gzip_chunk(path: Path) -> None:
+    chunk = {"chunks": (30_000, 16), "maxshape": (None, 16), "compression": "gzip"}
+    rewrite_weights(path, replace_array("layers/embedding/vars/0", np.zeros((10_003, 16), np.float32), **chunk))
+
+
+def endless(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+HOSTILE = [
+    *((make, MODEL_FILE) for make in (bomb, too_large, gzip_chunk)),
+    *((make, name) for make in (endless, pipe) for name in (MODEL_FILE, CONFIG_FILE, MANIFEST_FILE)),
+]
+# The largest memory of a process since its start; `resource` counts its parent's as well.
+MEASURED = """
+import resource
+from pathlib import Path
+from imdb_rnn.cli import main
+try:
+    main()
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    (memory,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(int(memory.split()[1]) * 1024, used.ru_utime + used.ru_stime)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
+@pytest.mark.parametrize(("make", "name"), HOSTILE)
+def test_hostile_files_are_refused_in_little_time_and_memory(
+    earlier: Path, make: Callable[[Path], None], name: str
+) -> None:
+    make(earlier / name)
+    command = [sys.executable, "-c", MEASURED, "predict", str(earlier), "good"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"imdb-rnn: Cannot read {earlier / name}. Expected: "), done.stderr
+    assert done.stderr.count("\n") == 1
+    memory, seconds = map(float, done.stdout.split())
+    assert memory < 200e6
+    assert seconds < 1
+
+
+def test_three_bytes_that_make_the_hdf5_library_take_gigabytes_take_nothing_here(earlier: Path) -> None:
+    """Sizes everywhere in the structure of the file are made enormous, one after the other."""
+
+    def places(content: bytes) -> Iterator[int]:
+        for mark in (b"HEAP", b"TREE", b"SNOD"):
+            begin = content.find(mark)
+            while begin >= 0:
+                yield from range(begin + 4, begin + 40, 8)
+                begin = content.find(mark, begin + 1)
+
+    with zipfile.ZipFile(earlier / MODEL_FILE) as archive:
+        content = archive.read("model.weights.h5")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    chosen = list(places(content))[::7]
+    assert len(chosen) > 20
+    for place in chosen:
+        changed = bytearray(content)
+        changed[place : place + 8] = (10**11).to_bytes(8, "little")
+        keras_file(earlier / MODEL_FILE, bytes(changed))
+        try:
+            read_bundle(earlier)
+        except BundleError as error:
+            assert "\n" not in str(error)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 100e6
+
+
+# --- Writing ---
 
 
 def test_only_a_new_or_an_empty_folder_is_written_to(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with claimed(tmp_path / "empty"):
         pass
-    assert (tmp_path / "empty").is_dir()
+    assert not (tmp_path / "empty" / ".training").exists()
     (tmp_path / "filled").mkdir()
     (tmp_path / "filled" / "thesis.txt").write_text("mine", encoding="utf-8")
     with (
@@ -270,3 +614,82 @@ def test_two_trainings_cannot_save_to_one_folder(tmp_path: Path) -> None:
             pytest.fail("claimed twice")
         (tmp_path / "model" / MANIFEST_FILE).write_text("{}", encoding="utf-8")
     assert [file.name for file in (tmp_path / "model").iterdir()] == [MANIFEST_FILE]
+
+
+def test_a_model_file_that_cannot_be_read_again_is_not_written(bundle: Path, trained: Saved) -> None:
+    inputs = keras.Input((100,), dtype="int32")
+    other = keras.Sequential([inputs, keras.layers.Embedding(50, 16), keras.layers.SimpleRNN(8), keras.layers.Dense(1)])
+    before = (bundle / MODEL_FILE).read_bytes()
+    with pytest.raises(BundleError, match=r"Expected: the model saved with .* Received: a layer Dense with activation"):
+        write(bundle, {}, {MODEL_FILE: model_bytes(other, 10_000, 100)})
+    assert (bundle / MODEL_FILE).read_bytes() == before
+
+
+def test_numbers_that_are_none_are_not_written(bundle: Path) -> None:
+    with pytest.raises(BundleError, match=r"Cannot save to .*not JSON compliant"):
+        save(bundle, {"val_loss": float("nan")}, {CONFIG_FILE: (bundle / CONFIG_FILE).read_bytes()})
+    assert read_bundle(bundle)
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from imdb_rnn import bundle
+
+folder, new, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+replace, count = Path.replace, 0
+
+def replace_and_die(self, target):
+    global count
+    found = replace(self, target)
+    count += 1
+    if count == last:
+        os._exit(9)
+    return found
+
+Path.replace = replace_and_die
+files = {name: (new / name).read_bytes() for name in sys.argv[4:]}
+bundle.write(folder, bundle.read_manifest(new), files)
+"""
+
+
+@pytest.mark.parametrize(
+    ("order", "expected_states"),
+    [
+        ((MODEL_FILE, HISTORY_FILE), [False, True, True, True, True]),
+        ((HISTORY_FILE, MODEL_FILE), [False, False, True, True, True]),
+    ],
+)
+def test_a_kill_at_any_moment_of_writing_leaves_the_state_before_or_the_state_after(
+    bundle: Path, small_corpus: Corpus, tmp_path: Path, order: tuple[str, ...], expected_states: list[bool]
+) -> None:
+    """The process is killed after it has replaced one file, two files, …"""
+    classifier = Classifier.load(bundle)
+    train = split_corpus(small_corpus, 10_000, 100).train
+    classifier.model.fit(train.x[:64], train.y[:64], verbose=0)
+    shutil.copytree(bundle, tmp_path / "new")
+    classifier.save(tmp_path / "new")
+    longer = {name: [*values, 0.5] for name, values in read_part(bundle, HISTORY_FILE).items()}
+    write(tmp_path / "new", read_manifest(tmp_path / "new"), {HISTORY_FILE: json_bytes(longer)})
+    before, after = (Classifier.load(folder) for folder in (bundle, tmp_path / "new"))
+    seen = []
+    for last in range(1, 10):
+        folder = shutil.copytree(bundle, tmp_path / str(last))
+        command = [sys.executable, "-c", CRASH, str(folder), str(tmp_path / "new"), str(last), *order]
+        status = subprocess.run(command, timeout=60).returncode
+        loaded = Classifier.load(folder)
+        expected = after if loaded.manifest == after.manifest else before
+        assert loaded.manifest == read_manifest(folder) == expected.manifest
+        assert loaded.predict_review("A good film.") == expected.predict_review("A good film.")
+        history = read_part(folder, HISTORY_FILE)
+        assert history in (longer, read_part(bundle, HISTORY_FILE))
+        # What was interrupted can be done again.
+        (folder / ".training").unlink(missing_ok=True)
+        after.save(folder)
+        assert Classifier.load(folder).manifest == after.manifest
+        assert read_part(folder, HISTORY_FILE) == history
+        seen.append(expected is after)
+        if status == 0:
+            break
+        assert status == 9
+    assert seen == expected_states  # after each of two manifests and two files, and of all

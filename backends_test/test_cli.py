@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
-from imdb_rnn import Training
+from imdb_rnn import Classifier, Corpus, Training, corpora
+from imdb_rnn.bundle import read_manifest, write
 from imdb_rnn.cli import main
 from imdb_rnn.corpora.embedded import make_texts
 from imdb_rnn.samples import SAMPLES
@@ -104,9 +107,9 @@ def test_train_ends_with_one_json_object(run_process: Run, reviews_folder: Path,
     assert "epoch 1  loss 0." in completed.said  # plain lines, as standard error is no terminal
     assert "\x1b" not in completed.said
 
-    again = run_process("evaluate", out, "--split", "val", "--json")
+    again = run_process("evaluate", out, "--data", f"folder:{reviews_folder}", "--split", "val", "--json")
     assert json.loads(again.output)["loss"] == pytest.approx(result["val_loss"], abs=1e-5)
-    in_words = run_process("evaluate", out)
+    in_words = run_process("evaluate", out, "--data", f"folder:{reviews_folder}")
     assert in_words.output == (
         f"folder:{reviews_folder}, test: loss {result['test_loss']:.4f}, accuracy {result['test_accuracy']:.4f}\n"
     )
@@ -125,6 +128,58 @@ def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_here: Run, saved
     assert completed.status == 0, completed.said
     assert 0 <= json.loads(completed.output)["accuracy"] <= 1
     assert "does not hold what the model was trained on" in completed.said
+
+
+@pytest.mark.parametrize(
+    "source", ["npz:/tmp/evil.npz", "folder:/etc", "auto", "", "imdb\n", "embedded\x1b[31m", "unknown"]
+)
+def test_a_path_that_only_a_folder_names_is_not_opened(run_here: Run, saved: Path, tmp_path: Path, source: str) -> None:
+    folder = shutil.copytree(saved, tmp_path / "model")
+    manifest = read_manifest(folder)
+    manifest["data"]["source"] = source
+    write(folder, manifest, {})
+    status, output, said = run_here("evaluate", folder)
+    assert (status, output) == (1, "")
+    assert said.count("\n") == 1
+    assert "Expected: --data SOURCE, for a folder that names none of imdb, tfds, embedded." in said
+    assert f"a folder trained on {source!r}, which is not opened by itself" in said
+    assert "\x1b" not in said
+
+
+def test_what_a_folder_was_trained_on_is_evaluated_where_it_has_a_known_place(
+    run_here: Run, saved: Path, small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def load(source: str) -> Corpus:
+        asked.append(source)
+        return small_corpus
+
+    monkeypatch.setattr(corpora, "load_reviews", load)
+    completed = run_here("evaluate", saved, "--json")
+    assert completed.status == 0, completed.said
+    assert json.loads(completed.output)["data"] == {"source": "embedded", "fingerprint": "small"}
+    assert asked == ["embedded"]
+
+
+def test_weights_that_overflow_are_one_line_and_never_a_score(
+    run_here: Run, saved: Path, reviews_folder: Path, tmp_path: Path
+) -> None:
+    classifier = Classifier.load(saved)
+    classifier.model.set_weights([np.full_like(array, 3e38) for array in classifier.weights()])
+    classifier.save(tmp_path / "huge")
+    for arguments in (
+        ("predict", "good"),
+        ("predict", "good", "--json"),
+        ("predict", "--samples"),
+        ("explain", "good"),
+        ("explain", "good", "--json"),
+        ("evaluate", "--data", f"folder:{reviews_folder}", "--json"),
+    ):
+        status, output, said = run_here(arguments[0], tmp_path / "huge", *arguments[1:])
+        assert (status, output) == (1, "")
+        assert said.startswith("imdb-rnn: Cannot read with this model. Expected: scores that are numbers.")
+        assert said.count("\n") == 1
 
 
 def test_predict_gives_json_for_machines(run_here: Run, saved: Path) -> None:
@@ -229,7 +284,7 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
         (("train", "--data", "embedded", "--out", "/proc/none"), "Expected: a folder that can be written."),
         (("evaluate", "none"), "Cannot load none. Expected: a folder saved by `imdb-rnn train --out`."),
         (("predict", "none", "good"), "Cannot load none."),
-        (("predict", "filled", "good"), "Cannot read filled/manifest.json."),
+        (("predict", "filled", "good"), "Cannot read filled/best-embedding-config.json."),
         (("predict", "SAVED", ""), "Received: no word: ''."),
         (("predict", "SAVED", "😀"), "Received: 1 unknown: '😀'."),
         (("predict", "SAVED"), "Cannot read standard input. Expected: reviews, one a line. Received: none."),

@@ -23,6 +23,7 @@ def test_the_public_names_are_these() -> None:
         "Evaluation",
         "Explanation",
         "ImdbRnnError",
+        "ModelError",
         "Prediction",
         "Recipe",
         "RecipeError",
@@ -51,7 +52,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_every_error_is_an_imdb_rnn_error() -> None:
     errors = [getattr(imdb_rnn, name) for name in imdb_rnn.__all__ if name.endswith("Error")]
-    assert len(errors) == 6
+    assert len(errors) == 7
     assert all(issubclass(error, imdb_rnn.ImdbRnnError) for error in errors)
 
 
@@ -64,7 +65,7 @@ def test_tox_tests_every_backend() -> None:
     assert {*TRAINING, *PREDICTING} == chosen
     assert set(TRAINING) == set(BACKENDS)
     wanted = {*TRAINING.values(), *PREDICTING.values()}
-    assert set(tox["tox"]["env_list"].split(", ")) == wanted | {"lint", "parity", "pages"}
+    assert set(tox["tox"]["env_list"].split(", ")) == wanted | {"lint", "parity", "pages", "hostile"}
     assert wanted == set(tox["testenv:parity"]["depends"].split(", "))
 
 

@@ -2,7 +2,14 @@
 
 import json
 import math
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +20,7 @@ from imdb_rnn import (
     Classifier,
     Corpus,
     DataError,
+    ModelError,
     Recipe,
     RecipeError,
     Training,
@@ -20,7 +28,7 @@ from imdb_rnn import (
 )
 from imdb_rnn.averaging import average_weights
 from imdb_rnn.batches import Arrays, split_reviews, targets
-from imdb_rnn.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, PLOT_FILE
+from imdb_rnn.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, PLOT_FILE, read_bundle, read_manifest
 from imdb_rnn.calibration import temperature_of
 from imdb_rnn.corpora.reviews import LabelledTexts, encode_texts
 from imdb_rnn.epochs import train_epochs
@@ -54,7 +62,10 @@ def test_a_saved_folder_holds_what_the_readme_says(trained: tuple[Path, Training
     names = {file.name for file in folder.iterdir()}
     assert names == {MODEL_FILE, CONFIG_FILE, MANIFEST_FILE, HISTORY_FILE, PLOT_FILE}
     assert json.loads((folder / HISTORY_FILE).read_text(encoding="utf-8")) == training.history
-    assert json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")) == training.manifest
+    assert read_manifest(folder) == training.manifest
+    assert set(json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))) - set(training.manifest) == {
+        *("format", "files", "sha256")
+    }
     assert (folder / PLOT_FILE).read_bytes().startswith(b"\x89PNG")
 
 
@@ -174,18 +185,18 @@ def test_the_first_steps_are_the_same_on_every_backend(small_corpus: Corpus) -> 
 def test_an_interrupted_training_leaves_the_best_model_so_far(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imdb_rnn import bundle
+    from imdb_rnn import keras_file
 
-    write_model = bundle.write_model
+    model_bytes = keras_file.model_bytes
     epochs: list[int] = []
 
-    def interrupt_the_second(directory: Path, model: object) -> None:
+    def interrupt_the_second(*arguments: Any) -> bytes:
         epochs.append(len(epochs) + 1)
         if len(epochs) == 2:
             raise KeyboardInterrupt
-        write_model(directory, model)
+        return model_bytes(*arguments)
 
-    monkeypatch.setattr(bundle, "write_model", interrupt_the_second)
+    monkeypatch.setattr(keras_file, "model_bytes", interrupt_the_second)
     with pytest.raises(KeyboardInterrupt):
         train(small_corpus, tmp_path / "model", Recipe.tutorial(epochs=20, patience=20), progress=False)
     classifier = Classifier.load(tmp_path / "model")
@@ -205,10 +216,10 @@ def test_a_disk_that_fails_is_an_error_that_names_the_folder(
 ) -> None:
     from imdb_rnn import bundle
 
-    def fail(directory: Path, model: object) -> None:
+    def fail(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle, "write_model", fail)
+    monkeypatch.setattr(bundle, "replacing", fail)
     with pytest.raises(BundleError, match=r"Cannot save to .*model\. .* Received: .*No space left on device"):
         train(small_corpus, tmp_path / "model", Recipe.tutorial(epochs=1), progress=False)
 
@@ -272,3 +283,145 @@ def test_three_epochs_learn_a_whole_corpus_to_at_least_080(exchanged: Training) 
 
 def test_where_real_reviews_are_it_was_they_that_were_learned(imdb: Corpus, exchanged: Training) -> None:
     assert exchanged.manifest["data"] == {"source": "imdb", "fingerprint": imdb.fingerprint}
+
+
+def test_more_words_or_ids_than_can_be_read_again_are_refused() -> None:
+    assert Recipe(num_words=150_000, max_len=10_000)
+    for setting in ({"num_words": 150_001}, {"max_len": 10_001}):
+        with pytest.raises(RecipeError, match=r"Expected: at most 1[05]0?,000\. Received: 1[05]0?,001\."):
+            Recipe(**setting)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_the_best_model_stays(
+    small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = keras.Sequential.evaluate
+    epochs: list[int] = []
+
+    def diverge(*arguments: Any, **settings: Any) -> Any:
+        epochs.append(len(epochs) + 1)
+        return evaluate(*arguments, **settings) | ({"loss": math.nan} if len(epochs) == 2 else {})
+
+    monkeypatch.setattr(keras.Sequential, "evaluate", diverge)
+    with pytest.raises(ModelError, match=r"after epoch 2\. Expected: finite losses\. Received: .*val_loss nan"):
+        train(small_corpus, tmp_path / "model", Recipe.tutorial(epochs=5), progress=False)
+    assert Classifier.load(tmp_path / "model").manifest["best_epoch"] == 1
+
+
+def test_a_source_whose_name_is_no_text_can_be_recorded(small_corpus: Corpus, tmp_path: Path) -> None:
+    few = small_corpus.train.take(np.arange(50))
+    corpus = Corpus("folder:/caf\udce9", "", small_corpus.vocabulary, few, few)
+    train(corpus, tmp_path / "model", Recipe.tutorial(epochs=1), progress=False)
+    assert Classifier.load(tmp_path / "model").manifest["data"]["source"] == "folder:/caf\\udce9"
+
+
+# --- A program's global settings of Keras ---
+
+
+def content_of(folder: Path) -> dict[str, Any]:
+    """What a training has saved, but for times and the numbers that Keras gives to the objects of a process."""
+    found = read_bundle(folder)
+    assert found.optimizer is not None
+    with zipfile.ZipFile(folder / MODEL_FILE) as archive:
+        layers = re.sub(rb'"(name|shared_object_id)": [^,}]*', b"", archive.read("config.json"))
+    return {
+        "files": {name: (folder / name).read_bytes() for name in (CONFIG_FILE, HISTORY_FILE, PLOT_FILE)},
+        "layers": layers,
+        "arrays": [array.tobytes() for array in (*found.weights, *found.optimizer)],
+        "manifest": {name: value for name, value in found.manifest.items() if name != "seconds"},
+    }
+
+
+@pytest.fixture(scope="module")
+def few(small_corpus: Corpus) -> Corpus:
+    return Corpus("few", "", small_corpus.vocabulary, small_corpus.train.take(np.arange(300)), small_corpus.test)
+
+
+@pytest.fixture
+def settings_of_keras() -> Iterator[None]:
+    """Put Keras's global settings back as they were."""
+    config = keras.config
+    before = config.dtype_policy(), config.floatx(), config.epsilon(), config.image_data_format()
+    yield
+    config.set_floatx(before[1])
+    config.set_epsilon(before[2])
+    config.set_image_data_format(before[3])
+    config.set_dtype_policy(before[0])
+
+
+@pytest.fixture(scope="module")
+def plain(request: pytest.FixtureRequest, few: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training under Keras's own settings."""
+    folder = tmp_path_factory.mktemp("plain") / "model"
+    train(few, folder, request.param, progress=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("plain", "policy"),
+    [
+        *((Recipe.tutorial(epochs=1), policy) for policy in ("mixed_float16", "bfloat16", "float64")),
+        (Recipe(epochs=2, num_words=500), "float16"),
+    ],
+    indirect=["plain"],
+    ids=["tutorial-mixed_float16", "tutorial-bfloat16", "tutorial-float64", "robust-float16"],
+)
+@pytest.mark.usefixtures("settings_of_keras")
+def test_a_programs_settings_of_keras_change_nothing_in_a_training_and_stay(
+    few: Corpus, plain: Path, tmp_path: Path, policy: str
+) -> None:
+    before = Classifier.load(plain)
+    recipe = Recipe(
+        **{name: value for name, value in before.manifest["recipe"].items() if name not in ("optimizer", "loss")}
+    )
+    config = keras.config
+    config.set_dtype_policy(policy)
+    config.set_floatx(policy.removeprefix("mixed_"))
+    config.set_epsilon(1e-3)
+    config.set_image_data_format("channels_first")
+
+    def settings() -> tuple[Any, ...]:
+        return config.dtype_policy().name, config.floatx(), config.epsilon(), config.image_data_format()
+
+    given = settings()
+    training = train(few, tmp_path / "set", recipe, progress=False)
+    assert settings() == given
+    assert content_of(tmp_path / "set") == content_of(plain)
+    with pytest.raises(BundleError):
+        train(few, tmp_path / "set", recipe, progress=False)
+    assert settings() == given
+    # A classifier reads, scores and is saved under them as well.
+    loaded = Classifier.load(tmp_path / "set")
+    found = loaded.evaluate(few.test)
+    assert (found.loss, found.accuracy) == tuple(training.manifest[name] for name in ("test_loss", "test_accuracy"))
+    loaded.save(tmp_path / "again")
+    for ours, theirs in zip(Classifier.load(tmp_path / "again").weights(), before.weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert settings() == given
+
+
+def test_a_users_keras_json_changes_nothing_in_a_training(tmp_path: Path) -> None:
+    """In processes of their own, because Keras reads the file when it is imported."""
+    program = """
+import sys
+import numpy as np
+from imdb_rnn import Recipe, train
+from imdb_rnn.corpora.embedded import make_texts
+from imdb_rnn.corpora.reviews import encode_texts
+parts = make_texts(300, 100)
+train(encode_texts("embedded", "few", *parts, None), sys.argv[1], Recipe.tutorial(epochs=1), progress=False)
+import keras
+print(keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy().name)
+"""
+    said = {}
+    for floatx in ("float32", "float16"):
+        home = tmp_path / f"home-{floatx}"
+        home.mkdir()
+        settings = {"floatx": floatx, "epsilon": 0.01, "image_data_format": "channels_first"}
+        (home / "keras.json").write_text(json.dumps(settings), encoding="utf-8")
+        command = [sys.executable, "-c", program, str(tmp_path / floatx)]
+        environment = os.environ | {"KERAS_HOME": str(home)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        said[floatx] = done.stdout.split()
+    assert said == {floatx: [floatx, "0.01", floatx] for floatx in said}
+    assert content_of(tmp_path / "float16") == content_of(tmp_path / "float32")

@@ -1,52 +1,58 @@
-"""What a training leaves behind: one folder, readable with Keras and JSON alone, and read back without trusting it.
+"""A saved folder: what is in it, how it is written, and how it is read without being trusted.
 
-May import: numpy, h5py, the standard library, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.model, imdb_rnn.tokens.
+May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.keras_file, imdb_rnn.model,
+imdb_rnn.recipe, imdb_rnn.strict_json, imdb_rnn.tokens.
 
 - `best-embedding-model.keras`: a plain Keras file; `keras.models.load_model` opens it on any backend.
-- `best-embedding-config.json`: `max_len`, `num_words`, `word_index` (word -> the id that the model takes), and whether
-  longer reviews are read in `windows`.
-- `manifest.json`: what was trained, on what, with what result.
+- `best-embedding-config.json`: the tutorial's settings, `max_len`, `num_words` and `word_index` (word -> rank, 1 is the
+  most frequent word), and under `imdb_rnn` what this library needs beside them.
+- `manifest.json`: what was trained, on what, with what result; and the SHA-256 of every file, its own included.
 - `history.json`, `history.png`: loss and accuracy after each epoch.
+- `estimator.json`: the labels and parameters of a `ReviewClassifier`.
 
-Loading never lets Keras interpret a stranger's file (`safe_mode` is a deny-list): the model is built by our own code,
-and only arrays of the expected shape and type are copied out of the file.
+Nothing in a folder is trusted: the model is built by our own code (see imdb_rnn.keras_file), and every size is checked
+against the bytes that are there before memory is taken for it.
+
+Folders of earlier versions, whose `word_index` holds ids from 4 and whose manifest holds no hashes, can still be read,
+and so can a folder that the tutorial's own program has written, which has no manifest.
 """
 
-import io
+import hashlib
 import json
 import reprlib
-import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn import keras_file, strict_json
 from imdb_rnn.errors import BundleError, DataError
-from imdb_rnn.files import replacing
-from imdb_rnn.model import EMBEDDING_DIM, EXTRA_IDS, UNITS
+from imdb_rnn.files import read_file, replacing
+from imdb_rnn.model import LEAST
+from imdb_rnn.recipe import MOST_IDS, MOST_WORDS
 from imdb_rnn.tokens import INDEX_FROM, Vocabulary
 
-if TYPE_CHECKING:
-    import keras
-
-MODEL_FILE = "best-embedding-model.keras"
-CONFIG_FILE = "best-embedding-config.json"
+MODEL_FILE = keras_file.MODEL_FILE
+CONFIG_FILE = keras_file.CONFIG_FILE
 MANIFEST_FILE = "manifest.json"
 HISTORY_FILE = "history.json"
 PLOT_FILE = "history.png"
+ESTIMATOR_FILE = "estimator.json"
+FILES = {MODEL_FILE, CONFIG_FILE, MANIFEST_FILE, HISTORY_FILE, PLOT_FILE, ESTIMATOR_FILE}
 
-# Inside a .keras file, which is a zip archive.
-_WEIGHTS_MEMBER = "model.weights.h5"
-_CONFIG_MEMBER = "config.json"
-_ITERATION = "optimizer/vars/0"
-# Many times what a model of this kind needs: a guard against archives that unpack without end.
-_LARGEST_MEMBER = 500_000_000
+# 2: `word_index` holds ranks, and the manifest holds hashes. What came before had no number.
+FORMAT = 2
+# The key of the config that holds what is not the tutorial's.
+OURS = "imdb_rnn"
+# What a manifest holds beside its content; `previous` only while files are being replaced.
+_SEAL = ("format", "files", "previous", "sha256")
+
+# Bytes.
+_LARGEST_JSON = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -57,19 +63,27 @@ class Bundle:
         max_len: ids that the model takes.
         num_words: ids are below this number.
         windows: whether a longer review is read as a whole, in windows, or only its end.
-        vocabulary: the words that the model knows.
+        words: all words of the corpus, the most frequent first.
+        vocabulary: those that the model knows.
         weights: float32 arrays in the order of `build_model(num_words, max_len).weights`.
-        optimizer: the state of Adam: iteration and learning rate, then momentum and velocity of each weight.
-        manifest: the content of `manifest.json`.
+        trainable: for each of the three layers, whether training changes its weights.
+        optimizer: the state of Adam: iteration and learning rate, then momentum and velocity of each trainable weight;
+            None if the file has no such state.
+        manifest: the content of `manifest.json`; empty if there is none.
     """
 
     max_len: int
     num_words: int
     windows: bool
+    words: tuple[str, ...]
     vocabulary: Vocabulary
     weights: list[npt.NDArray[np.float32]]
-    optimizer: list[npt.NDArray[Any]]
+    trainable: tuple[bool, ...]
+    optimizer: list[npt.NDArray[Any]] | None
     manifest: dict[str, Any]
+
+
+# --- Writing ---------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -92,13 +106,10 @@ def claimed(directory: Path) -> Iterator[None]:
     Raises:
         BundleError: it is a file, holds something already, or cannot be made.
     """
-    marker = directory / ".training"
     with saving(directory):
         missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         filled = any(directory.iterdir())
-        if not filled:
-            marker.touch(exist_ok=False)
     if filled:
         msg = (
             f"Cannot save to {directory}. Expected: a new or an empty folder. Received: one that holds something. "
@@ -106,48 +117,247 @@ def claimed(directory: Path) -> Iterator[None]:
         )
         raise BundleError(msg)
     try:
+        with _marked(directory):
+            try:
+                yield
+            finally:
+                if not (directory / MANIFEST_FILE).is_file():
+                    for name in FILES:
+                        (directory / name).unlink(missing_ok=True)
+    finally:
+        with suppress(OSError):  # a folder that holds something stays
+            for folder in missing:
+                folder.rmdir()
+
+
+@contextmanager
+def _marked(directory: Path) -> Iterator[None]:
+    """Keep others from writing to a folder at the same time."""
+    marker = directory / ".training"
+    with saving(directory):
+        marker.touch(exist_ok=False)
+    try:
         yield
     finally:
         marker.unlink(missing_ok=True)
-        if not (directory / MANIFEST_FILE).is_file():
-            for name in (MODEL_FILE, CONFIG_FILE, HISTORY_FILE):
-                (directory / name).unlink(missing_ok=True)
-            with suppress(OSError):
-                for folder in missing:
-                    folder.rmdir()
 
 
-def write_config(directory: Path, vocabulary: Vocabulary, num_words: int, max_len: int, windows: bool) -> None:
-    """Write `best-embedding-config.json`; the ids of the vocabulary must be below `num_words`."""
-    config = {"max_len": max_len, "num_words": num_words, "windows": windows, "word_index": vocabulary.word_index}
-    write_json(directory / CONFIG_FILE, config)
+def save(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Write a new or empty folder, or write again the folder of the same classifier.
 
+    Args:
+        directory: the folder. One that is filled may hold nothing but files of a saved folder, and its settings must
+            be those in `files`: only the model may be another one.
+        manifest: the content of `manifest.json`.
+        files: the content of the other files.
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-def write_model(directory: Path, model: "keras.Model") -> None:
-    """Write `best-embedding-model.keras` so that every backend can open it, whole or not at all.
-
-    Keras saves two things of a compiled model as the running backend resolved them: on PyTorch the optimizer's class
-    is one that needs torch, and `jit_compile` is what was best here, which turns `torch.compile` on for a file from
-    JAX. Both are put back to what was asked for; and the metric to Keras's own, which it is for labels.
+    Raises:
+        BundleError: the folder holds something else, or cannot be written.
     """
-    with tempfile.TemporaryDirectory() as scratch, replacing(directory / MODEL_FILE) as path:
-        saved = Path(scratch) / MODEL_FILE
-        model.save(saved)
-        with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
-            for member in source.infolist():
-                content = source.read(member)
-                if member.filename == _CONFIG_MEMBER:
-                    config = json.loads(content)
-                    config["compile_config"].update(jit_compile="auto", metrics=["accuracy"])
-                    config["compile_config"]["optimizer"].update(module="keras.optimizers", registered_name=None)
-                    content = json.dumps(config).encode()
-                target.writestr(member, content)
+    with saving(directory):
+        names = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
+    settings = [name for name in (CONFIG_FILE, ESTIMATOR_FILE) if name in files]
+    if names <= FILES and {*settings, MANIFEST_FILE} <= names:
+        for name in settings:
+            if _read(directory / name, _LARGEST_JSON) != files[name]:
+                msg = (
+                    f"Cannot save to {directory}. Expected: a new or an empty folder, or that of this classifier. "
+                    f"Received: one with another {name}. Name another one; nothing in it was changed."
+                )
+                raise BundleError(msg)
+        with _marked(directory), saving(directory):
+            write(directory, manifest, {name: content for name, content in files.items() if name not in settings})
+    else:
+        with claimed(directory), saving(directory):
+            write(directory, manifest, files)
+
+
+def write(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Write files and then the manifest, so that a kill at any moment leaves a folder that can be read.
+
+    The files that are replaced cannot be replaced all at once. So a manifest that describes both the state before and
+    the state after goes first: a reader takes the one that the model on the disk belongs to.
+
+    Args:
+        directory: a folder of ours, claimed; files in it that are not named here stay.
+        manifest: the content of `manifest.json`.
+        files: the content of the other files. Of a folder that can be read already, the settings must stay.
+
+    Raises:
+        BundleError: what is in the folder is damaged.
+        OSError: it cannot be written.
+        ValueError: the manifest holds numbers that are not finite, or text that cannot be written.
+    """
+    before = _current_on_disk(directory) if (directory / MANIFEST_FILE).exists() else None
+    kept = {} if before is None else before["files"]
+    hashes = kept | {name: _sha256(content) for name, content in files.items()}
+    if before is not None:
+        _put(directory / MANIFEST_FILE, json_bytes(_sealed(manifest, hashes, before)))
+    for name, content in files.items():
+        _put(directory / name, content)
+    _put(directory / MANIFEST_FILE, json_bytes(_sealed(manifest, hashes)))
+
+
+def json_bytes(content: Any) -> bytes:
+    """JSON as it stands in our files.
+
+    Raises:
+        ValueError: a number in it is not finite, or a text cannot be written as UTF-8.
+    """
+    return (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
+def config_bytes(words: Sequence[str], num_words: int, max_len: int, windows: bool) -> bytes:
+    """The content of `best-embedding-config.json`: the tutorial's, and one key of ours.
+
+    Args:
+        words: all words of the corpus, the most frequent first. More than `MOST_WORDS` are left out: no model knows
+            them.
+        num_words: ids of the model are below this number.
+        max_len: ids that the model takes.
+        windows: whether a longer review is read as a whole.
+
+    Raises:
+        BundleError: the words are too long to be read again.
+    """
+    config = {
+        "max_len": max_len,
+        "num_words": num_words,
+        "word_index": {word: rank for rank, word in enumerate(words[:MOST_WORDS], start=1)},
+        OURS: {"format": FORMAT, "windows": windows},
+    }
+    content = json.dumps(config, ensure_ascii=False, indent=4).encode()
+    if len(content) > _LARGEST_JSON:
+        msg = (
+            f"Cannot save the vocabulary. Expected: words of at most {_LARGEST_JSON:,} bytes in all. "
+            f"Received: {len(content):,} bytes for {len(words):,} words."
+        )
+        raise BundleError(msg)
+    return content
+
+
+def _put(path: Path, content: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+# --- The manifest and its hashes -------------------------------------------------------------------------------------
+
+
+class _State(NamedTuple):
+    """What a manifest says of the files beside it.
+
+    Attributes:
+        manifest: its content.
+        hashes: of each file the SHA-256 that it may have; None if the manifest has none.
+    """
+
+    manifest: dict[str, Any]
+    hashes: dict[str, set[str]] | None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sealed(
+    manifest: Mapping[str, Any], hashes: Mapping[str, str], previous: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A manifest with the hashes of the files and its own."""
+    sealed = {**manifest, "format": FORMAT, "files": dict(sorted(hashes.items()))}
+    if previous is not None:
+        sealed["previous"] = dict(previous)
+    return sealed | {"sha256": _own_hash(sealed)}
+
+
+def _own_hash(sealed: Mapping[str, Any]) -> str:
+    content = {name: value for name, value in sealed.items() if name != "sha256"}
+    return _sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+
+
+def _is_sealed(manifest: Mapping[str, Any]) -> bool:
+    files = manifest.get("files")
+    return (
+        manifest.get("format") == FORMAT
+        and isinstance(files, dict)
+        and all(isinstance(value, str) for value in files.values())
+        and manifest.get("sha256") == _own_hash(manifest)
+    )
+
+
+def _current(directory: Path, sealed: Mapping[str, Any], model: bytes) -> dict[str, Any]:
+    """A manifest with hashes; of the two states in it the one that the model on the disk belongs to.
+
+    Raises:
+        BundleError: the manifest was changed, or the model is of neither state.
+    """
+    previous = sealed.get("previous", sealed)
+    if not _is_sealed(sealed) or not isinstance(previous, dict) or not _is_sealed(previous):
+        version = sealed.get("format")
+        received = "one that was changed, or that has no hashes"
+        if type(version) is int and version > FORMAT:
+            received = f"format {version}, which needs a later version of imdb_rnn"
+        msg = (
+            f"Cannot read {directory / MANIFEST_FILE}. Expected: a manifest as it was saved, format {FORMAT}. "
+            f"Received: {received}."
+        )
+        raise BundleError(msg)
+    hash_of_model = _sha256(model)
+    for state in (sealed, previous):
+        if state["files"].get(MODEL_FILE) == hash_of_model:
+            return _sealed({name: value for name, value in state.items() if name not in _SEAL}, state["files"])
+    msg = (
+        f"Cannot read {directory / MODEL_FILE}. Expected: the model that {MANIFEST_FILE} was saved with. "
+        f"Received: another one, or a damaged one. To save a model that was trained on, use Classifier.save."
+    )
+    raise BundleError(msg)
+
+
+def _current_on_disk(directory: Path) -> dict[str, Any]:
+    """The manifest of a folder with the hashes of what is in it.
+
+    A history may be of the other of two states, if the writing of one was interrupted: see `_state_of`.
+    """
+    sealed = _read_json(directory / MANIFEST_FILE)
+    model = _read(directory / MODEL_FILE, keras_file.LARGEST_MODEL)
+    current, state = _current(directory, sealed, model), _state_of(directory, model)
+    found = dict(current["files"])
+    for name in {*found} - {MODEL_FILE}:
+        with suppress(BundleError):  # what is missing or damaged shall stay known as such
+            found[name] = _sha256(_checked(directory / name, _read(directory / name, _LARGEST_JSON), state))
+    return _sealed(state.manifest, found)
+
+
+def _state_of(directory: Path, model: bytes) -> _State:
+    """What the manifest of a folder says of the files beside it.
+
+    Raises:
+        BundleError: it is missing, was changed, or was not saved with the model.
+    """
+    manifest = _read_json(directory / MANIFEST_FILE)
+    if not any(name in manifest for name in _SEAL):
+        return _State(manifest, None)
+    current = _current(directory, manifest, model)
+    hashes: dict[str, set[str]] = {}
+    # The other files may be of either state: a history with one epoch more or less is as true.
+    for state in (manifest, manifest.get("previous", manifest)):
+        for name, value in state["files"].items():
+            hashes.setdefault(name, set()).add(value)
+    return _State({name: value for name, value in current.items() if name not in _SEAL}, hashes)
+
+
+def _checked(path: Path, content: bytes, state: _State) -> bytes:
+    """The content of a file, if the manifest says that it is the one that was saved."""
+    if state.hashes is not None and _sha256(content) not in state.hashes.get(path.name, ()):
+        msg = (
+            f"Cannot read {path}. Expected: the file that {MANIFEST_FILE} was saved with. "
+            f"Received: another one, or one that was changed."
+        )
+        raise BundleError(msg)
+    return content
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------------
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -158,21 +368,142 @@ def read_bundle(directory: Path) -> Bundle:
     """
     directory = Path(directory)
     try:
-        found = directory.is_dir()
+        there = directory.is_dir()
     except (OSError, ValueError):  # a name too long, a parent that may not be read
-        found = False
-    if not found:
+        there = False
+    if not there:
         msg = f"Cannot load {directory}. Expected: a folder saved by `imdb-rnn train --out`. Received: no such folder."
         raise BundleError(msg)
-    manifest = read_json(directory / MANIFEST_FILE)
-    config = read_json(directory / CONFIG_FILE)
-    max_len, num_words = (_whole_number(directory, config, name) for name in ("max_len", "num_words"))
-    windows = config.get("windows")
+    settings = _read(directory / CONFIG_FILE, _LARGEST_JSON)
+    config = _parsed(directory / CONFIG_FILE, settings)
+    ours = config.get(OURS)
+    by_tutorial = ours is None and "windows" not in config and not (directory / MANIFEST_FILE).exists()
+    content = _read(directory / MODEL_FILE, keras_file.LARGEST_MODEL)
+    state = _State({}, None) if by_tutorial else _state_of(directory, content)
+    _checked(directory / CONFIG_FILE, settings, state)
+    if ours is not None and state.hashes is None:
+        msg = f"Cannot read {directory / MANIFEST_FILE}. Expected: hashes of the files. Received: a manifest without."
+        raise BundleError(msg)
+    num_words = _whole_number(directory, config, "num_words", LEAST["num_words"], MOST_WORDS)
+    max_len = _whole_number(directory, config, "max_len", 1, MOST_IDS)
+    windows = False if by_tutorial else _windows(directory, config if ours is None else ours)
+    words = _read_words(directory, config, 1 if by_tutorial or ours is not None else INDEX_FROM + 1)
+    vocabulary = _known(directory, words, num_words)
+    if not by_tutorial:
+        _check_of_one_training(directory, state.manifest, num_words, max_len, windows, vocabulary)
+    model = keras_file.read_model(directory / MODEL_FILE, content, num_words, max_len)
+    return Bundle(max_len, num_words, windows, words, vocabulary, *model, state.manifest)
+
+
+def read_part(directory: Path, name: str) -> dict[str, Any]:
+    """Read one of the JSON files of a saved folder.
+
+    Raises:
+        BundleError: it is missing, damaged, or not the one that was saved with the manifest.
+    """
+    path = Path(directory) / name
+    content = _read(path, _LARGEST_JSON)
+    return _parsed(path, _checked(path, content, _state_on_disk(Path(directory))))
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read the content of `manifest.json`.
+
+    Raises:
+        BundleError: it is missing, damaged, or was not saved with the model.
+    """
+    return _state_on_disk(Path(directory)).manifest
+
+
+def _state_on_disk(directory: Path) -> _State:
+    return _state_of(directory, _read(directory / MODEL_FILE, keras_file.LARGEST_MODEL))
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        return read_file(path, limit)
+    except (OSError, ValueError) as error:
+        msg = f"Cannot read {path}. Expected: a file saved by `imdb-rnn train --out`. Received: {error}"
+        raise BundleError(msg) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return _parsed(path, _read(path, _LARGEST_JSON))
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        BundleError: it is something else, or holds what our files never hold.
+    """
+    try:
+        parsed = strict_json.parse(content)
+        if not isinstance(parsed, dict):
+            msg = f"a {type(parsed).__name__}"
+            raise TypeError(msg)
+    except (ValueError, TypeError, RecursionError) as error:
+        msg = f"Cannot read {path}. Expected: a JSON object saved by `imdb-rnn train --out`. Received: {error!s:.300}"
+        raise BundleError(msg) from error
+    return parsed
+
+
+def _whole_number(directory: Path, config: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    value = config.get(name)
+    if type(value) is not int or not least <= value <= most:
+        msg = (
+            f"Cannot load {directory}. Expected: `{name}` in {CONFIG_FILE}, a number from {least} to {most:,}. "
+            f"Received: {reprlib.repr(value)}."
+        )
+        raise BundleError(msg)
+    return value
+
+
+def _windows(directory: Path, settings: Any) -> bool:
+    windows = settings.get("windows") if isinstance(settings, dict) else None
     if not isinstance(windows, bool):
         received = reprlib.repr(windows)
         msg = f"Cannot load {directory}. Expected: `windows` in {CONFIG_FILE}, true or false. Received: {received}."
         raise BundleError(msg)
-    vocabulary = _read_vocabulary(directory, config)
+    return windows
+
+
+def _read_words(directory: Path, config: Mapping[str, Any], first: int) -> tuple[str, ...]:
+    """The words in the order of their numbers, which must be `first`, `first` + 1, …"""
+    word_index = config.get("word_index")
+    numbers = list(word_index.values()) if isinstance(word_index, dict) else []
+    wanted = list(range(first, first + len(numbers)))
+    proper = isinstance(word_index, dict) and set(map(type, numbers)) == {int}
+    if proper and numbers == wanted:  # as we write it
+        return tuple(config["word_index"])
+    if not proper or sorted(numbers) != wanted:
+        received = f"{type(word_index).__name__} of {len(numbers)} entries"
+        kind = "rank" if first == 1 else "id"
+        msg = (
+            f"Cannot load {directory}. Expected: `word_index`, word -> {kind} from {first}, in {CONFIG_FILE}. "
+            f"Received: {received}."
+        )
+        raise BundleError(msg)
+    return tuple(sorted(config["word_index"], key=config["word_index"].__getitem__))
+
+
+def _known(directory: Path, words: Sequence[str], num_words: int) -> Vocabulary:
+    try:
+        return Vocabulary(words[: num_words - INDEX_FROM - 1])
+    except DataError as error:
+        msg = f"Cannot load {directory}. Expected: `word_index` of words in {CONFIG_FILE}. Received: {error}"
+        raise BundleError(msg) from error
+
+
+def _check_of_one_training(
+    directory: Path,
+    manifest: Mapping[str, Any],
+    num_words: int,
+    max_len: int,
+    windows: bool,
+    vocabulary: Vocabulary,
+) -> None:
+    """Raise `BundleError` unless settings and manifest are of one training."""
     trained, data = (part if isinstance(part := manifest.get(name), dict) else {} for name in ("recipe", "data"))
     if not all(isinstance(data.get(name), str) for name in ("source", "fingerprint")):
         msg = f"Cannot load {directory}. Expected: `data` in {MANIFEST_FILE}, source and fingerprint. Received: none."
@@ -185,111 +516,9 @@ def read_bundle(directory: Path) -> Bundle:
                 f"Received: {value}. The files are not of one training."
             )
             raise BundleError(msg)
-    if manifest.get("vocabulary") != vocabulary.fingerprint or len(vocabulary) > num_words - INDEX_FROM - 1:
+    if manifest.get("vocabulary") != vocabulary.fingerprint:
         msg = (
             f"Cannot load {directory}. Expected: the `word_index` that the model was trained with. Received: another "
             f"one, of {len(vocabulary)} words. The files are not of one training."
         )
         raise BundleError(msg)
-    weights, optimizer = _read_model(directory / MODEL_FILE, num_words, max_len)
-    return Bundle(max_len, num_words, windows, vocabulary, weights, optimizer, manifest)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        BundleError: the file is missing or holds something else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        msg = f"Cannot read {path}. Expected: a JSON file saved by `imdb-rnn train --out`. Received: {error}"
-        raise BundleError(msg) from error
-    if not isinstance(content, dict):
-        msg = f"Cannot read {path}. Expected: a JSON object. Received: a {type(content).__name__}."
-        raise BundleError(msg)
-    return content
-
-
-def _whole_number(directory: Path, config: Mapping[str, Any], name: str) -> int:
-    value = config.get(name)
-    if type(value) is not int or value < 1:
-        received = reprlib.repr(value)
-        msg = f"Cannot load {directory}. Expected: `{name}` in {CONFIG_FILE}, a number above 0. Received: {received}."
-        raise BundleError(msg)
-    return value
-
-
-def _read_vocabulary(directory: Path, config: Mapping[str, Any]) -> Vocabulary:
-    word_index = config.get("word_index")
-    try:
-        if not isinstance(word_index, dict) or any(type(i) is not int for i in word_index.values()):
-            msg = f"a {type(word_index).__name__} that is not word -> id"
-            raise DataError(msg)
-        return Vocabulary.from_word_index({word: i - INDEX_FROM for word, i in word_index.items()})
-    except DataError as error:
-        msg = f"Cannot load {directory}. Expected: `word_index`, word -> id from 4, in {CONFIG_FILE}. Received: {error}"
-        raise BundleError(msg) from error
-
-
-def _read_model(path: Path, num_words: int, max_len: int) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
-    """Copy the weights and the optimizer's state out of a .keras file, the expected arrays only.
-
-    Nothing else in it is looked at but its input length.
-    """
-    shapes = {
-        "layers/embedding/vars/0": (num_words + EXTRA_IDS, EMBEDDING_DIM),
-        "layers/simple_rnn/cell/vars/0": (EMBEDDING_DIM, UNITS),
-        "layers/simple_rnn/cell/vars/1": (UNITS, UNITS),
-        "layers/simple_rnn/cell/vars/2": (UNITS,),
-        "layers/dense/vars/0": (UNITS, 1),
-        "layers/dense/vars/1": (1,),
-    }
-    # Adam keeps a momentum and a velocity of the shape of each weight.
-    moments = [shape for shape in shapes.values() for _ in range(2)]
-    state = {f"optimizer/vars/{i}": shape for i, shape in enumerate([(), (), *moments])}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = {}
-            for name in (_CONFIG_MEMBER, _WEIGHTS_MEMBER):
-                if archive.getinfo(name).file_size > _LARGEST_MEMBER:
-                    msg = f"{name} of {archive.getinfo(name).file_size} bytes"
-                    raise ValueError(msg)
-                content[name] = archive.read(name)
-        saved_len = json.loads(content[_CONFIG_MEMBER])["build_config"]["input_shape"][1]
-        if saved_len != max_len:
-            msg = f"a model that takes {saved_len!r} ids, where {CONFIG_FILE} says {max_len}"
-            raise ValueError(msg)
-        with h5py.File(io.BytesIO(content[_WEIGHTS_MEMBER]), "r") as weights:
-            return (
-                [_read_array(weights, name, shape) for name, shape in shapes.items()],
-                [_read_array(weights, name, shape) for name, shape in state.items()],
-            )
-    except Exception as error:
-        # KeyError quotes its message.
-        received = error.args[0] if isinstance(error, KeyError) and error.args else error
-        msg = f"Cannot read {path}. Expected: the model saved with {CONFIG_FILE}. Received: {received}"
-        raise BundleError(msg) from error
-
-
-def _read_array(weights: h5py.File, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    if name not in weights:
-        msg = f"no {name}"
-        raise ValueError(msg)
-    dataset = weights[name]
-    # A data set may name another file to take its values from; a saved model never does.
-    plain = isinstance(dataset, h5py.Dataset) and dataset.file == weights.file
-    if not plain or dataset.external or dataset.is_virtual:
-        msg = f"{name} is not a plain array"
-        raise ValueError(msg)
-    # Keras counts the optimizer's steps in int32, on TensorFlow in int64.
-    dtypes = ("int32", "int64") if name == _ITERATION else ("float32",)
-    if dataset.shape != shape or dataset.dtype not in dtypes:
-        msg = f"{name} of shape {dataset.shape} and type {dataset.dtype}, not {shape} and {' or '.join(dtypes)}"
-        raise ValueError(msg)
-    array: npt.NDArray[Any] = np.asarray(dataset[()])
-    if not np.isfinite(array).all():
-        msg = f"{name} with values that are not finite"
-        raise ValueError(msg)
-    return array

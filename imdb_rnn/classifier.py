@@ -1,22 +1,26 @@
 """A trained model that reads texts.
 
-May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.corpora.reviews, imdb_rnn.errors,
-imdb_rnn.forward, imdb_rnn.model, imdb_rnn.oracle, imdb_rnn.tokens, imdb_rnn.windows.
+May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.corpora.reviews, imdb_rnn.engine
+(which loads Keras), imdb_rnn.errors, imdb_rnn.forward, imdb_rnn.keras_file, imdb_rnn.model, imdb_rnn.oracle,
+imdb_rnn.tokens, imdb_rnn.windows.
 """
 
-from collections.abc import Sequence
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn import bundle, keras_file
 from imdb_rnn.batches import pad
-from imdb_rnn.bundle import read_bundle
 from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.errors import ReviewError
-from imdb_rnn.forward import logits_of
-from imdb_rnn.model import build_model, compile_model
+from imdb_rnn.engine import keras_session, load_keras
+from imdb_rnn.errors import BundleError, ModelError, ReviewError
+from imdb_rnn.forward import check_logits, logits_of
+from imdb_rnn.model import Encoder, build_model, compile_model
 from imdb_rnn.oracle import EPSILON, binary_crossentropy, sigmoid
 from imdb_rnn.tokens import OOV, START, Vocabulary
 from imdb_rnn.windows import Windows, combine, windows_of
@@ -24,10 +28,18 @@ from imdb_rnn.windows import Windows, combine, windows_of
 if TYPE_CHECKING:
     import keras
 
+_log = logging.getLogger(__name__)
+
 # Longer than any review, shorter than a book: such a text is a mistake, most often a whole file given as one review.
 LONGEST_REVIEW = 100_000
 # Reviews a step when many are scored: enough to keep any backend busy, a few megabytes of memory.
 SCORING_BATCH = 1000
+AT_WORK = (
+    "Cannot read the values of the model. Expected: a model at rest. Received: one that another thread trains or "
+    "evaluates, or whose training was interrupted. Wait for the end, or load the model again."
+)
+# What a manifest says of how good the weights are. It holds for the weights of the training and no others.
+_FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy", "temperature")
 
 
 class Prediction(NamedTuple):
@@ -60,6 +72,8 @@ class Classifier:
     """A model with the vocabulary that it was trained with.
 
     It reads texts in NumPy, without a backend; `model` is there for whoever wants to go on training or to look inside.
+    Its methods can be called from any number of threads. The model that `model` gives is Keras's: while one thread
+    trains it, the methods here raise a `ModelError` in the others.
 
     Args:
         vocabulary: the words behind the ids.
@@ -68,9 +82,11 @@ class Classifier:
         windows: whether a longer review is read as a whole, in windows, or only its end.
         manifest: what is known of the training.
         model: takes int32 ids, shape (batch, max_len), and gives scores, shape (batch, 1); None to build it when
-            somebody asks for it, of the two that follow.
+            somebody asks for it, of what follows.
         weights: of the model, in the order of `build_model().weights`.
         optimizer: the state of its Adam, as in `imdb_rnn.bundle.Bundle`; None begins anew.
+        trainable: for each layer, whether training changes its weights.
+        words: all words of the corpus, the most frequent first, which `save` writes; None is those of `vocabulary`.
     """
 
     def __init__(
@@ -84,28 +100,44 @@ class Classifier:
         model: "keras.Model | None" = None,
         weights: list[npt.NDArray[np.float32]] | None = None,
         optimizer: list[npt.NDArray[Any]] | None = None,
+        trainable: Sequence[bool] = (True, True, True),
+        words: Sequence[str] | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self.num_words = num_words
         self.max_len = max_len
         self.windows = windows
         self.manifest = manifest
-        self._model, self._optimizer = model, optimizer
+        self._words = vocabulary.words if words is None else tuple(words)
+        if model is not None:
+            weights, optimizer, trainable = _values_of(model, model.weights), *_state_of_training(model)
+        known = list(weights or [])
+        self._model, self._optimizer, self._trainable = model, optimizer, tuple(trainable)
         # None once the model has been handed out: it may then be trained on.
-        self._weights = weights if model is None else model.get_weights()
+        self._weights: list[npt.NDArray[np.float32]] | None = known
+        self._shapes, self._digest = [array.shape for array in known], _digest_of(known)
+        # What scores once the model has been handed out.
+        self._scorer: keras.Model | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle or a copy holds: arrays, words and settings, but no Keras model."""
-        return vars(self) | {"_model": None, "_weights": self.weights()}
+        state = vars(self) | {"_model": None, "_scorer": None}
+        if self._weights is None:
+            with keras_session():
+                state["_weights"] = self.weights()
+                state["_optimizer"], state["_trainable"] = _state_of_training(self._built())
+        return state
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
-        """Load a folder saved by `train`, whichever backend trained it. Loads no backend.
+        """Load a folder saved by `train` or `save`, whichever backend trained it. Loads no backend.
+
+        A folder that the tutorial's own program has written can be loaded, too: its `manifest` is empty.
 
         Raises:
             BundleError: a file is missing, damaged, or does not fit the others.
         """
-        saved = read_bundle(Path(directory))
+        saved = bundle.read_bundle(Path(directory))
         return cls(
             saved.vocabulary,
             saved.num_words,
@@ -114,7 +146,56 @@ class Classifier:
             saved.manifest,
             weights=saved.weights,
             optimizer=saved.optimizer,
+            trainable=saved.trainable,
+            words=saved.words,
         )
+
+    def save(self, directory: Path | str) -> None:
+        """Write a folder that `load` reads: a plain Keras model with its optimizer, words and settings as JSON.
+
+        After `model.fit` it holds the new weights; `val_loss` and other figures of the training before are then left
+        out of its manifest. If the optimizer is not Adam as this library sets it, a classifier that is loaded from the
+        folder predicts the same, and goes on training with a new Adam.
+
+        Args:
+            directory: a new or empty folder, or one that this classifier was loaded from or saved to.
+
+        Raises:
+            BackendError: see `imdb_rnn.engine.backend_name`.
+            BundleError: it cannot be written, or holds something else.
+            ModelError: the layers of the model have been changed, or another thread trains it.
+        """
+        self._save(Path(directory), {})
+
+    def _save(self, directory: Path, beside: Mapping[str, bytes]) -> None:
+        """Write a folder as `save` does, with other files beside."""
+        if self._encoder != "embedding":
+            msg = f"Cannot save to {directory}. Expected: a model with an embedding. Received: one without."
+            raise BundleError(msg)
+        with keras_session():
+            weights, model = self.weights(), self._built()
+            try:
+                content = keras_file.model_bytes(model, self.num_words, self.max_len)
+            except (RuntimeError, TypeError) as error:
+                if _is_at_work(model, model.variables):
+                    raise ModelError(AT_WORK) from error
+                raise
+        words = bundle.config_bytes(self._words, *self.reading)
+        bundle.save(
+            directory, self._manifest_now(weights), {bundle.CONFIG_FILE: words, bundle.MODEL_FILE: content, **beside}
+        )
+
+    def _manifest_now(self, weights: list[npt.NDArray[np.float32]]) -> dict[str, Any]:
+        """What is known of the weights as they are now."""
+        reading = {"num_words": self.num_words, "max_len": self.max_len, "windows": self.windows}
+        manifest = {"data": {"source": "unknown", "fingerprint": "unknown"}} | self.manifest
+        manifest |= {
+            "vocabulary": self.vocabulary.fingerprint,
+            "recipe": {**self.manifest.get("recipe", {}), **reading},
+        }
+        if _digest_of(weights) == self._digest:
+            return manifest
+        return {name: value for name, value in manifest.items() if name not in _FIGURES} | {"trained_further": True}
 
     @property
     def reading(self) -> tuple[int, int, bool]:
@@ -125,13 +206,17 @@ class Classifier:
     def model(self) -> "keras.Model":
         """The Keras model, on whichever backend runs, compiled and with its optimizer's state.
 
-        `model.fit` goes on from the epoch that was saved.
+        `model.fit` goes on from the epoch that was saved. Afterwards `predict_review` and the others read with the new
+        weights, and `save` saves them.
 
         Raises:
             BackendError: see `imdb_rnn.engine.backend_name`.
         """
-        model = self._built()
-        self._weights = None
+        with keras_session():
+            model = self._built()
+            if self._weights is not None and self._optimizer is None:
+                _log.warning("A new Adam begins to train: the saved model has no state of an Adam that could go on.")
+            self._weights = None
         return model
 
     def predict_review(self, text: str) -> Prediction:
@@ -152,6 +237,7 @@ class Classifier:
             A prediction for each review, in order.
 
         Raises:
+            ModelError: the weights are so large that scores are not numbers, or see `weights`.
             ReviewError: a text is no string, has no word that the model knows, or has over 100,000 words.
         """
         if isinstance(texts, str):
@@ -171,6 +257,9 @@ class Classifier:
 
         Returns:
             float64, shape (n,): above 0 is positive.
+
+        Raises:
+            ModelError: they are not numbers, or see `weights`.
         """
         weights, parts = self.weights(), []
         for start in range(0, len(reviews), SCORING_BATCH):
@@ -192,14 +281,25 @@ class Classifier:
 
         Returns:
             float32, shape (n,), 0 to 1.
+
+        Raises:
+            BackendError: see `imdb_rnn.engine.backend_name`.
+            ModelError: they are not numbers, or see `weights`.
         """
         if not len(ids):
             return np.empty(0, np.float32)
-        scores: npt.NDArray[np.float32] = self._built().predict(ids, batch_size=SCORING_BATCH, verbose=0)
-        return scores[:, 0]
+        with keras_session():
+            model = self._model_to_score()
+            scores: npt.NDArray[np.float32] = model.predict(ids, batch_size=SCORING_BATCH, verbose=0)[:, 0]
+            check_logits(scores, model.get_weights())
+        return scores
 
     def evaluate(self, reviews: EncodedReviews) -> Evaluation:
         """Score reviews by the backend, and compare with their labels.
+
+        Raises:
+            BackendError: see `imdb_rnn.engine.backend_name`.
+            ModelError: see `score`.
 
         Source: `keras.losses.BinaryCrossentropy`, `keras.metrics.BinaryAccuracy`.
         """
@@ -210,19 +310,68 @@ class Classifier:
         return Evaluation(binary_crossentropy(logits[:, None], reviews.labels[:, None]), float(right.mean()))
 
     def weights(self) -> list[npt.NDArray[np.float32]]:
-        """The weights as they are now, in the order of `build_model().weights`."""
-        return self._weights if self._weights is not None else self._built().get_weights()
+        """The weights as they are now, in the order of `build_model().weights`.
+
+        Raises:
+            ModelError: the layers of `model` have been changed, or another thread trains it.
+        """
+        weights = self._weights
+        if weights is not None:
+            return weights
+        with keras_session():
+            return self._weights_of_model()
+
+    def _weights_of_model(self) -> list[npt.NDArray[np.float32]]:
+        """The weights of the model that was handed out; its user may have done anything with it."""
+        model = self._built()
+        weights = _values_of(model, model.weights)
+        reason = keras_file.unsupported_layers_reason(model.get_config()["layers"], self._encoder)
+        if not reason and [array.shape for array in weights] != self._shapes:
+            reason = f"{len(weights)} weights of the shapes {', '.join(str(array.shape) for array in weights)}"
+        if reason:
+            msg = (
+                f"Cannot read with the model. Expected: the layers that it was made of, {self._encoder}, SimpleRNN and "
+                f"Dense, unchanged. Received: {reason}."
+            )
+            raise ModelError(msg)
+        return weights
+
+    @property
+    def _encoder(self) -> Encoder:
+        """The first layer of the model; a one-hot encoding has no weights."""
+        return "embedding" if len(self._shapes) == len(keras_file.shapes_of(self.num_words)) else "one_hot"
 
     def _built(self) -> "keras.Model":
-        """The model, built if it is not there yet."""
+        """The model, built if it is not there yet. Only to be called in a `keras_session`."""
         if self._model is None:
-            model = build_model(self.num_words, self.max_len)
+            model = self._new_model()
             model.set_weights(self._weights)
+            for layer, trainable in zip(model.layers, self._trainable, strict=True):
+                layer.trainable = trainable
+            # Keras exports a model only if it has been called.
+            model(load_keras().Input((self.max_len,), dtype="int32"))
             compile_model(model)
             if self._optimizer is not None:
+                model.optimizer.build(model.trainable_variables)
                 model.optimizer.load_own_variables({str(i): array for i, array in enumerate(self._optimizer)})
             self._model = model
         return self._model
+
+    def _model_to_score(self) -> "keras.Model":
+        """A model that nobody else has, with the weights as they are now.
+
+        The one that was handed out may begin to train in another thread, and that would ruin both.
+        """
+        if self._weights is not None:
+            return self._built()
+        if self._scorer is None:
+            self._scorer = self._new_model()
+            compile_model(self._scorer)
+        self._scorer.set_weights(self.weights())
+        return self._scorer
+
+    def _new_model(self) -> "keras.Model":
+        return build_model(self.num_words, self.max_len, encoder=self._encoder)
 
     def _encode(self, texts: Sequence[str]) -> EncodedReviews:
         """Encode as in training, and refuse what is no review."""
@@ -249,3 +398,51 @@ class Classifier:
                 raise ReviewError(msg)
             sequences.append(ids)
         return EncodedReviews.from_sequences(sequences, np.zeros(len(sequences)))
+
+
+def _is_at_work(model: "keras.Model", variables: Sequence[Any]) -> bool:
+    """Whether a thread trains or evaluates a model on JAX: meanwhile its variables hold no values."""
+    # There is no public way to ask, and a variable without a value gives out a new initial one.
+    synced = getattr(model, "_jax_state_synced", True)
+    return not synced or any(getattr(variable, "_value", variable) is None for variable in variables)
+
+
+def _values_of(model: "keras.Model", variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+    """The values of a model's variables, if nothing is at work on it. Only to be called in a `keras_session`.
+
+    Each is in one piece: a backend may keep one transposed, and NumPy then rounds otherwise.
+
+    Raises:
+        ModelError: another thread trains or evaluates the model.
+    """
+    busy = _is_at_work(model, variables)
+    if not busy:
+        try:
+            # What differs the second time is being written to.
+            values, again = ([np.array(variable.numpy(), order="C") for variable in variables] for _ in range(2))
+        except (RuntimeError, TypeError, ValueError):  # JAX has given the memory away
+            busy = True
+        else:
+            same = all(one.tobytes() == other.tobytes() for one, other in zip(values, again, strict=True))
+            busy = not same or _is_at_work(model, variables)
+    if busy:
+        raise ModelError(AT_WORK)
+    return values
+
+
+def _state_of_training(model: "keras.Model") -> tuple[list[npt.NDArray[Any]] | None, tuple[bool, ...]]:
+    """The state of a model's Adam, None if it has another optimizer, and which of its layers are trainable."""
+    with keras_session() as keras:
+        optimizer, layers = model.optimizer, tuple(layer.trainable for layer in model.layers)
+        plain = keras_file.is_plain_adam(keras.saving.serialize_keras_object(optimizer))
+        if not plain or len(optimizer.variables) != 2 + 2 * len(model.trainable_variables):
+            return None, layers
+        return _values_of(model, optimizer.variables), layers
+
+
+def _digest_of(arrays: Sequence[npt.NDArray[Any]]) -> str:
+    """SHA-256 of the values of arrays."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -30,6 +30,8 @@ WORDS = {
 }
 SHOWN_CHARACTERS = 30
 PNG = b"\x89PNG"
+# Sources that a folder can name without naming a path.
+KNOWN_SOURCES = ("imdb", "tfds", "embedded")
 
 
 class _Commands(TyperGroup):
@@ -112,12 +114,12 @@ def train(
     if as_json:
         _print_json({**manifest, "out": str(out)})
         return
-    print(f"data           {manifest['data']['source']}")
+    print(f"data           {printable(manifest['data']['source'])}")
     print(f"backend        {manifest['backend']} on {manifest['device']}")
     print(f"best epoch     {manifest['best_epoch']} of {manifest['epochs']}")
     print(f"validation     loss {manifest['val_loss']:.4f}, accuracy {manifest['val_accuracy']:.4f}")
     print(f"test           loss {manifest['test_loss']:.4f}, accuracy {manifest['test_accuracy']:.4f}")
-    print(f"saved in       {out}")
+    print(f"saved in       {printable(str(out))}")
     for file in sorted(out.iterdir()):
         print(f"               {file.name}")
 
@@ -126,7 +128,12 @@ def train(
 def evaluate(
     directory: Directory,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="SOURCE", help="As for train; without it, what DIR was trained on.")
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="SOURCE",
+            help="As for train; without it, what DIR was trained on, unless that is a path.",
+        ),
     ] = None,
     split: Annotated[Literal["val", "test"], typer.Option("--split", help="Which reviews.")] = "test",
     as_json: Json = False,
@@ -137,19 +144,19 @@ def evaluate(
     from imdb_rnn.corpora import load_reviews
 
     classifier = Classifier.load(directory)
-    trained_on = classifier.manifest["data"]
-    source = data or trained_on["source"]
+    trained_on = classifier.manifest.get("data", {})
+    source = data or _source_of(directory, trained_on)
     corpus = load_reviews(source)
     if corpus.vocabulary.truncate(classifier.num_words) != classifier.vocabulary:
         corpus = load_reviews(source, classifier.vocabulary)
-    if (split == "val" or not data) and corpus.fingerprint != trained_on["fingerprint"]:
-        typer.echo(f"imdb-rnn: {source} does not hold what the model was trained on.", err=True)
+    if (split == "val" or not data) and corpus.fingerprint != trained_on.get("fingerprint"):
+        typer.echo(f"imdb-rnn: {printable(source)} does not hold what the model was trained on.", err=True)
     result = classifier.evaluate(corpus.test if split == "test" else split_reviews(corpus.train)[1])
     if as_json:
         data_used = {"source": corpus.source, "fingerprint": corpus.fingerprint}
         _print_json({"split": split, "loss": result.loss, "accuracy": result.accuracy, "data": data_used})
     else:
-        print(f"{corpus.source}, {split}: loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
+        print(f"{printable(corpus.source)}, {split}: loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
 
 
 @app.command()
@@ -245,14 +252,17 @@ def plot(
     from imdb_rnn import bundle
     from imdb_rnn.plots import plot_history
 
-    history, manifest = (bundle.read_json(directory / name) for name in (bundle.HISTORY_FILE, bundle.MANIFEST_FILE))
+    history, manifest = bundle.read_part(directory, bundle.HISTORY_FILE), bundle.read_manifest(directory)
     try:
         if output.exists() and not output.read_bytes().startswith(PNG):
             msg = f"{output} is there already, and is no picture"
             raise FileExistsError(msg)
         plot_history(history, manifest, output)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        msg = f"Cannot draw {directory} to {output}. Expected: its history, and a place to write. Received: {error!r}"
+        msg = (
+            f"Cannot draw {directory} to {output}. Expected: its history, and a place to write. "
+            f"Received: {error!r:.300}"
+        )
         raise BundleError(msg) from error
     if as_json:
         _print_json({"picture": str(output)})
@@ -285,7 +295,8 @@ def describe(
     if as_json:
         _print_json(found)
         return
-    print(f"source       {corpus.source}\nfingerprint  {corpus.fingerprint}\nwords        {len(corpus.vocabulary):,}")
+    print(f"source       {printable(corpus.source)}")
+    print(f"fingerprint  {corpus.fingerprint}\nwords        {len(corpus.vocabulary):,}")
     for name in ("train", "test"):
         part_found = found[name]
         print(
@@ -341,6 +352,23 @@ def encoders(
         )
 
 
+def _source_of(directory: Path, trained_on: dict[str, Any]) -> str:
+    """The reviews that a model was trained on, unless they are named by a path: a stranger's folder could name any.
+
+    Raises:
+        BundleError: they are not, or the folder does not say what they are.
+    """
+    source = trained_on.get("source", "unknown")
+    if source in KNOWN_SOURCES:
+        return str(source)
+    msg = (
+        f"Cannot evaluate {directory}. Expected: --data SOURCE, for a folder that names none of "
+        f"{', '.join(KNOWN_SOURCES)}. Received: no --data, and a folder trained on {source!r:.300}, which is not "
+        f"opened by itself."
+    )
+    raise BundleError(msg)
+
+
 def _read_lines(file: Path | None) -> list[str]:
     """The reviews of a file, or of standard input: the lines that are not blank."""
     name = "standard input" if file is None else str(file)
@@ -368,4 +396,4 @@ def _in_words(prediction: "Prediction", lang: str) -> str:
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content))  # in ASCII, so that no terminal or pipe loses a letter
+    print(json.dumps(content, allow_nan=False))  # in ASCII, so that no terminal or pipe loses a letter

@@ -5,6 +5,9 @@ imdb_rnn.errors, imdb_rnn.oracle, imdb_rnn.recipe, imdb_rnn.tokens, imdb_rnn.tra
 """
 
 import hashlib
+import json
+import re
+import reprlib
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -27,7 +30,7 @@ from imdb_rnn.recipe import Recipe
 from imdb_rnn.tokens import Vocabulary
 from imdb_rnn.training import fit
 
-ESTIMATOR_FILE = "estimator.json"
+ESTIMATOR_FILE = bundle.ESTIMATOR_FILE
 
 
 class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -100,6 +103,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             BackendError: see `imdb_rnn.engine.training_backend_name`.
             RecipeError: a setting is out of range.
         """
+        self._check_params()
         given, recipe = as_texts(texts), self._recipe()
         labels = column_or_1d(y, warn=True)
         assert_all_finite(labels, input_name="y")
@@ -120,16 +124,17 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         )
         learned = [given[i] for i in learn]
         # Words that occur once show what to make of unknown ones, unless there are no others.
-        vocabulary = Vocabulary.from_texts(learned, least=2).truncate(recipe.num_words)
+        vocabulary = Vocabulary.from_texts(learned, least=2)
         if not len(vocabulary):
-            vocabulary = Vocabulary.from_texts(learned).truncate(recipe.num_words)
+            vocabulary = Vocabulary.from_texts(learned)
         if not len(vocabulary):
             msg = "Bad `texts`. Expected: texts with words in them. Received: none with any."
             raise ReviewError(msg)
+        known = vocabulary.truncate(recipe.num_words)
         digest = hashlib.sha256("\0".join(given).encode("utf-8", "surrogatepass")).hexdigest()
         training = fit(
-            encode(vocabulary, learned, targets[learn]),
-            encode(vocabulary, [given[i] for i in validate], targets[validate]),
+            encode(known, learned, targets[learn]),
+            encode(known, [given[i] for i in validate], targets[validate]),
             vocabulary,
             recipe,
             {"source": "texts", "fingerprint": digest},
@@ -158,24 +163,24 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         return found
 
     def save(self, directory: Path | str) -> None:
-        """Write a new or empty folder: a plain Keras model, its words and settings as JSON, no pickle.
+        """Write a folder that `load` reads: a plain Keras model, its words and settings as JSON, no pickle.
+
+        Args:
+            directory: a new or empty folder, or one that this estimator was loaded from or saved to.
 
         Raises:
-            BundleError: it cannot be written, or holds something already.
+            BackendError: see `imdb_rnn.engine.backend_name`.
+            BundleError: it cannot be written or holds something else, or JSON cannot hold the labels or parameters.
+            ModelError: see `imdb_rnn.Classifier.save`.
         """
         check_is_fitted(self)
         folder = Path(directory)
-        with bundle.claimed(folder), bundle.saving(folder):
-            bundle.write_config(folder, self.vocabulary_, *self.classifier_.reading)
-            bundle.write_model(folder, self.classifier_.model)
-            bundle.write_json(folder / bundle.HISTORY_FILE, self.history_)
-            content = {
-                "params": self.get_params(),
-                "classes": self.classes_.tolist(),
-                "dtype": str(self.classes_.dtype),
+        with bundle.saving(folder):
+            beside = {
+                bundle.HISTORY_FILE: bundle.json_bytes(self.history_),
+                ESTIMATOR_FILE: bundle.json_bytes({"params": self.get_params(), **record_of_labels(self.classes_)}),
             }
-            bundle.write_json(folder / ESTIMATOR_FILE, content)
-            bundle.write_json(folder / bundle.MANIFEST_FILE, self.classifier_.manifest)
+        self.classifier_._save(folder, beside)
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
@@ -186,18 +191,16 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         """
         folder = Path(directory)
         classifier = Classifier.load(folder)
-        content = bundle.read_json(folder / ESTIMATOR_FILE)
+        content = bundle.read_part(folder, ESTIMATOR_FILE)
         try:
             estimator = cls(**content["params"])
-            estimator.classes_ = np.array(content["classes"], content["dtype"])
-            if estimator.classes_.shape != (2,):
-                msg = f"{len(estimator.classes_)} classes"
-                raise ValueError(msg)
-        except (KeyError, TypeError, ValueError) as error:
-            msg = f"Cannot read {folder / ESTIMATOR_FILE}. Expected: what `save` writes. Received: {error!r}"
+            estimator._check_params()
+            estimator.classes_ = labels_of(content)
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
+            msg = f"Cannot read {folder / ESTIMATOR_FILE}. Expected: what `save` writes. Received: {error!r:.300}"
             raise BundleError(msg) from error
         estimator._keep(classifier)
-        estimator.history_ = bundle.read_json(folder / bundle.HISTORY_FILE)
+        estimator.history_ = bundle.read_part(folder, bundle.HISTORY_FILE)
         estimator.n_iter_ = classifier.manifest.get("epochs")
         return estimator
 
@@ -206,6 +209,14 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         return Recipe.named(
             self.recipe, **{name: value for name in names if (value := getattr(self, name)) is not None}
         )
+
+    def _check_params(self) -> None:
+        """Raise `ValueError` unless the parameters are in range."""
+        self._recipe()
+        fraction = self.validation_fraction
+        if not isinstance(fraction, float) or not 0 < fraction < 1:
+            msg = f"Bad `validation_fraction`. Expected: a float above 0 and below 1. Received: {fraction!r}."
+            raise ValueError(msg)
 
     def _keep(self, classifier: Classifier) -> None:
         self.classifier_, self.vocabulary_ = classifier, classifier.vocabulary
@@ -235,3 +246,47 @@ def as_texts(texts: Any) -> list[str]:
 def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike) -> EncodedReviews:
     """Texts in the ids of a vocabulary."""
     return EncodedReviews.from_sequences(map(vocabulary.encode, texts), targets)
+
+
+def record_of_labels(labels: npt.NDArray[Any]) -> dict[str, Any]:
+    """Labels as JSON can hold them.
+
+    Args:
+        labels: two different ones.
+
+    Raises:
+        ValueError: they are of a kind that JSON does not bring back as it was.
+    """
+    record = {"classes": labels.tolist(), "dtype": str(labels.dtype)}
+    try:
+        again = labels_of(json.loads(json.dumps(record)))
+        same = again.dtype == labels.dtype and again.tolist() == labels.tolist()
+        same &= [type(label) for label in again.tolist()] == [type(label) for label in labels.tolist()]
+    except (KeyError, OverflowError, TypeError, ValueError):
+        same = False
+    if not same:
+        msg = f"labels of {labels.dtype}, such as {labels.tolist()[0]!r}, which JSON cannot hold: use texts or numbers"
+        raise ValueError(msg)
+    return record
+
+
+def labels_of(record: dict[str, Any]) -> npt.NDArray[Any]:
+    """The labels of `record_of_labels`.
+
+    Raises:
+        KeyError, TypeError, ValueError: it holds no two different labels in ascending order.
+    """
+    classes, kind = record["classes"], record["dtype"]
+    proper = isinstance(classes, list) and len(classes) == 2 and isinstance(kind, str)
+    if not proper or not all(isinstance(label, (str, int, float)) for label in classes):
+        msg = f"the labels {reprlib.repr(classes)} of type {reprlib.repr(kind)}"
+        raise ValueError(msg)
+    # A type may name a length, and the array takes the memory of it.
+    if not re.fullmatch(r"object|bool|u?int\d{1,2}|float\d{1,2}|[<>|=]?U\d{1,5}", kind):
+        msg = f"labels of type {reprlib.repr(kind)}"
+        raise ValueError(msg)
+    labels = np.array(classes, kind)
+    if labels.tolist() != classes or not labels[0] < labels[1]:
+        msg = f"the labels {reprlib.repr(classes)}, not two of type {kind} in ascending order"
+        raise ValueError(msg)
+    return labels

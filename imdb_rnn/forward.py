@@ -1,6 +1,6 @@
 """The forward pass in NumPy and float32, which answers without any backend.
 
-May import: numpy, imdb_rnn.oracle.
+May import: numpy, imdb_rnn.errors, imdb_rnn.oracle.
 
 A backend takes longer to be asked about one review than NumPy to read it, and longest to be loaded for it.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn.errors import ModelError
 from imdb_rnn.oracle import sigmoid
 
 
@@ -29,6 +30,9 @@ def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
     Returns:
         float32, shape (n,).
 
+    Raises:
+        ModelError: they are not finite, because the weights are too large.
+
     Source: `imdb_rnn.oracle.forward`.
     """
     (encoded, *kernel), (recurrent_kernel, bias, out_kernel, out_bias) = weights[:-4], weights[-4:]
@@ -38,14 +42,33 @@ def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
 
     steps = np.ascontiguousarray(ids.T)
     terms: Iterable[npt.NDArray[np.float32]]
-    if steps.size < len(encoded):
-        terms = terms_of(encoded[steps])
-    else:  # each word of the vocabulary once is less to multiply than each word of the reviews
-        vocabulary = terms_of(encoded)
-        terms = (vocabulary.take(step, axis=0) for step in steps)
-    state = np.zeros((len(ids), len(bias)), np.float32)
-    for term in terms:
-        term += state @ recurrent_kernel  # in place: new arrays take longer
-        np.tanh(term, out=state)
-    logits: npt.NDArray[np.float32] = (state @ out_kernel + out_bias)[:, 0]
+    with np.errstate(over="ignore", invalid="ignore"):  # of which the end is checked
+        if steps.size < len(encoded):
+            terms = terms_of(encoded[steps])
+        else:  # each word of the vocabulary once is less to multiply than each word of the reviews
+            vocabulary = terms_of(encoded)
+            terms = (vocabulary.take(step, axis=0) for step in steps)
+        state = np.zeros((len(ids), len(bias)), np.float32)
+        for term in terms:
+            term += state @ recurrent_kernel  # in place: new arrays take longer
+            np.tanh(term, out=state)
+        logits: npt.NDArray[np.float32] = (state @ out_kernel + out_bias)[:, 0]
+    check_logits(logits, weights)
     return logits
+
+
+def check_logits(found: npt.NDArray[np.float32], weights: Sequence[npt.NDArray[np.float32]]) -> None:
+    """Raise `ModelError` if what a model has computed is not finite, or could be infinite for another review.
+
+    Args:
+        found: logits or scores. Of an infinite logit the score is 1, and a backend gives only scores.
+        weights: those of the model; the last two make the logits, of states between -1 and 1.
+    """
+    with np.errstate(over="ignore"):
+        largest = sum(np.abs(array).sum() for array in weights[-2:])
+    if not (np.isfinite(largest) and np.isfinite(found).all()):
+        msg = (
+            "Cannot read with this model. Expected: scores that are numbers. Received: infinite ones, or none, because "
+            "its weights are too large. Train it again."
+        )
+        raise ModelError(msg)

@@ -25,6 +25,9 @@ TUTORIAL: dict[str, Any] = {
     "patience": 3,
 }
 NAMES = ("robust", "tutorial")
+# The most that a saved model may have of each, so that reading a folder needs a known amount of memory.
+MOST_WORDS = 150_000
+MOST_IDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Recipe:
             check_whole_number(name, getattr(self, name))
         for name in ("short_windows", "end_windows", "teacher_share"):
             check_share(name, getattr(self, name))
+        for name, most in (("num_words", MOST_WORDS), ("max_len", MOST_IDS)):
+            if getattr(self, name) > most:
+                msg = f"Bad `{name}`. Expected: at most {most:,}. Received: {getattr(self, name):,}."
+                raise RecipeError(msg)
         check_encoder(self.encoder)
         check_recurrent_initializer(self.recurrent_initializer)
 

@@ -2,11 +2,13 @@
 
 May import: numpy, the standard library, imdb_rnn.averaging, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.calibration,
 imdb_rnn.classifier, imdb_rnn.corpora, imdb_rnn.engine (which loads Keras), imdb_rnn.epochs, imdb_rnn.errors,
-imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress, imdb_rnn.recipe, imdb_rnn.teacher, imdb_rnn.tokens,
-imdb_rnn.windows.
+imdb_rnn.keras_file, imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress, imdb_rnn.recipe, imdb_rnn.teacher,
+imdb_rnn.tokens, imdb_rnn.windows.
 """
 
+import math
 import platform
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn import bundle
+from imdb_rnn import bundle, keras_file
 from imdb_rnn.averaging import average_weights
 from imdb_rnn.batches import Arrays, Examples, WeightedArrays, pad, split_reviews, targets
 from imdb_rnn.calibration import temperature_of
 from imdb_rnn.classifier import SCORING_BATCH, Classifier
 from imdb_rnn.corpora import Corpus, load_reviews
 from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.engine import load_engine, load_keras, training_backend_name
+from imdb_rnn.engine import keras_session, load_engine, load_keras, training_backend_name
 from imdb_rnn.epochs import train_epochs
-from imdb_rnn.errors import DataError, RecipeError
+from imdb_rnn.errors import DataError, ModelError, RecipeError
 from imdb_rnn.model import (
     LOSS,
     OPTIMIZER,
@@ -82,10 +84,13 @@ def train(
         recipe: how to train; None is `Recipe()`, the recipe "robust".
         progress: show on standard error how it goes.
 
+    Global settings of Keras (float type, dtype policy, epsilon) change nothing in it, and are left as they are.
+
     Raises:
         BackendError: see `imdb_rnn.engine.training_backend_name`.
         BundleError: `out` cannot be written or holds something already.
         DataError: the reviews cannot be had, or are too few.
+        ModelError: the loss is no number any more.
         RecipeError: a setting is out of range.
     """
     recipe = recipe or Recipe()
@@ -107,9 +112,10 @@ def train(
         return fit(
             learn,
             validation,
-            corpus.vocabulary.truncate(recipe.num_words),
+            corpus.vocabulary,
             recipe,
-            {"source": corpus.source, "fingerprint": corpus.fingerprint},
+            # A folder can have a name that is no text, and then JSON cannot hold it.
+            {"source": corpus.source.encode("utf-8", "backslashreplace").decode(), "fingerprint": corpus.fingerprint},
             test=corpus.test,
             folder=folder,
             progress=progress,
@@ -117,6 +123,7 @@ def train(
         )
 
 
+@keras_session()
 def fit(
     learn: EncodedReviews,
     validation: EncodedReviews,
@@ -135,7 +142,8 @@ def fit(
     Args:
         learn: reviews to learn from.
         validation: reviews to stop and calibrate by.
-        vocabulary: the words behind their ids, all below `recipe.num_words`.
+        vocabulary: the words behind their ids, and all others of the corpus. Ids from `recipe.num_words` on are
+            unknown words.
         recipe: how to train.
         data: what the manifest says of the reviews, `source` and `fingerprint`.
         weights: how much each review of `learn` and of `validation` counts, at least 0; None counts each once.
@@ -146,10 +154,13 @@ def fit(
 
     Raises:
         BackendError: see `imdb_rnn.engine.training_backend_name`.
+        BundleError: the folder cannot be written.
+        ModelError: the loss is no number any more.
     """
     backend = training_backend_name()
     engine, clock = load_engine(), clock or Clock()
     learn_weights, validation_weights = weights or (None, None)
+    known = vocabulary.truncate(recipe.num_words)
     with clock.phase("examples"), waiting(progress, "preparing the reviews"):
         examples, validated = _examples_of(learn, recipe, learn_weights), _validated(validation, recipe)
     with clock.phase("build"):
@@ -162,7 +173,7 @@ def fit(
         "device": engine.device(),
         "versions": _versions() | {backend: engine.version()},
         "data": data,
-        "vocabulary": vocabulary.fingerprint,
+        "vocabulary": known.fingerprint,
         "recipe": asdict(recipe) | {"optimizer": OPTIMIZER, "loss": LOSS},
         "seed": recipe.seed,
         "parameters": parameters(model),
@@ -185,8 +196,9 @@ def fit(
         # What is not for shares any more, and may be saved by its user, has metrics of Keras alone.
         compile_model(model, model.optimizer)
         with clock.phase("calibration"):
-            manifest |= _calibrate(model, vocabulary, recipe, validation, validation_weights)
-    classifier = Classifier(vocabulary, recipe.num_words, recipe.max_len, recipe.windows, manifest, model=model)
+            manifest |= _calibrate(model, known, recipe, validation, validation_weights)
+    reading = recipe.num_words, recipe.max_len, recipe.windows
+    classifier = Classifier(known, *reading, manifest, model=model, words=vocabulary.words)
     if test is not None:
         with clock.phase("evaluation"):
             found = classifier.evaluate(test)
@@ -241,7 +253,7 @@ class _BestKeeper:
     """Stops when the validation loss no longer falls, and writes each best model so far to the folder.
 
     Keras's EarlyStopping decides which epoch is the best. Keras's ModelCheckpoint is not used for writing: it writes
-    in place, and a file that only the running backend can open (see `bundle.write_model`).
+    in place, and a file that only the running backend can open (see `keras_file.model_bytes`).
     """
 
     def __init__(self, folder: Path | None, manifest: dict[str, Any], vocabulary: Vocabulary, recipe: Recipe) -> None:
@@ -262,6 +274,10 @@ class _BestKeeper:
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         self.manifest["epochs"] = epoch + 1
+        if not all(math.isfinite(value) for value in logs.values()):
+            found = ", ".join(f"{name} {value}" for name, value in logs.items())
+            msg = f"Cannot go on training after epoch {epoch + 1}. Expected: finite losses. Received: {found}."
+            raise ModelError(msg)
         best = self.early_stopping.best_epoch == epoch
         if best:
             self.manifest |= {
@@ -270,23 +286,36 @@ class _BestKeeper:
                 "val_accuracy": float(logs["val_accuracy"]),
             }
         if self.folder is not None:
+            # While windows are learned from, the metric is for shares; in a file it is Keras's own, for labels.
+            compiled = {"metrics": ["accuracy"]} if self.recipe.windows else {}
             with bundle.saving(self.folder):
+                files = {bundle.HISTORY_FILE: bundle.json_bytes(self.history)}
                 if best:
-                    reading = self.recipe.num_words, self.recipe.max_len, self.recipe.windows
-                    bundle.write_config(self.folder, self.vocabulary, *reading)
-                    bundle.write_model(self.folder, self.early_stopping.model)
-                bundle.write_json(self.folder / bundle.HISTORY_FILE, self.history)
-                bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
+                    files |= self._settings_once() | self._model_of(self.early_stopping.model, compiled)
+                bundle.write(self.folder, self.manifest, files)
 
     def finish(self, model: "keras.Model") -> None:
         """Write what is known only at the end."""
         if self.folder is not None:
             with bundle.saving(self.folder):
-                if self.recipe.windows:  # it has been calibrated since
-                    bundle.write_model(self.folder, model)
-                # Before the picture what cannot be made again.
-                bundle.write_json(self.folder / bundle.MANIFEST_FILE, self.manifest)
-                plot_history(self.history, self.manifest, self.folder / bundle.PLOT_FILE)
+                # A model for windows has been calibrated since.
+                bundle.write(self.folder, self.manifest, self._model_of(model) if self.recipe.windows else {})
+                # After what cannot be made again.
+                with tempfile.TemporaryDirectory() as scratch:
+                    picture = Path(scratch) / bundle.PLOT_FILE
+                    plot_history(self.history, self.manifest, picture)
+                    bundle.write(self.folder, self.manifest, {bundle.PLOT_FILE: picture.read_bytes()})
+
+    def _settings_once(self) -> dict[str, bytes]:
+        """The settings, unless they have been written already: they stay the same."""
+        if self.folder is None or (self.folder / bundle.CONFIG_FILE).exists():
+            return {}
+        recipe = self.recipe
+        words = bundle.config_bytes(self.vocabulary.words, recipe.num_words, recipe.max_len, recipe.windows)
+        return {bundle.CONFIG_FILE: words}
+
+    def _model_of(self, model: "keras.Model", compiled: dict[str, Any] | None = None) -> dict[str, bytes]:
+        return {bundle.MODEL_FILE: keras_file.model_bytes(model, self.recipe.num_words, self.recipe.max_len, compiled)}
 
 
 class Clock:

@@ -26,8 +26,8 @@ import jinja2
 from rich.console import Console
 from rich.table import Table
 
-from imdb_rnn.bundle import write_json
 from imdb_rnn.errors import ImdbRnnError
+from imdb_rnn.files import replacing
 from parity import equivalence
 from parity.compare import (
     PAIRS,
@@ -191,6 +191,12 @@ def _cell(cell: dict[str, Any] | None) -> str:
     if cell is None:
         return "not run"
     return shown(cell["difference"]) + ("" if cell["agrees"] else " PARTED")
+
+
+def write_json(path: Path, report: dict[str, Any]) -> None:
+    """Write a report, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def publish(report: dict[str, Any], folder: Path) -> None:

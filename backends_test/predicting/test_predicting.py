@@ -10,9 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import BackendError, Classifier, Recipe, build_model, bundle, oracle, train
+from imdb_rnn import BackendError, Classifier, Recipe, oracle, train
 from imdb_rnn.engine import BACKENDS, PREDICTING_BACKENDS, is_installed, load_engine
-from imdb_rnn.model import compile_model
 from imdb_rnn.oracle import Weights
 from imdb_rnn.tokens import Vocabulary
 from parity import reference
@@ -47,17 +46,10 @@ def artefact(artefacts: Path) -> Artefact:
 @pytest.fixture
 def saved(inputs: Inputs, tmp_path: Path) -> Path:
     """A folder as `train` leaves it, with the weights of the ladder."""
-    model = build_model()
-    model.set_weights(inputs.start)
-    compile_model(model)
-    vocabulary = Vocabulary(["good", "film", "bad"])
-    recipe = {"max_len": 100, "num_words": 10_000, "windows": False}
-    data = {"source": "none", "fingerprint": "none"}
-    bundle.write_config(tmp_path, vocabulary, 10_000, 100, False)
-    bundle.write_model(tmp_path, model)
-    manifest = {"vocabulary": vocabulary.fingerprint, "recipe": recipe, "data": data}
-    bundle.write_json(tmp_path / bundle.MANIFEST_FILE, manifest)
-    return tmp_path
+    Classifier(Vocabulary(["good", "film", "bad"]), 10_000, 100, False, {}, weights=inputs.start).save(
+        tmp_path / "saved"
+    )
+    return tmp_path / "saved"
 
 
 @pytest.mark.parametrize("stage", COMPUTED, ids=lambda stage: stage.name.replace(" ", "-"))

@@ -213,8 +213,8 @@ def keras_session() -> Iterator[ModuleType]:
     """Hold Keras for one thread at a time, with the settings that it has by default.
 
     Keras's models are not made for several threads at once: on JAX a model's values are elsewhere while it works. And
-    what a program has set globally, its float type, epsilon and dtype policy, would change what is trained here. The
-    program's settings are back when the block ends.
+    what a program has set globally would change the results here: its float type, epsilon, dtype policy, and limits of
+    epochs and steps. These settings are back when the block ends.
 
     Yields:
         Keras.
@@ -227,15 +227,20 @@ def keras_session() -> Iterator[ModuleType]:
         config = keras.config
         # Asked for first: until somebody asks, the policy follows `floatx`.
         policy, floatx, epsilon = config.dtype_policy(), config.floatx(), config.epsilon()
+        epochs, steps = config.max_epochs(), config.max_steps_per_epoch()
         config.set_floatx(FLOATX)
         config.set_epsilon(EPSILON)
         config.set_dtype_policy(FLOATX)
+        config.set_max_epochs(None)
+        config.set_max_steps_per_epoch(None)
         try:
             yield keras
         finally:
             config.set_floatx(floatx)
             config.set_epsilon(epsilon)
             config.set_dtype_policy(policy)
+            config.set_max_epochs(epochs)
+            config.set_max_steps_per_epoch(steps)
 
 
 def load_training_engine() -> TrainingEngine:

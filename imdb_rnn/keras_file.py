@@ -1,0 +1,259 @@
+"""The `.keras` file of the review classifier: written so that every backend opens it, and read without Keras.
+
+May import: numpy, the standard library, imdb_rnn.engine (which loads Keras), imdb_rnn.errors, imdb_rnn.files,
+imdb_rnn.hdf5, imdb_rnn.model, imdb_rnn.strict_json.
+
+Keras never interprets a stranger's file here (`safe_mode` is a deny-list): the layers that the file names must be those
+of the model, and only arrays of the expected shape and type are copied out of it.
+"""
+
+import io
+import json
+import reprlib
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy.typing as npt
+
+from imdb_rnn.engine import keras_session
+from imdb_rnn.errors import BundleError
+from imdb_rnn.files import open_archive, read_member
+from imdb_rnn.hdf5 import Hdf5File
+from imdb_rnn.model import EMBEDDING_DIM, EXTRA_IDS, UNITS, Encoder
+from imdb_rnn.strict_json import parse
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL_FILE = "best-embedding-model.keras"
+# What lies beside it; see imdb_rnn.bundle.
+CONFIG_FILE = "best-embedding-config.json"
+
+# Bytes. A model of `imdb_rnn.recipe.MOST_WORDS` words with the state of Adam has 28.8 million.
+LARGEST_MODEL = 30_000_000
+_LARGEST_CONFIG = 1_000_000
+# Inside the file, which is a zip archive.
+_WEIGHTS_MEMBER = "model.weights.h5"
+_CONFIG_MEMBER = "config.json"
+# The layers that the model has, and the settings that change what it computes.
+_RECURRENT: dict[str, Any] = {
+    "activation": "tanh",
+    "use_bias": True,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "return_sequences": False,
+    "return_state": False,
+    "go_backwards": False,
+    "stateful": False,
+}
+_LAYERS: dict[str, dict[str, Any]] = {
+    "Embedding": {"mask_zero": False},
+    "SimpleRNN": _RECURRENT,
+    "Dense": {"activation": "sigmoid", "use_bias": True},
+}
+# What Adam is set to here, the learning rate aside, which is part of its state.
+_ADAM: dict[str, Any] = {
+    "beta_1": 0.9,
+    "beta_2": 0.999,
+    "epsilon": 1e-7,
+    "amsgrad": False,
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+
+
+def model_bytes(model: "keras.Model", num_words: int, max_len: int, compiled: Mapping[str, Any] | None = None) -> bytes:
+    """The content of `best-embedding-model.keras`, which every backend can open, read back and compared.
+
+    Keras saves two things of a compiled model as the running backend resolved them: on PyTorch the optimizer's class
+    is one that needs torch, and `jit_compile` is what was best here, which turns `torch.compile` on for a file from
+    JAX. Both are put back to what was asked for.
+
+    Args:
+        model: the review classifier.
+        num_words: what it was built with.
+        max_len: the same.
+        compiled: what to write instead of some of its settings of `compile`.
+
+    Raises:
+        BundleError: it is another model, or the file cannot be read again.
+    """
+    with keras_session():
+        weights = model.get_weights()
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None and not optimizer.built:
+            # Compiled and not trained: Keras would warn of a file without the optimizer's state.
+            optimizer.build(model.trainable_variables)
+        with tempfile.TemporaryDirectory() as scratch:
+            saved = Path(scratch) / MODEL_FILE
+            model.save(saved)
+            content = _without_backend(saved.read_bytes(), compiled or {})
+    found = read_model(Path(MODEL_FILE), content, num_words, max_len)
+    if [array.tobytes() for array in found.weights] != [array.tobytes() for array in weights]:
+        msg = (
+            f"Cannot save the model. Expected: a model of Embedding, SimpleRNN and Dense with six weights. "
+            f"Received: one of {len(weights)} weights that reads back as another one."
+        )
+        raise BundleError(msg)
+    return content
+
+
+def _without_backend(content: bytes, compiled: Mapping[str, Any]) -> bytes:
+    rewritten = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(rewritten, "w") as target:
+        for member in source.infolist():
+            part = source.read(member)
+            if member.filename == _CONFIG_MEMBER:
+                config = json.loads(part)
+                if settings := config.get("compile_config"):
+                    settings.update({"jit_compile": "auto", **compiled})
+                    config["compile_config"] = _with_plain_optimizers(settings)
+                part = json.dumps(config).encode()
+            target.writestr(member, part)
+    return rewritten.getvalue()
+
+
+def _with_plain_optimizers(settings: Any) -> Any:
+    """Name Keras's optimizers as every backend knows them, those inside of other optimizers, too."""
+    if isinstance(settings, list):
+        return [_with_plain_optimizers(part) for part in settings]
+    if not isinstance(settings, dict):
+        return settings
+    plain = {name: _with_plain_optimizers(part) for name, part in settings.items()}
+    if str(plain.get("module")).startswith("keras.src.backend.torch.optimizers"):
+        plain |= {"module": "keras.optimizers", "registered_name": None}
+    return plain
+
+
+class SavedModel(NamedTuple):
+    """What is copied out of a .keras file; see `imdb_rnn.bundle.Bundle`."""
+
+    weights: list[npt.NDArray[Any]]
+    trainable: tuple[bool, ...]
+    optimizer: list[npt.NDArray[Any]] | None
+
+
+def read_model(path: Path, content: bytes, num_words: int, max_len: int) -> SavedModel:
+    """Copy the weights and the optimizer's state out of a .keras file, the expected arrays only.
+
+    Args:
+        path: where it lies, for messages.
+        content: of the file.
+        num_words: what the model was built with.
+        max_len: the same.
+
+    Raises:
+        BundleError: it is damaged, or its layers are not those of the model, with settings that compute the same.
+    """
+    shapes = shapes_of(num_words)
+    try:
+        with open_archive(io.BytesIO(content)) as archive:
+            config = parse(read_member(archive, _CONFIG_MEMBER, _LARGEST_CONFIG))
+            arrays = read_member(archive, _WEIGHTS_MEMBER, LARGEST_MODEL)
+        layers = config["config"]["layers"]
+        if reason := unsupported_layers_reason(layers):
+            raise ValueError(reason)
+        saved_len = config["build_config"]["input_shape"][1]
+        if saved_len != max_len:
+            msg = f"a model that takes {reprlib.repr(saved_len)} ids, where {CONFIG_FILE} says {max_len}"
+            raise ValueError(msg)
+        trainable = trainable_of(layers)
+        file = Hdf5File(arrays)
+        weights = [file.array(name, shape, ("float32",)) for name, shape in shapes.items()]
+        moments = [
+            shape
+            for name, shape in shapes.items()
+            for layer, learns in zip(("embedding", "simple_rnn", "dense"), trainable, strict=True)
+            for _ in range(2)
+            if learns and name.startswith(f"layers/{layer}/")
+        ]
+        state = _read_adam(file, config.get("compile_config"), [(), (), *moments])
+    except Exception as error:
+        # KeyError quotes its message.
+        received = error.args[0] if isinstance(error, KeyError) and error.args else error
+        msg = f"Cannot read {path}. Expected: the model saved with {CONFIG_FILE}. Received: {received!s:.300}"
+        raise BundleError(msg) from error
+    return SavedModel(weights, trainable, state)
+
+
+def shapes_of(num_words: int) -> dict[str, tuple[int, ...]]:
+    """The weights of the model: the name in the file -> shape, in the order of `build_model(num_words).weights`."""
+    return {
+        "layers/embedding/vars/0": (num_words + EXTRA_IDS, EMBEDDING_DIM),
+        "layers/simple_rnn/cell/vars/0": (EMBEDDING_DIM, UNITS),
+        "layers/simple_rnn/cell/vars/1": (UNITS, UNITS),
+        "layers/simple_rnn/cell/vars/2": (UNITS,),
+        "layers/dense/vars/0": (UNITS, 1),
+        "layers/dense/vars/1": (1,),
+    }
+
+
+def unsupported_layers_reason(layers: Any, encoder: Encoder = "embedding") -> str:
+    """Why layers are not those of the review classifier, or would compute something else; "" if they are.
+
+    Args:
+        layers: the configurations of a Keras model's layers, as JSON has them.
+        encoder: how words come in.
+    """
+    first = {"embedding": "Embedding", "one_hot": "CategoryEncoding"}[encoder]
+    inner = [layer for layer in layers if layer["class_name"] != "InputLayer"]
+    names = [layer["class_name"] for layer in inner]
+    if names != [first, "SimpleRNN", "Dense"] or any(layer["module"] != "keras.layers" for layer in inner):
+        return f"a model of the layers {reprlib.repr(names)}"
+    for layer in inner:
+        config, name = layer["config"], layer["class_name"]
+        for setting, value in _LAYERS.get(name, {}).items():
+            if config[setting] != value:
+                return f"a layer {name} with {setting}={reprlib.repr(config[setting])}, not {value!r}"
+        dtype = config["dtype"]
+        dtype = dtype["config"]["name"] if isinstance(dtype, dict) else dtype
+        if dtype != "float32":
+            return f"a layer {name} that computes in {reprlib.repr(dtype)}, not in float32"
+    return ""
+
+
+def trainable_of(layers: Any) -> tuple[bool, ...]:
+    """For each layer but the input whether training changes its weights."""
+    found = tuple(layer["config"]["trainable"] for layer in layers if layer["class_name"] != "InputLayer")
+    if not all(isinstance(value, bool) for value in found):
+        msg = "a layer that is neither trainable nor frozen"
+        raise ValueError(msg)
+    return found
+
+
+def is_plain_adam(optimizer: Any) -> bool:
+    """Whether an optimizer, as JSON has it, is Adam with the settings of this library, whatever its learning rate."""
+    if not isinstance(optimizer, dict) or not str(optimizer.get("module")).startswith("keras."):
+        return False
+    config = optimizer.get("config")
+    return (
+        optimizer.get("class_name") in ("Adam", "adam")
+        and isinstance(config, dict)
+        and isinstance(config.get("learning_rate"), float)
+        and all(config.get(name, value) == value for name, value in _ADAM.items())
+    )
+
+
+def _read_adam(file: Hdf5File, compiled: Any, shapes: Sequence[tuple[int, ...]]) -> list[npt.NDArray[Any]] | None:
+    """The state of Adam, or None: predicting needs no optimizer, and training can begin a new one."""
+    if not isinstance(compiled, dict) or not is_plain_adam(compiled.get("optimizer")):
+        return None
+    try:
+        if len(file.members("optimizer/vars")) != len(shapes):
+            return None
+        # Keras counts the optimizer's steps in int32, on TensorFlow in int64.
+        dtypes = [("int32", "int64"), *[("float32",)] * (len(shapes) - 1)]
+        return [
+            file.array(f"optimizer/vars/{i}", shape, allowed)
+            for i, (shape, allowed) in enumerate(zip(shapes, dtypes, strict=True))
+        ]
+    except ValueError:
+        return None
