@@ -4,9 +4,9 @@ A case is a model with recurrent layers, a change that a program makes to it aft
 calls it, trains it, differentiates it, exports it, copies it. The consumer gets the stock model, and the same model
 accelerated, and must find the same numbers; where it fails with stock Keras it may fail.
 
-    KERAS_BACKEND=torch python backends_test/differential.py 2000 torch.json
+    KERAS_BACKEND=torch python backends_test/differential.py 2000
 
-compares so many cases and writes how many there were of each consumer.
+compares so many cases and writes to backends_test/results/differential how many there were of each consumer.
 May import: keras, numpy, hypothesis, imdb_rnn; inside functions the backend that runs.
 """
 
@@ -33,6 +33,7 @@ from hypothesis import strategies as st
 from imdb_rnn import accelerate, paths
 from imdb_rnn.engine import backend_name, load_engine
 
+RESULTS = Path(__file__).parent / "results" / "differential"
 # float32, over few steps, up to third derivatives.
 RELATIVE, ABSOLUTE = 2e-4, 2e-5
 
@@ -404,11 +405,11 @@ def jax_consumers() -> dict[str, Consumer]:
         return jax.grad(second, (0, 1))(weights, x)
 
     def tangent(f: Callable[[Any, Any], Any], weights: Any, x: Any) -> Any:
-        ones = jax.tree.map(np.ones_like, (weights, x))
+        ones = jax.tree.map(jax.numpy.ones_like, (weights, x))
         return [jax.jvp(f, (weights, x), ones), jax.linearize(f, weights, x)[1](*ones)]
 
     def forward_over_reverse(f: Callable[[Any, Any], Any], weights: Any, x: Any) -> Any:
-        return jax.jvp(jax.grad(f, (0, 1)), (weights, x), jax.tree.map(np.ones_like, (weights, x)))
+        return jax.jvp(jax.grad(f, (0, 1)), (weights, x), jax.tree.map(jax.numpy.ones_like, (weights, x)))
 
     return {
         "grad": transformed(lambda f, weights, x: jax.grad(f, (0, 1))(weights, x)),
@@ -540,10 +541,11 @@ def build(case: Case, fast: bool) -> tuple[keras.Model, np.ndarray]:
     for layer in STRUCTURES[case.structure](settings_):
         out = layer(out)
     model = keras.Model(inputs, keras.layers.Dense(2)(out))
-    for position, variable in enumerate(model.variables):
-        # A bidirectional layer draws a seed by itself.
-        is_seed = "seed" in variable.path
-        variable.assign(np.array([position, 0], np.uint32) if is_seed else random.normal(0, 0.6, variable.shape))
+    for weight in model.weights:
+        weight.assign(random.normal(0, 0.6, weight.shape))
+    for position, cell in enumerate(_cells(model)):
+        # A bidirectional layer draws seeds by itself.
+        cell.seed_generator.state.assign(np.array([position, 0], np.uint32))
     if fast:
         accelerate(model)
     CHANGES[case.change](model)
@@ -560,6 +562,7 @@ def outcome(case: Case, fast: bool) -> tuple[Arrays | Exception, str]:
         model, x = build(case, fast)
         if "fast" in paths(model).values():
             path = "fast"
+        keras.utils.set_random_seed(case.seed)  # PyTorch draws dropout from its global generator
         found = keras.tree.flatten(consumers()[case.consumer](model, x))
         return [np.asarray(keras.ops.convert_to_numpy(part), np.float64) for part in found if part is not None], path
     except Exception as error:  # noqa: BLE001 (whatever stock Keras raises here)
@@ -666,8 +669,9 @@ def main() -> None:
     """Run cases until so many have been compared; write the counts after every hundred or so."""
     logging.getLogger("imdb_rnn").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    count, target = int(sys.argv[1]), Path(sys.argv[2])
-    backend = backend_name()
+    count, backend = int(sys.argv[1]), backend_name()
+    target = RESULTS / f"{backend}.json"
+    target.parent.mkdir(exist_ok=True)
     note: dict[str, Any] = {
         "backend": backend,
         "versions": {"python": platform.python_version(), "keras": version("keras"), backend: load_engine().version()},

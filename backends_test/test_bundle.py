@@ -30,13 +30,13 @@ from imdb_rnn.bundle import (
     PLOT_FILE,
     claimed,
     json_bytes,
-    model_bytes,
     read_bundle,
     read_manifest,
     read_part,
     save,
     write,
 )
+from imdb_rnn.keras_file import model_bytes
 
 Saved = tuple[Path, Training]
 Change = Callable[[dict[str, Any]], object]
