@@ -280,12 +280,13 @@ def _steps_by_hand(
 
     def step(number: tf.Tensor, state: list[tf.Tensor], logits: tf.TensorArray) -> tuple[Any, ...]:
         weights, m, v = state[:6], state[6:12], state[12:]
+        shaped = [tf.reshape(weight, shape) for weight, shape in zip(weights, shapes[:6], strict=True)]
         with tf.GradientTape() as tape:
-            tape.watch(weights)
-            out = _forward_of(weights, x[number])
+            tape.watch(shaped)
+            out = _forward_of(shaped, x[number])
             loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y[number], out))
         # An embedding's gradient comes as slices, which must be summed before they are squared.
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, weights)]
+        gradients = [tf.reshape(tf.convert_to_tensor(g), (-1,)) for g in tape.gradient(loss, shaped)]
         t = tf.cast(begun, learning_rate.dtype) + tf.cast(number + 1, learning_rate.dtype)
         rate = learning_rate * tf.sqrt(1 - beta_2**t) / (1 - beta_1**t)
         m = [a + (g - a) * (1 - beta_1) for a, g in zip(m, gradients, strict=True)]
@@ -293,8 +294,10 @@ def _steps_by_hand(
         weights = [w - a * rate / (tf.sqrt(b) + epsilon) for w, a, b in zip(weights, m, v, strict=True)]
         return number + 1, [*weights, *m, *v], logits.write(number, out)
 
+    # Between two steps all is flat: for XLA on a CPU, many rows are as many short loops.
+    shapes, flat = [array.shape for array in state], [tf.reshape(array, (-1,)) for array in state]
     logits = tf.TensorArray(y.dtype, size=y.shape[0], element_shape=y.shape[1:])
-    _, state, logits = tf.while_loop(
-        lambda number, *_: number < count, step, (tf.constant(0), state, logits), maximum_iterations=x.shape[0]
+    _, flat, logits = tf.while_loop(
+        lambda number, *_: number < count, step, (tf.constant(0), flat, logits), maximum_iterations=x.shape[0]
     )
-    return [*state, logits.stack()]
+    return [*(tf.reshape(array, shape) for array, shape in zip(flat, shapes, strict=True)), logits.stack()]
