@@ -1,4 +1,4 @@
-"""Whoever uses an accelerated model finds the numbers of the stock model. See backends_test/differential.py.
+"""Whoever uses an accelerated model finds the numbers of the stock model. See backends_test/differential/.
 
 The counts of the long runs are in backends_test/results/differential; `tox -e differential` renews them.
 """
@@ -7,7 +7,10 @@ import json
 
 import pytest
 
-from differential import CHANGES, RESULTS, Case, check, compare, consumers
+from differential.__main__ import RESULTS
+from differential.comparison import check, compare
+from differential.consumers import consumers
+from differential.models import CHANGES, Case
 from imdb_rnn.engine import backend_name
 
 # So many cases take about a minute.
@@ -48,7 +51,7 @@ def test_a_model_that_was_changed_afterwards_predicts_as_stock_keras(change: str
 
 
 def test_models_changes_and_consumers_at_random_find_no_difference() -> None:
-    """Always the same cases; `python backends_test/differential.py` draws others every time."""
+    """Always the same cases; `python -m differential` draws others every time."""
     found = check(CASES[backend_name()], random=False)
     print(found)
     assert found["paths"]["fast"] > found["cases"] / 10

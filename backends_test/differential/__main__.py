@@ -1,0 +1,46 @@
+"""Compares cases, and writes to backends_test/results/differential how many there were of each consumer.
+
+KERAS_BACKEND=torch PYTHONPATH=backends_test python -m differential 2000
+"""
+
+import json
+import logging
+import platform
+import sys
+import warnings
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from differential.comparison import check
+from imdb_rnn.engine import backend_name, load_engine
+
+RESULTS = Path(__file__).parents[1] / "results" / "differential"
+
+
+def main() -> None:
+    """Run cases until so many have been compared; write the counts after every hundred or so."""
+    logging.getLogger("imdb_rnn").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    count, backend = int(sys.argv[1]), backend_name()
+    target = RESULTS / f"{backend}.json"
+    target.parent.mkdir(exist_ok=True)
+    note: dict[str, Any] = {
+        "backend": backend,
+        "versions": {"python": platform.python_version(), "keras": version("keras"), backend: load_engine().version()},
+        "differences": 0,
+    }
+    by_consumer: Counter[str] = Counter()
+    by_path: Counter[str] = Counter()
+    while sum(by_consumer.values()) < count:
+        found = check(100, random=True)
+        by_consumer.update(found["consumers"])
+        by_path.update(found["paths"])
+        counts = {"cases": sum(by_consumer.values()), "paths": by_path, "consumers": dict(sorted(by_consumer.items()))}
+        target.write_text(json.dumps(note | counts, indent=1) + "\n")
+        print(f"{counts['cases']} of {count} compared", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""One case with stock Keras and with this library, and many that Hypothesis draws.
+
+May import: keras, numpy, hypothesis, imdb_rnn, the standard library, the modules beside it.
+"""
+
+from collections import Counter
+from typing import Any
+
+import keras
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from differential.consumers import SLOW, consumers
+from differential.models import CHANGES, STRUCTURES, Case, build
+from imdb_rnn import paths
+
+# float32, over few steps, up to third derivatives.
+RELATIVE, ABSOLUTE = 2e-4, 2e-5
+
+Arrays = list[np.ndarray]
+
+
+def outcome(case: Case, fast: bool) -> tuple[Arrays | Exception, str]:
+    """What the consumer finds, or how it fails; and the path of the model's layers."""
+    path = "left to Keras"
+    try:
+        model, x = build(case, fast)
+        if "fast" in paths(model).values():
+            path = "fast"
+        keras.utils.set_random_seed(case.seed)  # PyTorch draws dropout from its global generator
+        found = keras.tree.flatten(consumers()[case.consumer](model, x))
+        return [np.asarray(keras.ops.convert_to_numpy(part), np.float64) for part in found if part is not None], path
+    except Exception as error:  # noqa: BLE001 (whatever stock Keras raises here)
+        return error, path
+
+
+def compare(case: Case) -> tuple[str, str]:
+    """How the accelerated model differs from the stock one for this consumer, "" if it does not; and how it was made.
+
+    Returns:
+        The difference; and "fast", "left to Keras", or "fails with stock Keras".
+    """
+    stock, _ = outcome(case, fast=False)
+    if isinstance(stock, Exception):
+        return "", "fails with stock Keras"
+    ours, path = outcome(case, fast=True)
+    if isinstance(ours, Exception):
+        return f"fails: {type(ours).__name__}: {ours}", path
+    if [part.shape for part in ours] != [part.shape for part in stock]:
+        return f"other shapes: {[part.shape for part in ours]}, not {[part.shape for part in stock]}", path
+    for ours_part, stock_part in zip(ours, stock, strict=True):
+        scale = np.abs(stock_part).max(initial=0)
+        if not np.allclose(ours_part, stock_part, rtol=RELATIVE, atol=ABSOLUTE * max(1, scale), equal_nan=True):
+            off = np.abs(ours_part - stock_part).max()
+            return f"other numbers: off by {off:.2e} where the largest is {scale:.2e}", path
+    return "", path
+
+
+def seldom(common: Any, *rare: Any) -> st.SearchStrategy[Any]:
+    """Mostly the first."""
+    return st.sampled_from([common] * (3 * len(rare)) + list(rare))
+
+
+def cases() -> st.SearchStrategy[Case]:
+    """Models, changes and consumers."""
+    layer = st.fixed_dictionaries(
+        {
+            "units": st.sampled_from([1, 3]),
+            "activation": seldom("tanh", "relu", "linear"),
+            "use_bias": st.booleans(),
+            "return_sequences": st.booleans(),
+            "go_backwards": st.booleans(),
+            "unroll": seldom(False, True),
+            "stateful": seldom(False, True),
+            "zero": st.booleans(),
+            "dropout": seldom(0.0, 0.5),
+            "recurrent_dropout": seldom(0.0, 0.5),
+            "seed": st.just(3),
+            # Keras's default is not implemented in every float type.
+            "recurrent_initializer": st.just("glorot_uniform"),
+            "dtype": seldom("float32", "float64", "bfloat16", "mixed_float16"),
+        }
+    )
+    return st.builds(
+        Case,
+        layer=layer.map(lambda drawn: tuple(drawn.items())),
+        structure=st.sampled_from(list(STRUCTURES)),
+        masked=st.booleans(),
+        change=st.one_of(st.just("nothing"), st.sampled_from(list(CHANGES))),
+        consumer=st.sampled_from([name for name in consumers() for _ in range(1 if name in SLOW else 5)]),
+        # Few, because what is compiled for one case then serves others.
+        shape=st.tuples(st.sampled_from([1, 3]), st.sampled_from([1, 2, 5]), st.sampled_from([1, 2])),
+        seed=st.integers(0, 2**16),
+    )
+
+
+def check(count: int, *, random: bool) -> dict[str, Any]:
+    """Run cases until one differs.
+
+    Args:
+        count: how many.
+        random: draw others every time; else always the same.
+
+    Returns:
+        How many cases were compared, by consumer, and how many there were on each path.
+
+    Raises:
+        AssertionError: a case differs; it is shown in its smallest form.
+    """
+    by_consumer: Counter[str] = Counter()
+    by_path: Counter[str] = Counter()
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=not random,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases())
+    def run(case: Case) -> None:
+        found, path = compare(case)
+        assert not found, f"{case}: {found}"
+        by_path[path] += 1
+        if path != "fails with stock Keras":
+            by_consumer[case.consumer] += 1
+
+    run()
+    return {"cases": sum(by_consumer.values()), "paths": dict(by_path), "consumers": dict(sorted(by_consumer.items()))}

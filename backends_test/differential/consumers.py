@@ -1,0 +1,121 @@
+"""Those who use a model on every backend, and the choice of those of the backend that runs.
+
+A consumer takes a model and an input, and returns what it finds. May import: keras, numpy, imdb_rnn, the standard
+library, the modules beside it.
+"""
+
+import copy
+import importlib
+import pickle
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from differential.models import layers_of
+from imdb_rnn.engine import backend_name
+
+Consumer = Callable[[keras.Model, np.ndarray], Any]
+
+# Drawn less often than the others: each takes seconds.
+SLOW = {
+    "train",
+    "evaluate",
+    "save and load",
+    "quantize",
+    "torch.compile",
+    "torch.export",
+    "third derivative",
+    "forward over reverse",
+    "gradient in a compiled function",
+    "gradient penalty in a function",
+    "a saved model",
+}
+
+
+def loss_of(model: keras.Model, x: Any, training: bool = False) -> Any:
+    """Something that depends on every output, and not linearly."""
+    return sum(keras.ops.sum(out * out) for out in keras.tree.flatten(model(x, training=training)))
+
+
+def train(model: keras.Model, x: np.ndarray) -> Any:
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    for _ in range(2):
+        model.train_on_batch(x, np.ones((len(x), *model.output.shape[1:]), np.float32))
+    return model.get_weights()
+
+
+def evaluate(model: keras.Model, x: np.ndarray) -> Any:
+    model.compile(loss="mse")
+    return model.evaluate(x, np.ones((len(x), *model.output.shape[1:]), np.float32), verbose=0)
+
+
+def one_by_one(model: keras.Model, x: np.ndarray) -> Any:
+    return keras.ops.vectorized_map(lambda row: model(row[None])[0], keras.ops.convert_to_tensor(x))
+
+
+def saved(model: keras.Model, x: np.ndarray) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+        loaded = keras.models.load_model(Path(folder) / "model.keras")
+    return loaded(x)
+
+
+def cloned(model: keras.Model, x: np.ndarray) -> Any:
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    return clone(x)
+
+
+def with_state(model: keras.Model, x: np.ndarray) -> Any:
+    """Of the first recurrent layer, with its last state: given an initial one as an array, a tensor and a variable."""
+    layer, found = layers_of(model)[0], []
+    layer.return_state = True
+    features = layer.cell.kernel.shape[0]
+    sequences = np.resize(x, (*x.shape[:2], features))
+    state = np.resize(np.linspace(-1, 1, 7, dtype=np.float32), (len(x), layer.units))
+    for given_state in (state, keras.ops.convert_to_tensor(state), keras.Variable(state)):
+        found += [layer(sequences, initial_state=given_state)]
+    return found
+
+
+def deep_mask(model: keras.Model, x: np.ndarray) -> Any:
+    layer = layers_of(model)[0]
+    sequences = np.resize(x, (*x.shape[:2], layer.cell.kernel.shape[0]))
+    mask = np.resize([True, False, True, True, False], (*x.shape[:2], 1))
+    return layer(sequences, mask=keras.ops.convert_to_tensor(mask))
+
+
+def quantized(model: keras.Model, x: np.ndarray) -> Any:
+    model.quantize("int8")
+    return model(x)
+
+
+SHARED: dict[str, Consumer] = {
+    "call": lambda model, x: model(x),
+    "call twice": lambda model, x: [model(x), model(x)],
+    "call in training": lambda model, x: model(x, training=True),
+    "predict": lambda model, x: model.predict(x, verbose=0),
+    "train": train,
+    "evaluate": evaluate,
+    "vectorized_map": one_by_one,
+    "save and load": saved,
+    "clone": cloned,
+    "deepcopy": lambda model, x: copy.deepcopy(model)(x),
+    "copy": lambda model, x: copy.copy(model)(x),
+    "pickle": lambda model, x: pickle.loads(pickle.dumps(model))(x),
+    "an initial state": with_state,
+    "a mask of rank 3": deep_mask,
+    "quantize": quantized,
+    "float16 input": lambda model, x: model(x.astype(np.float16)),
+    "float64 input": lambda model, x: model(x.astype(np.float64)),
+}
+
+
+def consumers() -> dict[str, Consumer]:
+    """Name -> consumer, of all on the backend that runs."""
+    of_backend: dict[str, Consumer] = importlib.import_module(f"differential.{backend_name()}").CONSUMERS
+    return SHARED | of_backend

@@ -1,0 +1,156 @@
+"""The cases: models with recurrent layers, and the changes that a program makes to them after they were accelerated.
+
+May import: keras, numpy, imdb_rnn, the standard library.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from imdb_rnn import accelerate
+from imdb_rnn.engine import backend_name
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drawn.
+
+    Attributes:
+        layer: settings of the recurrent layer.
+        structure: what holds the layer; see `STRUCTURES`.
+        masked: whether time steps are masked.
+        change: what is done to the model after it was accelerated; see `CHANGES`.
+        consumer: who uses the model; see `differential.consumers`.
+        shape: of the input: sequences, steps, features.
+        seed: of the weights and the input.
+    """
+
+    layer: tuple[tuple[str, Any], ...]
+    structure: str
+    masked: bool
+    change: str
+    consumer: str
+    shape: tuple[int, int, int]
+    seed: int
+
+
+@keras.saving.register_keras_serializable("differential")
+class Holder(keras.layers.Layer):
+    """A layer of somebody's own that holds a recurrent one."""
+
+    def __init__(self, inner: keras.layers.Layer) -> None:
+        super().__init__()
+        self.layers = 2  # a name that Keras gives a meaning to
+        self.held = {"inner": [inner]}
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.held["inner"][0].build(shape)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        return self.held["inner"][0](inputs, mask=mask, training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"inner": keras.saving.serialize_keras_object(self.held["inner"][0])}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Holder":
+        return cls(keras.saving.deserialize_keras_object(config["inner"]))
+
+
+def _cell_layer(layer: dict[str, Any]) -> keras.layers.Layer:
+    of_layer = {name: layer.pop(name) for name in ("return_sequences", "go_backwards", "unroll", "stateful", "zero")}
+    zero = of_layer.pop("zero")
+    return keras.layers.RNN(keras.layers.SimpleRNNCell(**layer), zero_output_for_mask=zero, **of_layer)
+
+
+def _simple(layer: dict[str, Any]) -> keras.layers.Layer:
+    return keras.layers.SimpleRNN(zero_output_for_mask=layer.pop("zero"), **layer)
+
+
+STRUCTURES: dict[str, Callable[[dict[str, Any]], list[keras.layers.Layer]]] = {
+    "a layer": lambda layer: [_simple(layer)],
+    "two layers": lambda layer: [
+        _simple(layer | {"return_sequences": True, "name": "lower"}),
+        _simple(layer | {"name": "upper"}),
+    ],
+    "RNN of a cell": lambda layer: [_cell_layer(layer)],
+    "a bidirectional layer": lambda layer: [keras.layers.Bidirectional(_simple(layer | {"go_backwards": False}))],
+    "a model in a model": lambda layer: [keras.Sequential([_simple(layer)])],
+    "a layer of one's own": lambda layer: [Holder(_simple(layer))],
+    "beside an LSTM": lambda layer: [_simple(layer | {"return_sequences": True}), keras.layers.LSTM(2)],
+}
+
+
+def _cells(model: keras.Model) -> list[Any]:
+    return [layer.cell for layer in layers_of(model)]
+
+
+def _set(name: str, value: Any) -> Callable[[keras.Model], None]:
+    def change(model: keras.Model) -> None:
+        for cell in _cells(model):
+            setattr(cell, name, value)
+
+    return change
+
+
+def _replace_call(model: keras.Model) -> None:
+    for cell in _cells(model):
+        call = cell.call
+        cell.call = lambda *args, call=call, **named: keras.tree.map_structure(lambda x: x * 0.5, call(*args, **named))
+
+
+def _hook(model: keras.Model) -> None:
+    if backend_name() == "torch":
+        for cell in _cells(model):
+            cell.register_forward_hook(lambda module, given, out: keras.tree.map_structure(lambda x: x * 0.5, out))
+
+
+def _change_direction(model: keras.Model) -> None:
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.SimpleRNN:
+            layer.go_backwards = not layer.go_backwards
+
+
+CHANGES: dict[str, Callable[[keras.Model], None]] = {
+    "nothing": lambda model: None,
+    "another activation": _set("activation", keras.activations.relu),
+    "no activation": _set("activation", None),
+    "dropout": _set("dropout", 0.5),
+    "recurrent dropout": _set("recurrent_dropout", 0.5),
+    "the other direction": _change_direction,
+    "another policy": _set("dtype_policy", "bfloat16"),
+    "a frozen cell": _set("trainable", False),
+    "a method of the cell replaced": _replace_call,
+    "a hook on the cell": _hook,
+}
+
+
+def layers_of(model: keras.Model) -> list[Any]:
+    """The recurrent layers that could be accelerated."""
+    return [layer for layer in model._flatten_layers() if type(layer) in (keras.layers.SimpleRNN, keras.layers.RNN)]
+
+
+def build(case: Case, fast: bool) -> tuple[keras.Model, np.ndarray]:
+    """The model of a case, and an input for it."""
+    random = np.random.default_rng(case.seed)
+    settings_ = dict(case.layer)
+    inputs = keras.Input(batch_shape=(case.shape[0] if settings_["stateful"] else None, *case.shape[1:]))
+    out = keras.layers.Masking()(inputs) if case.masked else inputs
+    for layer in STRUCTURES[case.structure](settings_):
+        out = layer(out)
+    model = keras.Model(inputs, keras.layers.Dense(2)(out))
+    for weight in model.weights:
+        weight.assign(random.normal(0, 0.6, weight.shape))
+    for position, cell in enumerate(_cells(model)):
+        # A bidirectional layer draws seeds by itself.
+        cell.seed_generator.state.assign(np.array([position, 0], np.uint32))
+    if fast:
+        accelerate(model)
+    CHANGES[case.change](model)
+    x = random.normal(0, 1, case.shape).astype(np.float32)
+    if case.masked:
+        x[random.random(case.shape[:2]) < 0.4] = 0
+    return model, x

@@ -1,0 +1,94 @@
+"""Those who use a model on TensorFlow. May import: tensorflow, keras, numpy, the modules beside it."""
+
+import tempfile
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from differential.consumers import Consumer, loss_of
+
+
+def gradient(model: keras.Model, x: Any, order: int = 1) -> Any:
+    x = tf.convert_to_tensor(x)
+    weights = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        loss = loss_of(model, x)
+        for _ in range(order - 1):
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = loss_of(model, x)
+            loss = tf.reduce_sum(inner.gradient(loss, x) ** 2)
+    return outer.gradient(loss, [x, *weights])
+
+
+def tangent(model: keras.Model, x: Any) -> Any:
+    x = tf.convert_to_tensor(x)
+    with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as accumulator:
+        loss = loss_of(model, x)
+    return accumulator.jvp(loss)
+
+
+def forward_over_reverse(model: keras.Model, x: Any) -> Any:
+    x = tf.convert_to_tensor(x)
+    with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as accumulator:
+        (first, *_) = gradient(model, x)
+    return accumulator.jvp(first)
+
+
+def jacobian(model: keras.Model, x: Any) -> Any:
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        out = keras.tree.flatten(model(x))[0]
+    return tape.jacobian(out, x)
+
+
+def recomputed(model: keras.Model, x: Any) -> Any:
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.recompute_grad(lambda given: loss_of(model, given))(x)
+    return tape.gradient(loss, x)
+
+
+def in_function(consumer: Consumer, **options: Any) -> Consumer:
+    def outer(model: keras.Model, x: Any) -> Any:
+        return tf.function(lambda given: consumer(model, given), autograph=False, **options)(tf.constant(x))
+
+    return outer
+
+
+def saved_model(model: keras.Model, x: Any) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        loaded = tf.saved_model.load(folder)
+        x = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            out = loaded.serve(x)
+        return [out, tape.gradient(out, x)]
+
+
+def mapped(model: keras.Model, x: Any) -> Any:
+    return tf.map_fn(lambda row: model(row[None])[0], tf.constant(x))
+
+
+CONSUMERS: dict[str, Consumer] = {
+    "gradient": gradient,
+    "gradient penalty": lambda model, x: gradient(model, x, 2),
+    "gradient in a function": in_function(gradient),
+    "gradient in a compiled function": in_function(gradient, jit_compile=True),
+    "gradient penalty in a function": in_function(lambda model, x: gradient(model, x, 2)),
+    "forward-mode derivative": tangent,
+    "forward over reverse": forward_over_reverse,
+    "jacobian": jacobian,
+    "recompute_grad": recomputed,
+    "a function": in_function(lambda model, x: model(x)),
+    "a function of a free batch size": lambda model, x: tf.function(
+        lambda given: model(given), autograph=False, input_signature=[tf.TensorSpec((None, *x.shape[1:]))]
+    )(x),
+    "map_fn": mapped,
+    "a saved model": saved_model,
+}
