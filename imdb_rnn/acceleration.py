@@ -7,8 +7,8 @@ Here all steps are multiplied at once, and the loop is `recurrence` of the engin
 layer keeps its class, its weights and its configuration: only its `inner_loop` is replaced, on this one object, so that
 a saved file is plain Keras.
 
-Whether a layer qualifies is decided at each call, and so is whether the engine's recurrence is right for whoever calls:
-an exporter, a function transform or a layer that has been changed since gets Keras's own loop.
+Each call decides whether the layer is supported, and whether the engine's recurrence is right for the caller.
+Exporters, function transforms and layers that have been changed use Keras's own loop.
 """
 
 import logging
@@ -28,8 +28,8 @@ def accelerate(model: "keras.layers.Layer") -> None:
     """Make every SimpleRNN layer of a model fast; leave the other recurrent layers to Keras and log why.
 
     Args:
-        model: any Keras model, or a layer; built or not, compiled or not. A model that has been trained or asked for a
-            prediction already must be compiled again to notice.
+        model: any Keras model, or a layer; built or not, compiled or not. Compile a model again if it has already been
+            trained or has predicted.
 
     Raises:
         ModelError: it is not a Keras model or layer.
@@ -54,7 +54,7 @@ def paths(model: "keras.layers.Layer") -> dict[str, str]:
 
     Returns:
         Layer name -> "fast"; or "keras: " and the reason why it is left to Keras; or "keras", if it has not been
-        accelerated. Where two layers have the same name, theirs are preceded by the names of what holds them, as in
+        accelerated. If two layers have the same name, the names of the layers that hold them come first, as in
         "encoder/rnn".
 
     Raises:
@@ -68,7 +68,7 @@ def paths(model: "keras.layers.Layer") -> dict[str, str]:
 
 
 def recurrent_layers(model: Any) -> dict[str, Any]:
-    """Every recurrent layer of a model, itself included, found as Keras finds the weights to save and to train.
+    """Find every recurrent layer of a model, the model included, as Keras finds its sublayers.
 
     Returns:
         Name -> layer; see `paths` for the names.
@@ -101,11 +101,11 @@ def recurrent_layers(model: Any) -> dict[str, Any]:
 
     search(model, "")
     names = [layer.name for _, layer in found]
-    # The outermost name is that of the model, which tells nothing apart.
+    # The first name is that of the model, which all have in common.
     inside = [path.split("/", 1)[-1] for path, _ in found]
     chosen = [name if names.count(name) == 1 else path for name, path in zip(names, inside, strict=True)]
     return {
-        # Two layers of one name in one holder are numbered.
+        # Layers of the same name in the same layer are numbered.
         name if chosen.count(name) == 1 else f"{name}:{position}": layer
         for position, (name, (_, layer)) in enumerate(zip(chosen, found, strict=True))
     }
@@ -117,7 +117,10 @@ def is_fast(layer: Any) -> bool:
 
 
 def unsupported_reason(layer: Any) -> str:
-    """Why a recurrent layer is left to Keras as it is now; "" if it is not."""
+    """Find a reason why the fast path does not support a recurrent layer; "" if there is none.
+
+    A layer can change between two calls.
+    """
     keras = load_keras()
     cell = layer.cell if hasattr(layer, "cell") else layer
     if type(layer) not in (keras.layers.SimpleRNN, keras.layers.RNN):
@@ -141,7 +144,7 @@ def unsupported_reason(layer: Any) -> str:
 
 
 class _InnerLoop:
-    """The `inner_loop` of one layer: the engine's recurrence where that is right, else Keras's own loop."""
+    """The `inner_loop` of one layer: the engine's recurrence where it is right, else Keras's own loop."""
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
@@ -149,14 +152,14 @@ class _InnerLoop:
         self.ops = load_keras().ops
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        """Read sequences; arguments and results are those of `keras.layers.RNN.inner_loop`."""
+        """Run the loop over time; arguments and results are those of `keras.layers.RNN.inner_loop`."""
         computed = None if unsupported_reason(self.layer) else self._compute(sequences, initial_state, mask, training)
         if computed is None:
             return type(self.layer).inner_loop(self.layer, sequences, initial_state, mask, training)
         return computed
 
     def _compute(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
-        """As `__call__`, or None where the engine's recurrence is not known to be right."""
+        """The same by the engine's recurrence, or None where that may be wrong."""
         layer, cell, ops, engine = self.layer, self.layer.cell, self.ops, self.engine
         states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
         weights = [cell.kernel, cell.recurrent_kernel, *([] if cell.bias is None else [cell.bias])]

@@ -1,7 +1,7 @@
 """The `.keras` file of the review classifier: written so that every backend opens it, and read without Keras.
 
 May import: numpy, the standard library, imdb_rnn.engine (which loads Keras), imdb_rnn.errors, imdb_rnn.files,
-imdb_rnn.hdf5, imdb_rnn.model, imdb_rnn.strict_json.
+imdb_rnn.hdf5, imdb_rnn.keras_settings, imdb_rnn.model, imdb_rnn.strict_json.
 
 Keras never interprets a stranger's file here (`safe_mode` is a deny-list): the layers that the file names must be those
 of the model, and only arrays of the expected shape and type are copied out of it.
@@ -22,6 +22,7 @@ from imdb_rnn.engine import keras_session
 from imdb_rnn.errors import BundleError
 from imdb_rnn.files import open_archive, read_member
 from imdb_rnn.hdf5 import Hdf5File
+from imdb_rnn.keras_settings import ADAM_OPTIONS, EPSILON, LAYERS
 from imdb_rnn.model import EMBEDDING_DIM, EXTRA_IDS, UNITS, Encoder
 from imdb_rnn.strict_json import parse
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import keras
 
 MODEL_FILE = "best-embedding-model.keras"
-# What lies beside it; see imdb_rnn.bundle.
+# The settings beside it; see imdb_rnn.bundle.
 CONFIG_FILE = "best-embedding-config.json"
 
 # Bytes. A model of `imdb_rnn.recipe.MOST_WORDS` words with the state of Adam has 28.8 million.
@@ -38,40 +39,14 @@ _LARGEST_CONFIG = 1_000_000
 # Inside the file, which is a zip archive.
 _WEIGHTS_MEMBER = "model.weights.h5"
 _CONFIG_MEMBER = "config.json"
-# The layers that the model has, and the settings that change what it computes.
-_RECURRENT: dict[str, Any] = {
-    "activation": "tanh",
-    "use_bias": True,
-    "dropout": 0.0,
-    "recurrent_dropout": 0.0,
-    "return_sequences": False,
-    "return_state": False,
-    "go_backwards": False,
-    "stateful": False,
-}
-_LAYERS: dict[str, dict[str, Any]] = {
-    "Embedding": {"mask_zero": False},
-    "SimpleRNN": _RECURRENT,
-    "Dense": {"activation": "sigmoid", "use_bias": True},
-}
-# What Adam is set to here, the learning rate aside, which is part of its state.
-_ADAM: dict[str, Any] = {
-    "beta_1": 0.9,
-    "beta_2": 0.999,
-    "epsilon": 1e-7,
-    "amsgrad": False,
-    "weight_decay": None,
-    "clipnorm": None,
-    "clipvalue": None,
-    "global_clipnorm": None,
-    "use_ema": False,
-    "loss_scale_factor": None,
-    "gradient_accumulation_steps": None,
-}
+# The settings of Adam here, without the learning rate, which is part of its state.
+_ADAM: dict[str, Any] = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": EPSILON, **ADAM_OPTIONS}
 
 
 def model_bytes(model: "keras.Model", num_words: int, max_len: int, compiled: Mapping[str, Any] | None = None) -> bytes:
-    """The content of `best-embedding-model.keras`, which every backend can open, read back and compared.
+    """Save a model as the content of `best-embedding-model.keras`, which every backend can open.
+
+    The content is read back and compared before it is returned.
 
     Keras saves two things of a compiled model as the running backend resolved them: on PyTorch the optimizer's class
     is one that needs torch, and `jit_compile` is what was best here, which turns `torch.compile` on for a file from
@@ -79,9 +54,9 @@ def model_bytes(model: "keras.Model", num_words: int, max_len: int, compiled: Ma
 
     Args:
         model: the review classifier.
-        num_words: what it was built with.
-        max_len: the same.
-        compiled: what to write instead of some of its settings of `compile`.
+        num_words: the argument that it was built with.
+        max_len: the argument that it was built with.
+        compiled: settings of `compile` to write in place of the model's own.
 
     Raises:
         BundleError: it is another model, or the file cannot be read again.
@@ -145,10 +120,10 @@ def read_model(path: Path, content: bytes, num_words: int, max_len: int) -> Save
     """Copy the weights and the optimizer's state out of a .keras file, the expected arrays only.
 
     Args:
-        path: where it lies, for messages.
-        content: of the file.
-        num_words: what the model was built with.
-        max_len: the same.
+        path: the path of the file, for error messages.
+        content: the content of the file.
+        num_words: the argument that the model was built with.
+        max_len: the argument that the model was built with.
 
     Raises:
         BundleError: it is damaged, or its layers are not those of the model, with settings that compute the same.
@@ -197,7 +172,7 @@ def shapes_of(num_words: int) -> dict[str, tuple[int, ...]]:
 
 
 def unsupported_layers_reason(layers: Any, encoder: Encoder = "embedding") -> str:
-    """Why layers are not those of the review classifier, or would compute something else; "" if they are.
+    """Find a reason why layers are not those of the review classifier, or compute something else; "" if there is none.
 
     Args:
         layers: the configurations of a Keras model's layers, as JSON has them.
@@ -210,7 +185,7 @@ def unsupported_layers_reason(layers: Any, encoder: Encoder = "embedding") -> st
         return f"a model of the layers {reprlib.repr(names)}"
     for layer in inner:
         config, name = layer["config"], layer["class_name"]
-        for setting, value in _LAYERS.get(name, {}).items():
+        for setting, value in LAYERS.get(name, {}).items():
             if config[setting] != value:
                 return f"a layer {name} with {setting}={reprlib.repr(config[setting])}, not {value!r}"
         dtype = config["dtype"]
@@ -221,7 +196,7 @@ def unsupported_layers_reason(layers: Any, encoder: Encoder = "embedding") -> st
 
 
 def trainable_of(layers: Any) -> tuple[bool, ...]:
-    """For each layer but the input whether training changes its weights."""
+    """Tell for each layer, except the input, whether training changes its weights."""
     found = tuple(layer["config"]["trainable"] for layer in layers if layer["class_name"] != "InputLayer")
     if not all(isinstance(value, bool) for value in found):
         msg = "a layer that is neither trainable nor frozen"

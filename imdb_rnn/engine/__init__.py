@@ -1,6 +1,7 @@
 """The only place that names a backend: which there are, which one runs, and what each needs done differently.
 
-May import: the standard library, imdb_rnn.errors; inside functions keras and the one engine module that runs.
+May import: the standard library, imdb_rnn.errors, imdb_rnn.keras_settings; inside functions keras and the one engine
+module that runs.
 
 One module a backend, `engine/<name>.py`, each with the same names: those of `Engine`, and for a backend that trains
 those of `TrainingEngine` as well. What they compute is defined by imdb_rnn.oracle. `engine/by_hand.py` says which
@@ -23,22 +24,21 @@ from typing import Any, Literal, Protocol, cast
 import numpy.typing as npt
 
 from imdb_rnn.errors import BackendError
+from imdb_rnn.keras_settings import EPSILON, FLOATX
 
 # Those that train and predict.
 BACKENDS = ("jax", "torch", "tensorflow")
 # Those that only predict: the name, and what must be installed for it (Keras's NumPy backend itself imports JAX).
 PREDICTING_BACKENDS = {"numpy": "jax", "openvino": "openvino"}
-# Those that do not survive a fork: their threads are missing in the child, which waits for them without end.
+# Those that hang in a forked process, because their threads exist only in the parent.
 NOT_FORKABLE = ("jax", "tensorflow", "numpy")
-# What Keras has where nobody has set anything else.
-FLOATX, EPSILON = "float32", 1e-7
 
 _lock = threading.RLock()
 _forked_with_keras = False
 
 
 def _note_fork() -> None:
-    """Note in a forked child whether Keras came with it, and make a lock that no thread of the parent holds."""
+    """In a forked process, note whether Keras was loaded before, and replace the lock, which a thread may hold."""
     global _forked_with_keras, _lock
     _forked_with_keras = "keras" in sys.modules
     _lock = threading.RLock()
@@ -64,7 +64,7 @@ class Engine(Protocol):
         """Where the model runs, such as "cpu"."""
 
     def prepare_model(self, model: Any) -> None:
-        """Make `predict` and `evaluate` of a compiled review classifier fast, until it is compiled again."""
+        """Make `predict` and `evaluate` of a compiled review classifier fast. Compiling again undoes it."""
 
     def prepare_optimizer(self, optimizer: Any) -> None:
         """Make `optimizer.apply` compute Keras's own formula, in place."""
@@ -98,14 +98,14 @@ class TrainingEngine(Engine, Protocol):
     output_begins_at_zero: bool
 
     def supports_recurrence(self, tensors: Sequence[Any]) -> bool:
-        """Whether `recurrence` gives what Keras gives, whatever is done with it by whoever is calling now.
+        """Whether `recurrence` is right for these tensors and for the current caller.
 
         Args:
-            tensors: all that would go in.
+            tensors: all arguments of the layer's computation.
         """
 
     def hook_of(self, layer: Any) -> str:
-        """What the backend would call when Keras calls a layer, in words; "" for nothing."""
+        """Tell of hooks that run only if Keras calls the layer; "" if there are none."""
 
     def recurrence(
         self, inputs: Any, initial: Any, recurrent_kernel: Any, mask: Any | None, return_sequences: bool
@@ -210,11 +210,11 @@ def load_keras() -> ModuleType:
 
 @contextmanager
 def keras_session() -> Iterator[ModuleType]:
-    """Hold Keras for one thread at a time, with the settings that it has by default.
+    """Let one thread at a time use Keras, with Keras's default settings.
 
-    Keras's models are not made for several threads at once: on JAX a model's values are elsewhere while it works. And
-    what a program has set globally would change the results here: its float type, epsilon, dtype policy, and limits of
-    epochs and steps. These settings are back when the block ends.
+    Keras's models are not thread-safe: on JAX the variables of a model are empty while it trains or evaluates. Global
+    settings of the program would change the results: float type, epsilon, dtype policy, limits of epochs and steps.
+    They are restored when the block ends.
 
     Yields:
         Keras.

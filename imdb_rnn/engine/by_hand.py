@@ -1,44 +1,17 @@
-"""Which models an engine may train by a step written by hand: the review classifier with Adam, and nothing else.
+"""Which models a step written by hand can train: the review classifier with Adam, and nothing else.
 
-May import: the standard library, imdb_rnn.engine.modifications; inside functions keras.
+May import: the standard library, imdb_rnn.engine.modifications, imdb_rnn.keras_settings; inside functions keras.
 
-The step by hand computes what Keras's own step would, so every setting of Keras that it does not know, and everything
-that a program has changed about Keras's objects, is a reason to leave the model to Keras.
+The step by hand must compute what Keras's own step computes. A setting of Keras that it does not support, and anything
+that a program has changed about Keras's objects, is a reason to use Keras's step.
 """
 
 from functools import cache
 from typing import Any
 
 from imdb_rnn.engine.modifications import modification_of
+from imdb_rnn.keras_settings import ADAM_OPTIONS, EPSILON, LAYERS
 
-# Where Keras clips scores, and what its loss and Adam compute with by default.
-EPSILON = 1e-7
-# What the step's Adam does not do, by its name in Keras's configuration, and the value that turns it off.
-_OPTIMIZER = {
-    "amsgrad": False,
-    "weight_decay": None,
-    "clipnorm": None,
-    "clipvalue": None,
-    "global_clipnorm": None,
-    "use_ema": False,
-    "loss_scale_factor": None,
-    "gradient_accumulation_steps": None,
-}
-_RECURRENT: dict[str, Any] = {
-    "activation": "tanh",
-    "use_bias": True,
-    "dropout": 0.0,
-    "recurrent_dropout": 0.0,
-    "return_sequences": False,
-    "return_state": False,
-    "go_backwards": False,
-    "stateful": False,
-}
-_LAYERS: dict[str, dict[str, Any]] = {
-    "Embedding": {"mask_zero": False},
-    "SimpleRNN": _RECURRENT,
-    "Dense": {"units": 1, "activation": "sigmoid", "use_bias": True},
-}
 _LOSS = {"loss": "binary_crossentropy", "loss_weights": None}
 # What Keras's step calls. A program may have replaced it on the class.
 _METHODS = {
@@ -49,10 +22,13 @@ _METHODS = {
 
 
 def unsupported_reason(model: Any) -> str:
-    """Why a compiled model is not to be trained by hand, as it is now.
+    """Find a reason why the step by hand cannot train a compiled model.
+
+    A model can change between two calls.
 
     Args:
-        model: built and compiled. Its optimizer is built here if it is not yet, as Keras does before the first step.
+        model: a model that is built and compiled. An optimizer that is not built yet is built, as Keras does before the
+            first step.
 
     Returns:
         The first reason found; "" if there is none.
@@ -62,7 +38,7 @@ def unsupported_reason(model: Any) -> str:
     if reason := unsupported_forward_reason(model):
         return reason
     if model.run_eagerly:
-        return "it is to run eagerly"
+        return "it runs eagerly"
     for variable in model.weights:
         if not variable.trainable or variable.regularizer is not None or variable.constraint is not None:
             return f"{variable.path} is frozen, regularized or constrained"
@@ -79,15 +55,15 @@ def unsupported_reason(model: Any) -> str:
 
 
 def unsupported_forward_reason(model: Any) -> str:
-    """Why a model's forward pass is not the review classifier's, as it is now; "" if it is."""
+    """Find a reason why a model's forward pass differs from the review classifier's; "" if there is none."""
     import keras
 
     if type(model) is not keras.Sequential:
         return f"it is a {type(model).__name__}, not a Sequential"
     names = [type(layer).__name__ for layer in model.layers]
-    if [type(layer) for layer in model.layers] != [getattr(keras.layers, name) for name in _LAYERS]:
-        return f"its layers are {', '.join(names)}, not Keras's {', '.join(_LAYERS)}"
-    for layer, wanted in zip(model.layers, _LAYERS.values(), strict=True):
+    if [type(layer) for layer in model.layers] != [getattr(keras.layers, name) for name in LAYERS]:
+        return f"its layers are {', '.join(names)}, not Keras's {', '.join(LAYERS)}"
+    for layer, wanted in zip(model.layers, LAYERS.values(), strict=True):
         if reason := _difference(layer.name, layer.get_config(), wanted):
             return reason
         if layer.activity_regularizer is not None:
@@ -121,11 +97,11 @@ def _unsupported_optimizer_reason(model: Any) -> str:
     built_for = [id(variable) for variable in optimizer._trainable_variables]
     if built_for != [id(variable) for variable in model.trainable_variables]:
         return "its optimizer was built for other weights"
-    return _difference("Adam", settings, _OPTIMIZER) or modification_of(optimizer, _METHODS["Optimizer"])
+    return _difference("Adam", settings, ADAM_OPTIONS) or modification_of(optimizer, _METHODS["Optimizer"])
 
 
 def _difference(name: str, settings: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """The first setting that is not as wanted, in words."""
+    """Describe the first setting that differs; "" if none does."""
     for setting, value in wanted.items():
         if settings.get(setting) != value:
             return f"{name} has {setting}={settings.get(setting)!r}"

@@ -64,7 +64,7 @@ def prepare_optimizer(optimizer: Any) -> None:
 
 
 def supports_recurrence(tensors: Sequence[Any]) -> bool:
-    """Whether they are of a float type that the recurrence is for: JAX transforms it as it does any function."""
+    """Whether the tensors have a supported type. JAX can transform the recurrence like any function."""
     return all(tensor.dtype in ("float32", "float64", "bool") for tensor in tensors)
 
 
@@ -77,10 +77,10 @@ def hook_of(layer: Any) -> str:
 def recurrence(
     inputs: jax.Array, initial: jax.Array, recurrent_kernel: jax.Array, mask: jax.Array | None, return_sequences: bool
 ) -> jax.Array:
-    """One scan forward, and one for the derivative.
+    """One scan forward, and one scan for the derivative.
 
-    What is given is the derivative in the direction of a tangent, arranged so that its transpose, which JAX makes for
-    the backward pass, is one scan and one product for the recurrent kernel.
+    The rule is for forward mode. JAX transposes it for the backward pass, which is then one scan and one product for
+    the recurrent kernel.
     """
 
     def step(state: jax.Array, step_inputs: tuple[jax.Array, jax.Array | None]) -> tuple[jax.Array, jax.Array | None]:

@@ -1,4 +1,4 @@
-"""What a program has changed about a Keras object, so that it may compute something else than its class does.
+"""Finds methods of Keras objects that a program has replaced.
 
 May import: the standard library.
 """
@@ -6,19 +6,19 @@ May import: the standard library.
 import inspect
 from typing import Any
 
-# Keras itself replaces these on every layer that it makes.
+# Keras wraps these methods of every layer.
 _REPLACED_BY_KERAS = {"build", "quantize"}
 
 
 def modification_of(instance: Any, methods: tuple[str, ...] = ()) -> str:
-    """The first method of a Keras object that is neither Keras's own nor this library's.
+    """Find a method of a Keras object that is neither Keras's nor this library's.
 
     Args:
-        instance: a layer, a model or an optimizer of a class of Keras.
-        methods: the methods that are looked at on the class, too.
+        instance: a layer, a model or an optimizer. Its class is one of Keras's.
+        methods: names of methods to check on the class as well.
 
     Returns:
-        What was replaced, in words; "" if nothing was.
+        The reason in words; "" if there is no such method.
     """
     kind = type(instance)
     for name, value in vars(instance).items():

@@ -44,7 +44,7 @@ def prepare_optimizer(optimizer: Any) -> None:
 
 
 def supports_recurrence(tensors: Sequence[Any]) -> bool:
-    """Whether they are of a float type that the recurrence is for."""
+    """Whether the tensors have a supported type."""
     return all(tensor.dtype in (tf.float32, tf.float64, tf.bool) for tensor in tensors)
 
 
@@ -69,7 +69,7 @@ def recurrence(
 
         return states if return_sequences else states[-1], differentiate
 
-    # Their values: `custom_gradient` takes a variable for something to be trained besides its arguments.
+    # Values, not variables: `custom_gradient` would expect the gradient function to take a variable as an argument.
     return read(*(tf.identity(tensor) for tensor in (inputs, initial, recurrent_kernel)))
 
 
@@ -137,8 +137,8 @@ def _empty_like(state: tf.Tensor, steps: tf.Tensor) -> tf.TensorArray:
 def compile_steps(model: Any) -> Steps:
     """Steps by hand for the review classifier with Adam; else a loop over Keras's own step, compiled by XLA.
 
-    The program by hand takes the weights as arguments, so that all models share it: what XLA has compiled stays in
-    memory for as long as the process lives.
+    XLA keeps compiled programs in memory until the process ends. The program by hand takes the weights as arguments, so
+    that all models share one.
     """
     compiled: list[Callable[..., Any]] = []
 
@@ -156,9 +156,15 @@ def compile_steps(model: Any) -> Steps:
 
 
 def _unsupported_reason(model: Any) -> str:
-    if model._distribute_strategy is not None:
-        return "it belongs to a distribution strategy"
-    return by_hand.unsupported_reason(model)
+    return _distributed_reason(model) or by_hand.unsupported_reason(model)
+
+
+def _unsupported_forward_reason(model: Any) -> str:
+    return _distributed_reason(model) or by_hand.unsupported_forward_reason(model)
+
+
+def _distributed_reason(model: Any) -> str:
+    return "" if model._distribute_strategy is None else "it belongs to a distribution strategy"
 
 
 def _compile_steps_of_keras(model: Any) -> Callable[..., Any]:
@@ -175,17 +181,17 @@ def _compile_steps_of_keras(model: Any) -> Callable[..., Any]:
 
 
 def prepare_model(model: Any) -> None:
-    """Let `predict` and `evaluate` of the review classifier use one compiled program, which all models share."""
+    """Make `predict` and `evaluate` of the review classifier run one compiled program that all models share."""
 
     def predict(data: Any) -> Any:
-        if model._distribute_strategy is not None or by_hand.unsupported_forward_reason(model):
+        if _unsupported_forward_reason(model):
             model.make_predict_function(force=True)
             return model.predict_function(data)
         ids, _, _ = keras.utils.unpack_x_y_sample_weight(data[0])
         return keras.activations.sigmoid(_logits_of(model, ids))
 
     def test(iterator: Any) -> Any:
-        if model._distribute_strategy is not None or by_hand.unsupported_forward_reason(model):
+        if _unsupported_forward_reason(model):
             model.make_test_function(force=True)
             return model.test_function(iterator)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(next(iterator))
@@ -197,14 +203,14 @@ def prepare_model(model: Any) -> None:
 
 
 def _logits_of(model: Any, ids: tf.Tensor) -> tf.Tensor:
-    """The logits of a batch, of any size: it is padded to a power of two, so that few programs are compiled."""
+    """Compute the logits of a batch, padded to a power of two so that few programs are compiled."""
     count = int(ids.shape[0])
     padded = tf.pad(ids, [[0, _power_of_two(count) - count], [0, 0]])
     return _forward([variable.value for variable in model.weights], padded)[:count]
 
 
 def _power_of_two(count: int) -> int:
-    """The least that is not below `count`."""
+    """The smallest power of two that is at least `count`."""
     return 1 << max(count - 1, 0).bit_length()
 
 
@@ -238,7 +244,7 @@ def _train_by_hand(model: Any, x: Any, y: Any) -> None:
     weights = [variable.value for variable in model.trainable_variables]
     variables = [*weights, *(moment.value for moment in (*moments[::2], *moments[1::2]))]
     settings = (learning_rate.value, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
-    # As many as a power of two, so that few programs are compiled; those beyond `count` are not made.
+    # The number of steps is padded to a power of two, so that few programs are compiled. Padded steps do not run.
     beyond = [(0, _power_of_two(count) - count), (0, 0), (0, 0)]
     *values, logits = _steps_by_hand(
         [tf.convert_to_tensor(variable) for variable in variables],
@@ -267,14 +273,14 @@ def _steps_by_hand(
 
     Args:
         state: the six weights, their momentums and their velocities.
-        begun: how many steps have been made before.
+        begun: the number of steps before these.
         settings: learning rate, beta_1, beta_2 and epsilon of Adam.
         x: ids, shape (steps, reviews, T).
         y: labels, shape (steps, reviews, 1).
-        count: how many of the steps to make.
+        count: the number of steps to run.
 
     Returns:
-        The state after them, and the logits before each, shape (steps, reviews, 1).
+        The state after the steps, and the logits before each step, shape (steps, reviews, 1).
     """
     learning_rate, beta_1, beta_2, epsilon = settings
 
@@ -294,7 +300,7 @@ def _steps_by_hand(
         weights = [w - a * rate / (tf.sqrt(b) + epsilon) for w, a, b in zip(weights, m, v, strict=True)]
         return number + 1, [*weights, *m, *v], logits.write(number, out)
 
-    # Between two steps all is flat: for XLA on a CPU, many rows are as many short loops.
+    # Between steps the arrays are flat: XLA on a CPU makes a short loop for each row.
     shapes, flat = [array.shape for array in state], [tf.reshape(array, (-1,)) for array in state]
     logits = tf.TensorArray(y.dtype, size=y.shape[0], element_shape=y.shape[1:])
     _, flat, logits = tf.while_loop(

@@ -1,6 +1,6 @@
 """PyTorch under Keras. See imdb_rnn.engine for what each function promises.
 
-May import: torch, the standard library, imdb_rnn.engine, imdb_rnn.engine.by_hand, imdb_rnn.oracle (for its epsilon).
+May import: torch, the standard library, imdb_rnn.engine, imdb_rnn.engine.by_hand, imdb_rnn.keras_settings.
 
 Every operation of PyTorch on a CPU takes a microsecond or two before it computes anything, and a step of this model is
 a chain of two hundred times a few. So the loops here hold two operations a time step and no more, write into memory
@@ -20,7 +20,8 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
 from imdb_rnn.engine import Steps
-from imdb_rnn.engine.by_hand import EPSILON, unsupported_reason
+from imdb_rnn.engine.by_hand import unsupported_reason
+from imdb_rnn.keras_settings import EPSILON
 
 jit_compile = "auto"
 output_begins_at_zero = True
@@ -60,17 +61,17 @@ def prepare_optimizer(optimizer: Any) -> None:
 
 
 def supports_recurrence(tensors: Sequence[Any]) -> bool:
-    """Whether plain eager PyTorch runs these tensors.
+    """Whether PyTorch runs operations on these tensors eagerly and unchanged.
 
-    The recurrence writes in place, and its backward pass is its own. What traces, exports, batches, rewrites or
-    differentiates operations in another way than `backward` needs to see the operations of Keras.
+    The recurrence writes in place and has its own backward pass. Tracing, exporting, batching, rewriting and other ways
+    of differentiating need Keras's operations.
     """
     return (
         all(
             type(tensor) in (torch.Tensor, torch.nn.Parameter)
             and tensor.device == tensors[0].device
             and tensor.dtype in (torch.float32, torch.float64, torch.bool)
-            # Of a tensor that is traced, batched, sparse, quantized or wrapped, other kernels are called.
+            # Traced, batched, sparse, quantized and wrapped tensors have other dispatch keys.
             and torch._C._dispatch_keys(tensor).raw_repr() in _plain_keys
             and not torch.is_autocast_enabled(tensor.device.type)
             for tensor in tensors
@@ -79,13 +80,13 @@ def supports_recurrence(tensors: Sequence[Any]) -> bool:
         and not torch.jit.is_tracing()
         and forward_ad._current_level < 0
         and not torch._C._len_torch_dispatch_stack()
-        # A default device is such a mode as well, and changes no operation on tensors that are there.
+        # A default device is a mode, too, but it does not change operations on existing tensors.
         and all(isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack())
     )
 
 
 def hook_of(layer: Any) -> str:
-    """The hooks that would go unnoticed if Keras did not call a layer or use its variables itself; "" without any."""
+    """Tell of hooks that run only if Keras calls the layer; "" if there are none."""
     hooks = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks)
     if any(hooks) or torch.nn.modules.module._has_any_global_hook():
         return f"hooks are registered on its {type(layer).__name__}"
@@ -103,7 +104,7 @@ def recurrence(
     states = _Recurrence.apply(
         inputs.transpose(1, 2), initial.T, recurrent_kernel, None if mask is None else mask.transpose(1, 2)
     )
-    # A copy: what is saved for the backward pass must not change when a user writes into an output.
+    # A copy, because users may write into an output, and the states are saved for the backward pass.
     if return_sequences:
         return states[1:].transpose(1, 2).clone(memory_format=torch.contiguous_format)
     return states[-1].T.clone(memory_format=torch.contiguous_format)
@@ -133,7 +134,7 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(context: Any, grad_output: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         states, recurrent_kernel, *masks = context.saved_tensors
-        # With create_graph=True, this is itself to be differentiated; and gradients may come batched.
+        # With create_graph=True the backward pass is differentiated as well, and gradients can be batched.
         if torch.is_grad_enabled() or not supports_recurrence([grad_output, states]):
             return _differentiable_backward(states, recurrent_kernel, masks[0] if masks else None, grad_output)
         recurrent_kernel = recurrent_kernel.contiguous()
@@ -149,9 +150,9 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
 def _differentiable_backward(
     states: torch.Tensor, recurrent_kernel: torch.Tensor, mask: torch.Tensor | None, grad_output: torch.Tensor
 ) -> tuple[torch.Tensor | None, ...]:
-    """The backward pass in operations that autograd can differentiate in turn.
+    """The backward pass in operations that autograd can differentiate.
 
-    `states` is the output of the function itself, so that autograd knows how it depends on the inputs.
+    `states` is the output of the function, so autograd knows how it depends on the inputs.
     """
     d_state, d_terms = grad_output[-1], []
     for position in range(len(states) - 1, 0, -1):
@@ -243,7 +244,7 @@ def _side_by_side(steps: torch.Tensor) -> torch.Tensor:
 def compile_steps(model: Any) -> Steps:
     """Steps by hand for the review classifier with Adam, Keras's own for anything else.
 
-    Which of them is decided anew for every call, because a callback may have changed the model.
+    Each call decides which of them to use, because a callback may have changed the model.
     """
     by_hand, told = _StepsByHand(model), {""}
 
@@ -255,7 +256,7 @@ def compile_steps(model: Any) -> Steps:
         if not reason:
             by_hand(x, y)
             return
-        # As `fit` does; it also makes known to PyTorch what variables a layer has got since it was built.
+        # As in `fit`. It also registers variables that a layer has created since it was built.
         model._symbolic_build(data_batch=(x[0], y[0]))
         model.make_train_function()
         model.train()
@@ -266,7 +267,7 @@ def compile_steps(model: Any) -> Steps:
 
 
 def _observer(model: Any) -> str:
-    """What PyTorch would call, or do with operations, while Keras makes a step; "" for nothing."""
+    """Find a reason why PyTorch needs to see Keras's own step; "" if there is none."""
     for part in (model, *model.layers, model.layers[1].cell):
         if reason := hook_of(part):
             return reason

@@ -1,0 +1,35 @@
+"""The settings of Keras with which the review classifier computes what it does; with others it is another model.
+
+May import: the standard library.
+"""
+
+from typing import Any
+
+# Keras's class of each layer -> its settings, by their names in Keras's configuration.
+LAYERS: dict[str, dict[str, Any]] = {
+    "Embedding": {"mask_zero": False},
+    "SimpleRNN": {
+        "activation": "tanh",
+        "use_bias": True,
+        "dropout": 0.0,
+        "recurrent_dropout": 0.0,
+        "return_sequences": False,
+        "return_state": False,
+        "go_backwards": False,
+        "stateful": False,
+    },
+    "Dense": {"units": 1, "activation": "sigmoid", "use_bias": True},
+}
+# The options of Adam, and the values that turn them off.
+ADAM_OPTIONS: dict[str, Any] = {
+    "amsgrad": False,
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "use_ema": False,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+# What Keras computes in, and where it clips scores, where nobody has set anything else.
+FLOATX, EPSILON = "float32", 1e-7
