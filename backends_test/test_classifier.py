@@ -219,7 +219,7 @@ def test_a_classifier_is_saved_after_fit_with_any_optimizer(
     loaded = Classifier.load(tmp_path / "model")
     assert loaded.predict_review(REVIEW).score == classifier.predict_review(REVIEW).score
     assert loaded.predict_review(REVIEW).score != Classifier.load(trained[0]).predict_review(REVIEW).score
-    # It goes on with the Adam that it knows, or begins anew and says so.
+    # Training continues with the saved state of Adam, or starts with a new one and logs that.
     steps = int(loaded.model.optimizer.iterations)
     assert steps == (2 if name == "adam" else 0)
     assert ("A new Adam begins to train" in caplog.text) is (name != "adam")

@@ -315,7 +315,7 @@ def test_a_word_index_with_one_word_twice_is_refused(write_npz: Callable[..., Pa
     path = write_npz()
     ranks = '{"the": 6, "the": 1, "film": 2, "good": 3, "bad": 4, "not": 5}'
     (path.parent / "reviews_word_index.json").write_text(ranks, encoding="utf-8")
-    with pytest.raises(DataError, match=r"Cannot read the word index .*Received: a word that is there twice"):
+    with pytest.raises(DataError, match=r"Cannot read the word index .*Received: an object that has a key twice"):
         load_reviews(f"npz:{path}")
 
 

@@ -46,7 +46,7 @@ FILES = {MODEL_FILE, CONFIG_FILE, MANIFEST_FILE, HISTORY_FILE, PLOT_FILE, ESTIMA
 
 # 2: `word_index` holds ranks, and the manifest holds hashes. What came before had no number.
 FORMAT = 2
-# The key of the config that holds what is not the tutorial's.
+# The key of the settings that are not the tutorial's.
 OURS = "imdb_rnn"
 # What a manifest holds beside its content; `previous` only while files are being replaced.
 _SEAL = ("format", "files", "previous", "sha256")
@@ -143,13 +143,12 @@ def _marked(directory: Path) -> Iterator[None]:
 
 
 def save(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-    """Write a new or empty folder, or write again the folder of the same classifier.
+    """Write a new or empty folder, or replace the model in the folder of the same classifier.
 
     Args:
-        directory: the folder. One that is filled may hold nothing but files of a saved folder, and its settings must
-            be those in `files`: only the model may be another one.
+        directory: the folder. If it is not empty, it must be a saved folder with the same settings as `files`.
         manifest: the content of `manifest.json`.
-        files: the content of the other files.
+        files: file name -> content.
 
     Raises:
         BundleError: the folder holds something else, or cannot be written.
@@ -175,13 +174,13 @@ def save(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes
 def write(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """Write files and then the manifest, so that a kill at any moment leaves a folder that can be read.
 
-    The files that are replaced cannot be replaced all at once. So a manifest that describes both the state before and
-    the state after goes first: a reader takes the one that the model on the disk belongs to.
+    Several files cannot be replaced at once. So a manifest that describes the old and the new state is written first.
+    A reader uses the state that the model file belongs to.
 
     Args:
-        directory: a folder of ours, claimed; files in it that are not named here stay.
+        directory: a saved folder, or an empty one. Files that are not in `files` stay as they are.
         manifest: the content of `manifest.json`.
-        files: the content of the other files. Of a folder that can be read already, the settings must stay.
+        files: file name -> content. Settings of a folder that is complete must not change.
 
     Raises:
         BundleError: what is in the folder is damaged.
@@ -199,7 +198,7 @@ def write(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, byte
 
 
 def json_bytes(content: Any) -> bytes:
-    """JSON as it stands in our files.
+    """Encode JSON as in all files of a saved folder.
 
     Raises:
         ValueError: a number in it is not finite, or a text cannot be written as UTF-8.
@@ -208,17 +207,17 @@ def json_bytes(content: Any) -> bytes:
 
 
 def config_bytes(words: Sequence[str], num_words: int, max_len: int, windows: bool) -> bytes:
-    """The content of `best-embedding-config.json`: the tutorial's, and one key of ours.
+    """Write the settings as the content of `best-embedding-config.json`.
 
     Args:
-        words: all words of the corpus, the most frequent first. More than `MOST_WORDS` are left out: no model knows
-            them.
-        num_words: ids of the model are below this number.
-        max_len: ids that the model takes.
-        windows: whether a longer review is read as a whole.
+        words: all words of the corpus, the most frequent first. Words after the first `MOST_WORDS` are not written,
+            because no model can know them.
+        num_words: the ids of the model are below this number.
+        max_len: the number of ids that the model takes.
+        windows: whether a longer review is read as a whole, in windows.
 
     Raises:
-        BundleError: the words are too long to be read again.
+        BundleError: the words have too many bytes to be read again.
     """
     config = {
         "max_len": max_len,
@@ -249,11 +248,13 @@ class _State(NamedTuple):
 
     Attributes:
         manifest: its content.
-        hashes: of each file the SHA-256 that it may have; None if the manifest has none.
+        files: file name -> SHA-256, as saved with the model that is there; None if the manifest has no hashes.
+        accepted: file name -> every SHA-256 that the file may have.
     """
 
     manifest: dict[str, Any]
-    hashes: dict[str, set[str]] | None
+    files: dict[str, str] | None
+    accepted: dict[str, set[str]]
 
 
 def _sha256(content: bytes) -> str:
@@ -285,14 +286,21 @@ def _is_sealed(manifest: Mapping[str, Any]) -> bool:
     )
 
 
-def _current(directory: Path, sealed: Mapping[str, Any], model: bytes) -> dict[str, Any]:
-    """A manifest with hashes; of the two states in it the one that the model on the disk belongs to.
+def _state_of(directory: Path, model: bytes) -> _State:
+    """Read what the manifest of a folder says of the files beside it.
+
+    Args:
+        directory: the folder.
+        model: the content of its model file. It tells which of two states the folder is in.
 
     Raises:
-        BundleError: the manifest was changed, or the model is of neither state.
+        BundleError: the manifest is missing, was changed, or was not saved with the model.
     """
-    previous = sealed.get("previous", sealed)
-    if not _is_sealed(sealed) or not isinstance(previous, dict) or not _is_sealed(previous):
+    sealed = _read_json(directory / MANIFEST_FILE)
+    if not any(name in sealed for name in _SEAL):
+        return _State(sealed, None, {})
+    states = [sealed, sealed.get("previous", sealed)]
+    if not all(isinstance(state, dict) and _is_sealed(state) for state in states):
         version = sealed.get("format")
         received = "one that was changed, or that has no hashes"
         if type(version) is int and version > FORMAT:
@@ -302,10 +310,16 @@ def _current(directory: Path, sealed: Mapping[str, Any], model: bytes) -> dict[s
             f"Received: {received}."
         )
         raise BundleError(msg)
+    # The other files may be of either state: a history with one epoch more or less is as true.
+    accepted: dict[str, set[str]] = {}
+    for state in states:
+        for name, value in state["files"].items():
+            accepted.setdefault(name, set()).add(value)
     hash_of_model = _sha256(model)
-    for state in (sealed, previous):
+    for state in states:
         if state["files"].get(MODEL_FILE) == hash_of_model:
-            return _sealed({name: value for name, value in state.items() if name not in _SEAL}, state["files"])
+            manifest = {name: value for name, value in state.items() if name not in _SEAL}
+            return _State(manifest, state["files"], accepted)
     msg = (
         f"Cannot read {directory / MODEL_FILE}. Expected: the model that {MANIFEST_FILE} was saved with. "
         f"Received: another one, or a damaged one. To save a model that was trained on, use Classifier.save."
@@ -314,41 +328,24 @@ def _current(directory: Path, sealed: Mapping[str, Any], model: bytes) -> dict[s
 
 
 def _current_on_disk(directory: Path) -> dict[str, Any]:
-    """The manifest of a folder with the hashes of what is in it.
+    """Read the manifest of a folder, with the hashes of the files that are there.
 
-    A history may be of the other of two states, if the writing of one was interrupted: see `_state_of`.
+    If an earlier write was interrupted, a history can be of either state: see `_state_of`.
     """
-    sealed = _read_json(directory / MANIFEST_FILE)
-    model = _read(directory / MODEL_FILE, keras_file.LARGEST_MODEL)
-    current, state = _current(directory, sealed, model), _state_of(directory, model)
-    found = dict(current["files"])
-    for name in {*found} - {MODEL_FILE}:
-        with suppress(BundleError):  # what is missing or damaged shall stay known as such
-            found[name] = _sha256(_checked(directory / name, _read(directory / name, _LARGEST_JSON), state))
-    return _sealed(state.manifest, found)
-
-
-def _state_of(directory: Path, model: bytes) -> _State:
-    """What the manifest of a folder says of the files beside it.
-
-    Raises:
-        BundleError: it is missing, was changed, or was not saved with the model.
-    """
-    manifest = _read_json(directory / MANIFEST_FILE)
-    if not any(name in manifest for name in _SEAL):
-        return _State(manifest, None)
-    current = _current(directory, manifest, model)
-    hashes: dict[str, set[str]] = {}
-    # The other files may be of either state: a history with one epoch more or less is as true.
-    for state in (manifest, manifest.get("previous", manifest)):
-        for name, value in state["files"].items():
-            hashes.setdefault(name, set()).add(value)
-    return _State({name: value for name, value in current.items() if name not in _SEAL}, hashes)
+    state = _state_on_disk(directory)
+    if state.files is None:
+        msg = f"Cannot write to {directory}. Expected: a manifest with hashes. Received: one without."
+        raise BundleError(msg)
+    files = dict(state.files)
+    for name in {*files} - {MODEL_FILE}:
+        with suppress(BundleError):  # a file that is missing or damaged keeps the hash that it was saved with
+            files[name] = _sha256(_checked(directory / name, _read(directory / name, _LARGEST_JSON), state))
+    return _sealed(state.manifest, files)
 
 
 def _checked(path: Path, content: bytes, state: _State) -> bytes:
-    """The content of a file, if the manifest says that it is the one that was saved."""
-    if state.hashes is not None and _sha256(content) not in state.hashes.get(path.name, ()):
+    """Return the content of a file, or raise `BundleError` if the manifest has another hash for it."""
+    if state.files is not None and _sha256(content) not in state.accepted.get(path.name, ()):
         msg = (
             f"Cannot read {path}. Expected: the file that {MANIFEST_FILE} was saved with. "
             f"Received: another one, or one that was changed."
@@ -379,9 +376,9 @@ def read_bundle(directory: Path) -> Bundle:
     ours = config.get(OURS)
     by_tutorial = ours is None and "windows" not in config and not (directory / MANIFEST_FILE).exists()
     content = _read(directory / MODEL_FILE, keras_file.LARGEST_MODEL)
-    state = _State({}, None) if by_tutorial else _state_of(directory, content)
+    state = _State({}, None, {}) if by_tutorial else _state_of(directory, content)
     _checked(directory / CONFIG_FILE, settings, state)
-    if ours is not None and state.hashes is None:
+    if ours is not None and state.files is None:
         msg = f"Cannot read {directory / MANIFEST_FILE}. Expected: hashes of the files. Received: a manifest without."
         raise BundleError(msg)
     num_words = _whole_number(directory, config, "num_words", LEAST["num_words"], MOST_WORDS)

@@ -9,21 +9,25 @@ import re
 import reprlib
 from typing import Any
 
-# Of a JSON file: a short text can stand for very many objects in memory.
+# A short text can stand for very many objects in memory.
 _MOST_ITEMS = 200_000
 _MOST_CONTAINERS = 10_000
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse(content: bytes) -> Any:
-    """Parse JSON that has no repeated keys, no NaN, no infinity and no half characters, and is not too large.
+def parse(content: bytes, most_items: int = _MOST_ITEMS) -> Any:
+    """Parse JSON without repeated keys, NaN, infinity and lone surrogates.
+
+    Args:
+        content: the JSON text in UTF-8.
+        most_items: the largest number of values allowed.
 
     Raises:
-        ValueError: it is none, or has any of these.
-        RecursionError: it is nested too deeply.
+        ValueError: the content is not such JSON, or has too many values.
+        RecursionError: the content is nested too deeply.
     """
-    if content.count(b",") > _MOST_ITEMS or content.count(b"[") + content.count(b"{") > _MOST_CONTAINERS:
-        msg = f"more than {_MOST_ITEMS:,} values, or {_MOST_CONTAINERS:,} lists and objects"
+    if content.count(b",") > most_items or content.count(b"[") + content.count(b"{") > _MOST_CONTAINERS:
+        msg = f"more than {most_items:,} values, or {_MOST_CONTAINERS:,} lists and objects"
         raise ValueError(msg)
     parsed = json.loads(
         content.decode("utf-8"), object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite

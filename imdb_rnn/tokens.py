@@ -1,6 +1,7 @@
 """Text to ids and back: the one tokeniser and the one vocabulary, for training and for serving alike.
 
-May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.files.
+May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.files,
+imdb_rnn.strict_json.
 
 Ids follow `keras.datasets.imdb.load_data`: 0 is padding, 1 starts a review, 2 stands for an unknown word, and the word
 of rank r (1 = the most frequent) has the id r + 3. The id 3 is never used.
@@ -18,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn import strict_json
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file
 
@@ -26,11 +28,9 @@ START = 1
 OOV = 2
 INDEX_FROM = 3
 
-# The largest word index that is read: IMDB's has 1.6 million bytes and 88,584 words. A short text can stand for very
-# many lists and objects in memory; a word index is one object.
+# The largest word index that is read, in bytes and in words. IMDB's has 1.6 million bytes and 88,584 words.
 LARGEST_WORD_INDEX = 4_000_000
-_MOST_COMMAS = 250_000
-_MOST_BRACKETS = 10_000
+_MOST_WORDS = 250_000
 
 # The original index was made on bytes: only ASCII letters were lower-cased ("Á" stayed "Á"), and the apostrophe was
 # not a separator. Carriage returns and other line ends occur nowhere in IMDB, so that separating there changes nothing.
@@ -136,10 +136,7 @@ class Vocabulary:
         """
         try:
             content = read_file(Path(path), LARGEST_WORD_INDEX)
-            if content.count(b",") > _MOST_COMMAS or content.count(b"[") + content.count(b"{") > _MOST_BRACKETS:
-                msg = f"more than {_MOST_COMMAS:,} words, or {_MOST_BRACKETS:,} lists and objects"
-                raise ValueError(msg)
-            return cls.from_word_index(json.loads(content.decode("utf-8"), object_pairs_hook=_distinct))
+            return cls.from_word_index(strict_json.parse(content, most_items=_MOST_WORDS))
         except (OSError, ValueError, RecursionError, DataError) as error:
             msg = f"Cannot read the word index {path}. Expected: JSON, word -> rank from 1. Received: {error}"
             raise DataError(msg) from error
@@ -185,12 +182,3 @@ class Vocabulary:
                 raise DataError(msg)
             words.append("�" if i == OOV else self.words[i - first])
         return " ".join(words)
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names all differ; Python's own reader keeps the last of two."""
-    entries = dict(pairs)
-    if len(entries) != len(pairs):
-        msg = f"a word that is there twice, in {len(pairs):,} entries"
-        raise ValueError(msg)
-    return entries

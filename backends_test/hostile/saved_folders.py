@@ -2,8 +2,8 @@
 
 Each maker writes into an empty folder and returns the command line that meets what it wrote. `MAKERS` lists them all.
 
-A manifest's hashes keep nobody out: who changes a file can make them anew. So every hostile part stands in a folder
-whose hashes are right, unless the hashes are what is tested.
+Hashes in a manifest do not stop an attacker, who can compute them again. So all hashes are right in these folders,
+except where the hashes are tested.
 """
 
 import io
@@ -232,6 +232,18 @@ def manifest_that_is_a_pipe(folder: Path) -> Attack:
 
 
 @maker
+def settings_that_are_a_device(folder: Path) -> Attack:
+    device(save(folder) / bundle.CONFIG_FILE)
+    return predict(folder)
+
+
+@maker
+def manifest_that_is_a_device(folder: Path) -> Attack:
+    device(save(folder) / bundle.MANIFEST_FILE)
+    return predict(folder)
+
+
+@maker
 def manifest_that_is_a_link_to_itself(folder: Path) -> Attack:
     place = save(folder) / bundle.MANIFEST_FILE
     place.unlink()
@@ -303,9 +315,8 @@ def model_that_is_a_pickle(folder: Path) -> Attack:
 # --- Arrays ----------------------------------------------------------------------------------------------------------
 
 
-@maker
-def arrays_of_seventy_million_words_that_were_never_written(folder: Path) -> Attack:
-    words = 70_000_000
+def attack_of_words_never_written(folder: Path, words: int) -> Attack:
+    """A file that declares the embeddings of so many words, and holds none."""
     trained = {"max_len": MAX_LEN, "num_words": words, "windows": False}
 
     def change(file: h5py.File) -> None:
@@ -315,20 +326,16 @@ def arrays_of_seventy_million_words_that_were_never_written(folder: Path) -> Att
     return attack(
         folder, manifest(recipe=trained), config=settings(num_words=words), model=model(arrays=weights(change))
     )
+
+
+@maker
+def arrays_of_seventy_million_words_that_were_never_written(folder: Path) -> Attack:
+    return attack_of_words_never_written(folder, 70_000_000)
 
 
 @maker
 def arrays_of_the_most_words_that_were_never_written(folder: Path) -> Attack:
-    words = 200_000
-    trained = {"max_len": MAX_LEN, "num_words": words, "windows": False}
-
-    def change(file: h5py.File) -> None:
-        del file[EMBEDDING]
-        file.create_dataset(EMBEDDING, shape=(words + 3, 16), dtype="float32")
-
-    return attack(
-        folder, manifest(recipe=trained), config=settings(num_words=words), model=model(arrays=weights(change))
-    )
+    return attack_of_words_never_written(folder, 200_000)
 
 
 @maker

@@ -28,7 +28,7 @@ from imdb_rnn.tokens import Vocabulary
 
 # A part of every name: raise it when the arrays or the way of making them change.
 FORMAT = 2
-# The largest cached corpus that is kept or read, in bytes: IMDB has 50 million. A larger one is made anew each time.
+# The largest corpus that is cached, in bytes. IMDB has 50 million. A larger corpus is encoded again every time.
 LARGEST = 64_000_000
 
 _SPLITS = ("train", "test")
