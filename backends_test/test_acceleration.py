@@ -135,7 +135,7 @@ def test_dropout_is_drawn_once_for_all_steps_as_in_keras(sequences: np.ndarray) 
 
 
 class Doubled(keras.layers.SimpleRNN):
-    """A layer of somebody's own."""
+    """A custom layer."""
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         return 2 * super().call(sequences, initial_state, mask, training)
@@ -195,7 +195,7 @@ def test_layers_inside_of_others_are_found(sequences: np.ndarray) -> None:
 
 
 class Own(keras.layers.Layer):
-    """A layer of somebody's own, with attributes that Keras gives a meaning to elsewhere."""
+    """A custom layer with attributes that have a meaning in other layers of Keras."""
 
     def __init__(self, *inner: keras.layers.Layer) -> None:
         super().__init__(name="own")

@@ -38,7 +38,7 @@ AT_WORK = (
     "Cannot read the values of the model. Expected: a model at rest. Received: one that another thread trains or "
     "evaluates, or whose training was interrupted. Wait for the end, or load the model again."
 )
-# What a manifest says of how good the weights are. It holds for the weights of the training and no others.
+# Figures in a manifest that hold only for the weights at the end of the training.
 _FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy", "temperature")
 
 
@@ -84,7 +84,7 @@ class Classifier:
         model: takes int32 ids, shape (batch, max_len), and gives scores, shape (batch, 1); None to build it when
             somebody asks for it, of what follows.
         weights: of the model, in the order of `build_model().weights`.
-        optimizer: the state of its Adam, as in `imdb_rnn.bundle.Bundle`; None begins anew.
+        optimizer: the state of its Adam, as in `imdb_rnn.bundle.Bundle`; None for a new Adam.
         trainable: for each layer, whether training changes its weights.
         words: all words of the corpus, the most frequent first, which `save` writes; None is those of `vocabulary`.
     """
@@ -113,10 +113,10 @@ class Classifier:
             weights, optimizer, trainable = _values_of(model, model.weights), *_state_of_training(model)
         known = list(weights or [])
         self._model, self._optimizer, self._trainable = model, optimizer, tuple(trainable)
-        # None once the model has been handed out: it may then be trained on.
+        # None after `model` was used, because the model may be trained since.
         self._weights: list[npt.NDArray[np.float32]] | None = known
         self._shapes, self._digest = [array.shape for array in known], _digest_of(known)
-        # What scores once the model has been handed out.
+        # A second model for scoring, after `model` was used.
         self._scorer: keras.Model | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -168,7 +168,7 @@ class Classifier:
         self._save(Path(directory), {})
 
     def _save(self, directory: Path, beside: Mapping[str, bytes]) -> None:
-        """Write a folder as `save` does, with other files beside."""
+        """Write a folder as `save` does, and other files into it."""
         if self._encoder != "embedding":
             msg = f"Cannot save to {directory}. Expected: a model with an embedding. Received: one without."
             raise BundleError(msg)
@@ -186,7 +186,7 @@ class Classifier:
         )
 
     def _manifest_now(self, weights: list[npt.NDArray[np.float32]]) -> dict[str, Any]:
-        """What is known of the weights as they are now."""
+        """The manifest for the current weights."""
         reading = {"num_words": self.num_words, "max_len": self.max_len, "windows": self.windows}
         manifest = {"data": {"source": "unknown", "fingerprint": "unknown"}} | self.manifest
         manifest |= {
@@ -310,7 +310,7 @@ class Classifier:
         return Evaluation(binary_crossentropy(logits[:, None], reviews.labels[:, None]), float(right.mean()))
 
     def weights(self) -> list[npt.NDArray[np.float32]]:
-        """The weights as they are now, in the order of `build_model().weights`.
+        """The current weights, in the order of `build_model().weights`.
 
         Raises:
             ModelError: the layers of `model` have been changed, or another thread trains it.
@@ -322,7 +322,7 @@ class Classifier:
             return self._weights_of_model()
 
     def _weights_of_model(self) -> list[npt.NDArray[np.float32]]:
-        """The weights of the model that was handed out; its user may have done anything with it."""
+        """The weights of the model that `model` returned, which a user may have changed in any way."""
         model = self._built()
         weights = _values_of(model, model.weights)
         reason = keras_file.unsupported_layers_reason(model.get_config()["layers"], self._encoder)
@@ -342,7 +342,7 @@ class Classifier:
         return "embedding" if len(self._shapes) == len(keras_file.shapes_of(self.num_words)) else "one_hot"
 
     def _built(self) -> "keras.Model":
-        """The model, built if it is not there yet. Only to be called in a `keras_session`."""
+        """The model, built at the first call. Call it only in a `keras_session`."""
         if self._model is None:
             model = self._new_model()
             model.set_weights(self._weights)
@@ -358,9 +358,9 @@ class Classifier:
         return self._model
 
     def _model_to_score(self) -> "keras.Model":
-        """A model that nobody else has, with the weights as they are now.
+        """A model with the current weights that no user has.
 
-        The one that was handed out may begin to train in another thread, and that would ruin both.
+        Another thread may start to train the model that `model` returned, and on JAX both would then fail.
         """
         if self._weights is not None:
             return self._built()
@@ -401,16 +401,16 @@ class Classifier:
 
 
 def _is_at_work(model: "keras.Model", variables: Sequence[Any]) -> bool:
-    """Whether a thread trains or evaluates a model on JAX: meanwhile its variables hold no values."""
-    # There is no public way to ask, and a variable without a value gives out a new initial one.
+    """Whether a thread trains or evaluates a model on JAX. Its variables are empty meanwhile."""
+    # There is no public way to ask, and reading an empty variable gives a new initial value.
     synced = getattr(model, "_jax_state_synced", True)
     return not synced or any(getattr(variable, "_value", variable) is None for variable in variables)
 
 
 def _values_of(model: "keras.Model", variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
-    """The values of a model's variables, if nothing is at work on it. Only to be called in a `keras_session`.
+    """Copy the values of a model's variables. Call it only in a `keras_session`.
 
-    Each is in one piece: a backend may keep one transposed, and NumPy then rounds otherwise.
+    The arrays are C-contiguous, because NumPy rounds differently with a transposed one.
 
     Raises:
         ModelError: another thread trains or evaluates the model.
@@ -418,9 +418,9 @@ def _values_of(model: "keras.Model", variables: Sequence[Any]) -> list[npt.NDArr
     busy = _is_at_work(model, variables)
     if not busy:
         try:
-            # What differs the second time is being written to.
+            # If two readings differ, another thread writes.
             values, again = ([np.array(variable.numpy(), order="C") for variable in variables] for _ in range(2))
-        except (RuntimeError, TypeError, ValueError):  # JAX has given the memory away
+        except (RuntimeError, TypeError, ValueError):  # on JAX, the memory was donated
             busy = True
         else:
             same = all(one.tobytes() == other.tobytes() for one, other in zip(values, again, strict=True))

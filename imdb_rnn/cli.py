@@ -353,7 +353,7 @@ def encoders(
 
 
 def _source_of(directory: Path, trained_on: dict[str, Any]) -> str:
-    """The reviews that a model was trained on, unless they are named by a path: a stranger's folder could name any.
+    """The source of the reviews that a model was trained on. A path is refused, because any folder could name it.
 
     Raises:
         BundleError: they are not, or the folder does not say what they are.

@@ -249,7 +249,7 @@ def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike) -> 
 
 
 def record_of_labels(labels: npt.NDArray[Any]) -> dict[str, Any]:
-    """Labels as JSON can hold them.
+    """Convert labels to JSON values.
 
     Args:
         labels: two different ones.
@@ -281,7 +281,7 @@ def labels_of(record: dict[str, Any]) -> npt.NDArray[Any]:
     if not proper or not all(isinstance(label, (str, int, float)) for label in classes):
         msg = f"the labels {reprlib.repr(classes)} of type {reprlib.repr(kind)}"
         raise ValueError(msg)
-    # A type may name a length, and the array takes the memory of it.
+    # A type can include a length, which decides the size of the array.
     if not re.fullmatch(r"object|bool|u?int\d{1,2}|float\d{1,2}|[<>|=]?U\d{1,5}", kind):
         msg = f"labels of type {reprlib.repr(kind)}"
         raise ValueError(msg)

@@ -42,7 +42,7 @@ def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
 
     steps = np.ascontiguousarray(ids.T)
     terms: Iterable[npt.NDArray[np.float32]]
-    with np.errstate(over="ignore", invalid="ignore"):  # of which the end is checked
+    with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
         if steps.size < len(encoded):
             terms = terms_of(encoded[steps])
         else:  # each word of the vocabulary once is less to multiply than each word of the reviews
@@ -58,7 +58,7 @@ def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
 
 
 def check_logits(found: npt.NDArray[np.float32], weights: Sequence[npt.NDArray[np.float32]]) -> None:
-    """Raise `ModelError` if what a model has computed is not finite, or could be infinite for another review.
+    """Raise `ModelError` if scores are not finite, or could be infinite for another review.
 
     Args:
         found: logits or scores. Of an infinite logit the score is 1, and a backend gives only scores.

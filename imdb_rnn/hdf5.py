@@ -1,4 +1,4 @@
-"""Reads the arrays of an HDF5 file as Keras writes it, believing no number in it.
+"""Reads the arrays of an HDF5 file as Keras writes it, without trusting the file.
 
 May import: numpy, the standard library.
 
@@ -46,7 +46,7 @@ class Hdf5File:
         self._root = self._number(64)
 
     def members(self, name: str) -> dict[str, int]:
-        """What is in a group: name -> where it begins."""
+        """The members of a group: name -> the position of its header."""
         table = self._message(self._find(name), 0x11)
         if table is None:
             msg = f"{name} is not a group"
@@ -151,7 +151,7 @@ class Hdf5File:
         return self._content[place:end].decode("utf-8", "replace")
 
     def _type(self, place: int) -> str:
-        """The name of a number type; a word that is none for another one."""
+        """The name of a number type; for other types, a description."""
         version_and_class, *rest = self._unpack("<B19s", place)
         number = rest[0]
         for name, known in _TYPES.items():

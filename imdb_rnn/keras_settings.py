@@ -1,4 +1,4 @@
-"""The settings of Keras with which the review classifier computes what it does; with others it is another model.
+"""The settings of Keras's layers and of Adam that define the review classifier.
 
 May import: the standard library.
 """
@@ -31,5 +31,5 @@ ADAM_OPTIONS: dict[str, Any] = {
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
-# What Keras computes in, and where it clips scores, where nobody has set anything else.
+# Keras's defaults: the float type, and the distance of clipped scores from 0 and 1.
 FLOATX, EPSILON = "float32", 1e-7

@@ -84,13 +84,13 @@ def train(
         recipe: how to train; None is `Recipe()`, the recipe "robust".
         progress: show on standard error how it goes.
 
-    Global settings of Keras (float type, dtype policy, epsilon) change nothing in it, and are left as they are.
+    Global settings of Keras (float type, dtype policy, epsilon) do not change the result, and are not changed.
 
     Raises:
         BackendError: see `imdb_rnn.engine.training_backend_name`.
         BundleError: `out` cannot be written or holds something already.
         DataError: the reviews cannot be had, or are too few.
-        ModelError: the loss is no number any more.
+        ModelError: the loss is not finite.
         RecipeError: a setting is out of range.
     """
     recipe = recipe or Recipe()
@@ -114,7 +114,7 @@ def train(
             validation,
             corpus.vocabulary,
             recipe,
-            # A folder can have a name that is no text, and then JSON cannot hold it.
+            # The name of a folder can have bytes that are not UTF-8, which JSON cannot hold.
             {"source": corpus.source.encode("utf-8", "backslashreplace").decode(), "fingerprint": corpus.fingerprint},
             test=corpus.test,
             folder=folder,
@@ -155,10 +155,10 @@ def fit(
     Raises:
         BackendError: see `imdb_rnn.engine.training_backend_name`.
         BundleError: the folder cannot be written.
-        ModelError: the loss is no number any more.
+        ModelError: the loss is not finite.
     """
-    backend = training_backend_name()
-    engine, clock = load_engine(), clock or Clock()
+    training_backend_name()
+    clock = clock or Clock()
     learn_weights, validation_weights = weights or (None, None)
     known = vocabulary.truncate(recipe.num_words)
     with clock.phase("examples"), waiting(progress, "preparing the reviews"):
@@ -167,17 +167,7 @@ def fit(
         model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
         model.set_weights(initial_weights(model, recipe.seed, recipe.recurrent_initializer))
         compile_model(model, metrics=[accuracy_of_shares()] if recipe.windows else ["accuracy"])
-    manifest = {
-        "complete": False,
-        "backend": backend,
-        "device": engine.device(),
-        "versions": _versions() | {backend: engine.version()},
-        "data": data,
-        "vocabulary": known.fingerprint,
-        "recipe": asdict(recipe) | {"optimizer": OPTIMIZER, "loss": LOSS},
-        "seed": recipe.seed,
-        "parameters": parameters(model),
-    }
+    manifest = _begun_manifest(model, known, recipe, data)
     keeper = _BestKeeper(folder, manifest, vocabulary, recipe)
     averaging = [average_weights(recipe.averaged_epochs)] if recipe.averaged_epochs > 1 else []
     with clock.phase("training"), progress_callbacks(progress) as shown:
@@ -193,7 +183,7 @@ def fit(
             callbacks=[*averaging, *keeper.callbacks(), *shown],
         )
     if recipe.windows:
-        # What is not for shares any more, and may be saved by its user, has metrics of Keras alone.
+        # The metric for soft labels is not Keras's, so a user could not load a model that is saved with it.
         compile_model(model, model.optimizer)
         with clock.phase("calibration"):
             manifest |= _calibrate(model, known, recipe, validation, validation_weights)
@@ -244,9 +234,23 @@ def _calibrate(
     return {"temperature": temperature, "val_loss": found.loss, "val_accuracy": found.accuracy}
 
 
-def _versions() -> dict[str, str]:
-    """What a figure may depend on, the backend aside."""
-    return {"python": platform.python_version()} | {name: version(name) for name in ("imdb_rnn", "keras", "numpy")}
+def _begun_manifest(
+    model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, data: dict[str, str]
+) -> dict[str, Any]:
+    """Describe a training before its first epoch."""
+    backend, engine = training_backend_name(), load_engine()
+    versions = {"python": platform.python_version(), backend: engine.version()}
+    return {
+        "complete": False,
+        "backend": backend,
+        "device": engine.device(),
+        "versions": versions | {name: version(name) for name in ("imdb_rnn", "keras", "numpy")},
+        "data": data,
+        "vocabulary": vocabulary.fingerprint,
+        "recipe": asdict(recipe) | {"optimizer": OPTIMIZER, "loss": LOSS},
+        "seed": recipe.seed,
+        "parameters": parameters(model),
+    }
 
 
 class _BestKeeper:
@@ -286,7 +290,7 @@ class _BestKeeper:
                 "val_accuracy": float(logs["val_accuracy"]),
             }
         if self.folder is not None:
-            # While windows are learned from, the metric is for shares; in a file it is Keras's own, for labels.
+            # The metric for soft labels is replaced by Keras's own in the file.
             compiled = {"metrics": ["accuracy"]} if self.recipe.windows else {}
             with bundle.saving(self.folder):
                 files = {bundle.HISTORY_FILE: bundle.json_bytes(self.history)}
@@ -298,16 +302,16 @@ class _BestKeeper:
         """Write what is known only at the end."""
         if self.folder is not None:
             with bundle.saving(self.folder):
-                # A model for windows has been calibrated since.
+                # With windows, the model has been calibrated since it was written.
                 bundle.write(self.folder, self.manifest, self._model_of(model) if self.recipe.windows else {})
-                # After what cannot be made again.
+                # Last, because the picture can be drawn again.
                 with tempfile.TemporaryDirectory() as scratch:
                     picture = Path(scratch) / bundle.PLOT_FILE
                     plot_history(self.history, self.manifest, picture)
                     bundle.write(self.folder, self.manifest, {bundle.PLOT_FILE: picture.read_bytes()})
 
     def _settings_once(self) -> dict[str, bytes]:
-        """The settings, unless they have been written already: they stay the same."""
+        """Return the settings for the first write; they do not change afterwards."""
         if self.folder is None or (self.folder / bundle.CONFIG_FILE).exists():
             return {}
         recipe = self.recipe

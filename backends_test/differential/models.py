@@ -39,7 +39,7 @@ class Case:
 
 @keras.saving.register_keras_serializable("differential")
 class Holder(keras.layers.Layer):
-    """A layer of somebody's own that holds a recurrent one."""
+    """A custom layer that holds a recurrent one."""
 
     def __init__(self, inner: keras.layers.Layer) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ STRUCTURES: dict[str, Callable[[dict[str, Any]], list[keras.layers.Layer]]] = {
     "RNN of a cell": lambda layer: [_cell_layer(layer)],
     "a bidirectional layer": lambda layer: [keras.layers.Bidirectional(_simple(layer | {"go_backwards": False}))],
     "a model in a model": lambda layer: [keras.Sequential([_simple(layer)])],
-    "a layer of one's own": lambda layer: [Holder(_simple(layer))],
+    "a custom layer": lambda layer: [Holder(_simple(layer))],
     "beside an LSTM": lambda layer: [_simple(layer | {"return_sequences": True}), keras.layers.LSTM(2)],
 }
 

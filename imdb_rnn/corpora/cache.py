@@ -45,7 +45,7 @@ def folder() -> Path:
 
 
 def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[[], Corpus]) -> Corpus:
-    """Read a corpus from the cache, or make it and keep it there. A cache that cannot be used costs time, no more.
+    """Read a corpus from the cache, or make it and write it there. Without a cache, reading only takes longer.
 
     Args:
         source: the name of the source; the corpus is returned under it.
@@ -79,7 +79,7 @@ def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[
 
 def _checksum(key: str, arrays: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
     """SHA-256 of a key and of arrays: uint8, shape (32,)."""
-    # The sizes first, so that no byte can pass from one array to the next.
+    # The sizes are hashed as well, so that the boundaries between arrays count.
     digest = hashlib.sha256(f"{key}\n{[arrays[name].nbytes for name in _ARRAYS]}\n".encode())
     for name in _ARRAYS:
         digest.update(arrays[name])

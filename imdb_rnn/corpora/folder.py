@@ -51,7 +51,7 @@ def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
         DataError: the folder is not of this shape, is too large, has one class only, or a file is not UTF-8 text.
     """
     source = f"folder:{path}"
-    # Every file is read every time: its name, size and time do not tell what is in it, because archives set them.
+    # Every file is read every time. Names, sizes and times can be equal for other contents, as archives set them.
     fingerprint = fingerprint_of_contents((review.label, review.content) for review in _reviews(path))
 
     def make() -> Corpus:

@@ -135,7 +135,7 @@ def _read_ranks(content: bytes, count: int) -> tuple[npt.NDArray[Any], npt.NDArr
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, limit: int, parse: Callable[[bytes], _Array]) -> _Array:
-    """Read a member of at most `limit` bytes and make something of it; errors name it."""
+    """Read and parse a member of at most `limit` bytes; error messages name it."""
     if name not in archive.namelist():
         msg = f"no {name} among {', '.join(archive.namelist()[:8])[:200] or 'nothing'}"
         raise ValueError(msg)

@@ -125,7 +125,7 @@ def read_lists(content: bytes, start: int, count: int) -> Lists:
 
 
 class _Reader:
-    """Follows one pickle. The names of its methods are those of the groups of `_OPCODE`."""
+    """Follows one pickle. Each group of `_OPCODE` has a method of the same name."""
 
     def __init__(self, content: bytes, start: int, count: int) -> None:
         self.content, self.position, self.count = content, start, count
@@ -178,7 +178,7 @@ class _Reader:
         total = int(lengths.sum())
         if total > MOST_WORDS:
             raise self._too_many(total)
-        # A pickle says only once what is in it twice, and an empty list is nowhere.
+        # A row that occurs twice is stored once, and empty rows have no place.
         in_order = np.cumsum(lengths)
         if total != len(words) or not np.array_equal(ends[lengths > 0], in_order[lengths > 0]):
             words = words[np.repeat(ends - in_order, lengths) + np.arange(total)]
@@ -260,7 +260,7 @@ class _Reader:
         self.stack.append(tuple(items))
 
     def _constant(self, _: bytes) -> None:
-        # Nothing depends on which it is: what an array's memory looks like is told by its type and shape.
+        # The value is not needed: type and shape describe an array's memory.
         self.stack.append(None)
 
     def _payload(self, length: bytes) -> memoryview:
@@ -345,7 +345,7 @@ class _Reader:
 
 
 def _whole_numbers(opcodes: bytes) -> list[int]:
-    """The numbers that these opcodes, which put whole numbers on the stack and nothing else, stand for."""
+    """Decode opcodes that only put whole numbers on the stack."""
     if len(opcodes) == 2:  # a single byte, without the call's cost
         return [opcodes[1]]
     numbers: list[int] = pickle.loads(b"(" + opcodes + b"l.")  # noqa: S301 (only opcodes that `_NUMBERS` matches)
