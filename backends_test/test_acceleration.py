@@ -445,9 +445,9 @@ def test_what_a_program_has_changed_is_noticed_by_the_training(name: str, review
 
 @pytest.mark.skipif(
     keras.backend.backend() == "jax",
-    reason="on JAX a compiled step keeps what it was compiled from, as Keras's own does",
+    reason="on JAX, Keras compiles a training step once as well, and later changes have no effect",
 )
-def test_a_callback_that_changes_the_model_is_heeded(reviews: Arrays) -> None:
+def test_a_callback_that_changes_the_model_is_noticed(reviews: Arrays) -> None:
     class Replace(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             learn_nothing(self.model)
