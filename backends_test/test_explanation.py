@@ -12,8 +12,8 @@ import pytest
 from imdb_rnn import Classifier, Explanation, ReviewError, Training, explain
 from imdb_rnn.explanation import LONGEST_REVIEW, for_terminal, record_of, to_html, write_page
 
-TEXT = "It wasn't <b>good</b>, it was AWFUL & dull — xyzzy!"
-WORDS = ["It", "wasn't", "b", "good", "b", "it", "was", "AWFUL", "dull", "—", "xyzzy"]
+TEXT = "It wasn’t <b>good</b>, it was AWFUL & dull👎 — xyzzy!"
+WORDS = ["It", "wasn’t", "b", "good", "b", "it", "was", "AWFUL", "dull", "xyzzy"]
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def test_the_fingerprint_tells_vocabularies_apart() -> None:
 def test_a_file_that_is_no_word_index_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "index.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=r"Cannot read the word index .*index\.json\. Expected: JSON"):
+    with pytest.raises(DataError, match=r"Cannot read the word index .*index\.json\..* Expected: "):
         Vocabulary.load(path)
 
 

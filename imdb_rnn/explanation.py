@@ -1,7 +1,7 @@
 """What a review's score is made of, word by word: on a terminal, and as a page of its own.
 
 May import: numpy, jinja2, rich, the standard library, imdb_rnn.classifier, imdb_rnn.corpora.reviews, imdb_rnn.errors,
-imdb_rnn.files, imdb_rnn.oracle, imdb_rnn.printable, imdb_rnn.tokens.
+imdb_rnn.files, imdb_rnn.oracle, imdb_rnn.printable.
 
 Nothing is approximated. The score after a word is that of the review ending there; in a review of one window, that is
 the hidden state read out at that word. A word's contribution is what the logit loses when the word is left out.
@@ -20,7 +20,6 @@ from imdb_rnn.errors import ReviewError
 from imdb_rnn.files import replacing
 from imdb_rnn.oracle import sigmoid
 from imdb_rnn.printable import printable
-from imdb_rnn.tokens import spans
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -67,7 +66,7 @@ def explain(classifier: Classifier, text: str) -> Explanation:
         ReviewError: it is longer, or see `Classifier.predict_reviews`.
     """
     prediction = classifier.predict_review(text)
-    ids = np.array(classifier.vocabulary.encode(text), np.int32)
+    ids = np.array(classifier.vocabulary.encode_typed(text), np.int32)
     count = len(ids) - 1
     if count > LONGEST_REVIEW:
         msg = f"Cannot explain the review. Expected: at most {LONGEST_REVIEW:,} words. Received: {count:,}."
@@ -79,7 +78,9 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     offsets = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
     flat = np.broadcast_to(ids, chosen.shape)[chosen]
     logits = classifier.logits(EncodedReviews(flat, offsets, np.zeros(len(chosen), np.int8)))
-    return Explanation(prediction, spans(text), sigmoid(logits[:count]), logits[count - 1] - logits[count:])
+    return Explanation(
+        prediction, classifier.vocabulary.typed_spans(text), sigmoid(logits[:count]), logits[count - 1] - logits[count:]
+    )
 
 
 def strongest(explanation: Explanation) -> list[int]:

@@ -1,7 +1,9 @@
 """Text to ids and back: the one tokeniser and the one vocabulary, for training and for serving alike.
 
-May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.files,
-imdb_rnn.strict_json.
+May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.normalization, imdb_rnn.strict_json.
+
+There are two ways to split a text. `tokenize` and `Vocabulary.encode` do it as Keras's IMDB index did, byte for byte:
+that is for IMDB's own reviews. `Vocabulary.encode_typed` reads what people type.
 
 Ids follow `keras.datasets.imdb.load_data`: 0 is padding, 1 starts a review, 2 stands for an unknown word, and the word
 of rank r (1 = the most frequent) has the id r + 3. The id 3 is never used.
@@ -22,6 +24,7 @@ import numpy.typing as npt
 from imdb_rnn import strict_json
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file
+from imdb_rnn.normalization import normalized_words, straighten_backticks
 
 PADDING = 0
 START = 1
@@ -56,10 +59,9 @@ def tokenize(text: str) -> list[str]:
     return [word for word in text.translate(_NORMALISE).split(" ") if word]
 
 
-def spans(text: str) -> list[tuple[int, int]]:
-    """Where in a text the words of `tokenize` stand: for each, its first character and the one after its last."""
-    # Every character is translated to one other, so that places stay.
-    return [match.span() for match in re.finditer("[^ ]+", text.translate(_NORMALISE))]
+def _is_plain(chunk: str) -> bool:
+    """Whether a part of a text needs no normalization."""
+    return chunk.isascii() and chunk.isprintable()
 
 
 class Vocabulary:
@@ -104,10 +106,15 @@ class Vocabulary:
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], least: int = 1) -> Self:
-        """Rank the words of a corpus by how often they occur, at least so often, ties in alphabetical order."""
+        """Rank the words of a corpus by how often they occur, at least so often, ties in alphabetical order.
+
+        The words are those that `encode_typed` looks up, without apostrophes at their ends.
+        """
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(tokenize(text))
+            for chunk in tokenize(straighten_backticks(text)):
+                words = [chunk] if _is_plain(chunk) else [word for word, _, _ in normalized_words(chunk)]
+                counts.update(stripped for word in words if (stripped := word.strip("'")))
         return cls(sorted((word for word in counts if counts[word] >= least), key=lambda word: (-counts[word], word)))
 
     @classmethod
@@ -137,7 +144,10 @@ class Vocabulary:
         try:
             content = read_file(Path(path), LARGEST_WORD_INDEX)
             return cls.from_word_index(strict_json.parse(content, most_items=_MOST_WORDS))
-        except (OSError, ValueError, RecursionError, DataError) as error:
+        except DataError as error:
+            msg = f"Cannot read the word index {path}. {error}"
+            raise DataError(msg) from error
+        except (OSError, ValueError, RecursionError) as error:
             msg = f"Cannot read the word index {path}. Expected: JSON, word -> rank from 1. Received: {error}"
             raise DataError(msg) from error
 
@@ -151,7 +161,7 @@ class Vocabulary:
         return Vocabulary(self.words[: max(num_words - INDEX_FROM - 1, 0)])
 
     def encode(self, text: str, *, skip_unknown: bool = False) -> list[int]:
-        """Turn a text into ids.
+        """Turn a text into ids as Keras's IMDB data set was made.
 
         Args:
             text: any text; may be empty.
@@ -163,6 +173,50 @@ class Vocabulary:
         """
         ids = [self.word_index.get(word, OOV) for word in tokenize(text)]
         return [START, *(i for i in ids if i != OOV)] if skip_unknown else [START, *ids]
+
+    def encode_typed(self, text: str) -> list[int]:
+        """Turn a text that somebody typed into ids.
+
+        Quotation marks, apostrophes, dashes, spaces, accents, ligatures and letters of other widths are read in
+        whichever form they have. A word in apostrophes is read without them, if it is unknown with them. A symbol,
+        such as an emoji, that is not in the vocabulary is passed over, as punctuation is.
+
+        Args:
+            text: any text; may be empty.
+
+        Returns:
+            `START` and one id for each word.
+        """
+        ids = [START]
+        for chunk in tokenize(straighten_backticks(text)):
+            known = self.word_index.get(chunk) if _is_plain(chunk) else None
+            if known is None:
+                ids += [i for i, _, _ in self._look_up(chunk)]
+            else:
+                ids.append(known)
+        return ids
+
+    def typed_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where in a text the words of `encode_typed` are: for each, its first character and the one after its last."""
+        return [
+            (match.start() + begin, match.start() + end)
+            # Every character is translated to one other, so that places stay.
+            for match in re.finditer("[^ ]+", straighten_backticks(text).translate(_NORMALISE))
+            for _, begin, end in self._look_up(match.group())
+        ]
+
+    def _look_up(self, chunk: str) -> list[tuple[int, int, int]]:
+        """Find the words in a part of a text that `tokenize` does not split.
+
+        Returns:
+            For each word its id, its first character and the one after its last.
+        """
+        found = []
+        for word, begin, end in [(chunk, 0, len(chunk))] if _is_plain(chunk) else normalized_words(chunk):
+            known = self.word_index.get(word) or self.word_index.get(word.strip("'"))
+            if known is not None or any(map(str.isalnum, word)):
+                found.append((known or OOV, begin, end))
+        return found
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
         """Turn ids back into words, one space apart; padding and start vanish, an unknown word reads "�".

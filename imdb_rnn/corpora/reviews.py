@@ -4,9 +4,8 @@ May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.tokens.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
@@ -148,7 +147,7 @@ def encode_texts(
     test: LabelledTexts,
     vocabulary: Vocabulary | None,
     *,
-    skip_unknown: bool = False,
+    encode: Callable[[Vocabulary, str], list[int]] = Vocabulary.encode_typed,
 ) -> Corpus:
     """Encode the texts of a source.
 
@@ -158,20 +157,17 @@ def encode_texts(
         train: reviews to learn from.
         test: reviews to evaluate.
         vocabulary: the words to use; None ranks the words of the training texts.
-        skip_unknown: see `Vocabulary.encode`.
+        encode: turns a text into ids.
     """
     words = Vocabulary.from_texts(train.texts) if vocabulary is None else vocabulary
     if not len(words):
         msg = f"Cannot learn from {source}. Expected: words in its reviews. Received: none."
         raise DataError(msg)
-    encode = partial(words.encode, skip_unknown=skip_unknown)
-    return Corpus(
-        source,
-        fingerprint,
-        words,
-        EncodedReviews.from_sequences(map(encode, train.texts), train.labels),
-        EncodedReviews.from_sequences(map(encode, test.texts), test.labels),
-    )
+    splits = [
+        EncodedReviews.from_sequences([encode(words, text) for text in part.texts], part.labels)
+        for part in (train, test)
+    ]
+    return Corpus(source, fingerprint, words, *splits)
 
 
 def check_classes(source: str, labels: npt.NDArray[np.int8], split: str) -> None:
