@@ -1,7 +1,7 @@
 """A teacher: what a window says by its words and pairs of words, where its review as a whole may say something else.
 
 May import: numpy, scipy, scikit-learn (when a teacher is fitted), imdb_rnn.batches, imdb_rnn.calibration,
-imdb_rnn.oracle, imdb_rnn.windows.
+imdb_rnn.oracle, imdb_rnn.threads, imdb_rnn.windows.
 
 Ten words of a good review are often neutral, and now and then blame; to be told that they are praise teaches a model
 little. Therefore the target of a window is partly the probability that a logistic regression gives it. That of one
@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix
 from imdb_rnn.batches import Arrays, Examples
 from imdb_rnn.calibration import temperature_of
 from imdb_rnn.oracle import sigmoid
+from imdb_rnn.threads import one_blas_thread
 from imdb_rnn.windows import DrawnWindows, Places
 
 # What the regressions are fitted to: the windows of so many epochs, fewer where that would be too many windows for the
@@ -157,5 +158,7 @@ def _regression(present: "csr_matrix[Any]", labels: npt.NDArray[np.int8]) -> tup
     """Fit a logistic regression: its coefficients, shape (2 ** COLUMNS_BITS,), and its intercept."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1 / REGULARIZATION, tol=TOLERANCE).fit(present, labels)
+    # SciPy's linear algebra may have been loaded only now.
+    with one_blas_thread():
+        model = LogisticRegression(C=1 / REGULARIZATION, tol=TOLERANCE).fit(present, labels)
     return model.coef_[0], float(model.intercept_[0])

@@ -3,7 +3,7 @@
 May import: numpy, the standard library, imdb_rnn.averaging, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.calibration,
 imdb_rnn.classifier, imdb_rnn.corpora, imdb_rnn.engine (which loads Keras), imdb_rnn.epochs, imdb_rnn.errors,
 imdb_rnn.keras_file, imdb_rnn.model, imdb_rnn.plots, imdb_rnn.progress, imdb_rnn.recipe, imdb_rnn.teacher,
-imdb_rnn.tokens, imdb_rnn.windows.
+imdb_rnn.threads, imdb_rnn.tokens, imdb_rnn.windows.
 """
 
 import math
@@ -43,6 +43,7 @@ from imdb_rnn.plots import plot_history
 from imdb_rnn.progress import progress_callbacks, waiting
 from imdb_rnn.recipe import Recipe
 from imdb_rnn.teacher import taught
+from imdb_rnn.threads import one_blas_thread
 from imdb_rnn.tokens import Vocabulary
 from imdb_rnn.windows import DrawnWindows, last_windows
 
@@ -124,6 +125,7 @@ def train(
 
 
 @keras_session()
+@one_blas_thread()
 def fit(
     learn: EncodedReviews,
     validation: EncodedReviews,

@@ -4,6 +4,7 @@ May import: jax, the standard library, imdb_rnn.engine.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,11 @@ def version() -> str:
 def device() -> str:
     """The kind of the default device, "cpu" or "gpu"."""
     return str(jax.default_backend())
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Nothing to do: one thread runs each compiled program, whose operations are too small to be shared."""
+    return nullcontext()
 
 
 def prepare_model(model: Any) -> None:

@@ -3,6 +3,7 @@
 May import: numpy.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,11 @@ def version() -> str:
 def device() -> str:
     """Always "cpu"."""
     return "cpu"
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Nothing to do: it is NumPy, and `imdb_rnn.threads` is for that."""
+    return nullcontext()
 
 
 def prepare_model(model: Any) -> None:

@@ -3,6 +3,7 @@
 May import: openvino.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import openvino
@@ -18,6 +19,11 @@ def version() -> str:
 def device() -> str:
     """Always "cpu": what Keras asks OpenVINO for unless told otherwise."""
     return "cpu"
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Nothing to do: a compiled model keeps the threads that it was given."""
+    return nullcontext()
 
 
 def prepare_model(model: Any) -> None:

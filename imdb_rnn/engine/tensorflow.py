@@ -4,6 +4,7 @@ May import: numpy, tensorflow, the standard library, imdb_rnn.engine, imdb_rnn.e
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,11 @@ def _compile_steps_of_keras(model: Any) -> Callable[..., Any]:
         tf.while_loop(lambda number: number < count, step, (tf.constant(0),), maximum_iterations=count)
 
     return steps  # type: ignore[no-any-return]
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Nothing to do: TensorFlow cannot change it once it runs, and XLA shares no operations of this size."""
+    return nullcontext()
 
 
 def prepare_model(model: Any) -> None:

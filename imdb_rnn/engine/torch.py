@@ -52,6 +52,17 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Set the number of threads of operations to one, and back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def prepare_model(model: Any) -> None:
     """Nothing to do: Keras's own functions are fast."""
 
