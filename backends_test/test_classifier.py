@@ -119,18 +119,46 @@ def test_odd_texts_with_a_known_word_are_read(classifier: Classifier, text: str)
         ("", r"Received: no word: ''\."),
         (" \n\t ", "Received: no word"),
         ("!?...", "Received: no word"),
-        ("😀😀", "Received: 1 unknown: '😀😀'"),
-        ("xyzzyx qwrtp", "Received: 2 unknown: 'xyzzyx qwrtp'"),
-        ("\x00\x01", "Received: 1 unknown"),
-        ("good " * 1_000_000, r"Expected: at most 100,000 words\. Received: 1,000,000\."),
-        (None, r"Expected: a text \(str\)\. Received: NoneType"),
+        ("😀😀", "Received: no word: '😀😀'"),
+        ("xyzzyx qwrtp", "Received: 2 unknown words: 'xyzzyx qwrtp'"),
+        ("touché !", "Received: 1 unknown word: 'touché !'"),
+        ("\x00\x01", "Received: no word"),
+        ("good " * 1_000_000, r"Expected: a text of at most 100,000 words, .* Received: 1,000,000 words"),
+        (None, r"Expected: a text \(str\)\. Received: None, a missing value"),
         (b"good", r"Received: bytes"),
     ],
-    ids=["empty", "blank", "punctuation", "emoji", "unknown", "control characters", "a million words", "None", "bytes"],
+    ids=[
+        "empty",
+        "blank",
+        "punctuation",
+        "emoji",
+        "unknown",
+        "accent",
+        "control characters",
+        "a million words",
+        "None",
+        "bytes",
+    ],
 )
 def test_what_cannot_be_read_as_a_review_is_refused(classifier: Classifier, text: object, message: str) -> None:
     with pytest.raises(ReviewError, match=message):
         classifier.predict_review(text)  # type: ignore[arg-type]
+
+
+def test_why_a_text_cannot_be_read_is_told_without_an_error(classifier: Classifier) -> None:
+    assert classifier.unreadable_reason("good") == ""
+    assert classifier.unreadable_reason("👍") == "no word"
+    assert classifier.unreadable_reason("xyzzyx") == "1 unknown word"
+    assert classifier.unreadable_reason("good " * (LONGEST_REVIEW + 1)) == "100,001 words"
+
+
+def test_texts_of_which_hardly_a_word_is_known_are_scored_with_a_warning(
+    classifier: Classifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    classifier.predict_reviews(["Ein sehr guter film", "good film"])
+    assert not caplog.records
+    classifier.predict_reviews(["film " + "xyzzyx " * 12])
+    assert "The model knows 1 of 13 words" in caplog.text
 
 
 def test_in_a_batch_the_bad_review_is_numbered(classifier: Classifier) -> None:
@@ -139,7 +167,7 @@ def test_in_a_batch_the_bad_review_is_numbered(classifier: Classifier) -> None:
 
 
 def test_a_single_text_is_not_taken_for_a_list(classifier: Classifier) -> None:
-    with pytest.raises(ReviewError, match="Use predict_review for a single one"):
+    with pytest.raises(ReviewError, match=r"Expected: a list of texts\. Received: one text"):
         classifier.predict_reviews("good film")
 
 

@@ -2,12 +2,13 @@
 
 May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.corpora.reviews, imdb_rnn.engine
 (which loads Keras), imdb_rnn.errors, imdb_rnn.forward, imdb_rnn.keras_file, imdb_rnn.model, imdb_rnn.oracle,
-imdb_rnn.tokens, imdb_rnn.windows.
+imdb_rnn.texts, imdb_rnn.threads, imdb_rnn.tokens, imdb_rnn.windows.
 """
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -22,7 +23,9 @@ from imdb_rnn.errors import BundleError, ModelError, ReviewError
 from imdb_rnn.forward import check_logits, logits_of
 from imdb_rnn.model import Encoder, build_model, compile_model
 from imdb_rnn.oracle import EPSILON, binary_crossentropy, sigmoid
-from imdb_rnn.tokens import OOV, START, Vocabulary
+from imdb_rnn.texts import as_texts
+from imdb_rnn.threads import one_blas_thread
+from imdb_rnn.tokens import OOV, Vocabulary
 from imdb_rnn.windows import Windows, combine, windows_of
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ _log = logging.getLogger(__name__)
 LONGEST_REVIEW = 100_000
 # Reviews a step when many are scored: enough to keep any backend busy, a few megabytes of memory.
 SCORING_BATCH = 1000
+# The products of so many reviews are computed in one thread anyhow, and setting their number would take longer.
+FEW_REVIEWS = 64
 AT_WORK = (
     "Cannot read the values of the model. Expected: a model at rest. Received: one that another thread trains or "
     "evaluates, or whose training was interrupted. Wait for the end, or load the model again."
@@ -227,11 +232,11 @@ class Classifier:
         """
         return self.predict_reviews([text])[0]
 
-    def predict_reviews(self, texts: Sequence[str]) -> list[Prediction]:
+    def predict_reviews(self, texts: Iterable[str]) -> list[Prediction]:
         """Score reviews in NumPy: the same on every backend, and without one.
 
         Args:
-            texts: reviews in English.
+            texts: reviews in English: a list, an array or a column of a data frame.
 
         Returns:
             A prediction for each review, in order.
@@ -240,14 +245,19 @@ class Classifier:
             ModelError: the weights are so large that scores are not numbers, or see `weights`.
             ReviewError: a text is no string, has no word that the model knows, or has over 100,000 words.
         """
-        if isinstance(texts, str):
-            msg = "Bad reviews. Expected: a list of texts. Received: one text. Use predict_review for a single one."
-            raise ReviewError(msg)
-        scores = sigmoid(self.logits(self._encode(texts)))
+        given = as_texts(texts)
+        reviews = self._encode(given)
+        if problem := unknown_words(reviews):
+            _log.warning("%s", problem)
+        scores = sigmoid(self.logits(reviews))
         return [
             Prediction(text, float(score), "positive" if score > 0.5 else "negative")
-            for text, score in zip(texts, scores, strict=True)
+            for text, score in zip(given, scores, strict=True)
         ]
+
+    def unreadable_reason(self, text: str) -> str:
+        """Find a reason why `predict_review` would refuse a text; "" if there is none."""
+        return self._unreadable_reason(self.vocabulary.encode_typed(text))
 
     def logits(self, reviews: EncodedReviews) -> npt.NDArray[np.float64]:
         """Read encoded reviews in NumPy.
@@ -262,9 +272,10 @@ class Classifier:
             ModelError: they are not numbers, or see `weights`.
         """
         weights, parts = self.weights(), []
-        for start in range(0, len(reviews), SCORING_BATCH):
-            x, review = self.read(reviews.take(np.arange(start, min(start + SCORING_BATCH, len(reviews)))))
-            parts.append(combine(logits_of(weights, x), review))
+        with one_blas_thread() if len(reviews) > FEW_REVIEWS else nullcontext():
+            for start in range(0, len(reviews), SCORING_BATCH):
+                x, review = self.read(reviews.take(np.arange(start, min(start + SCORING_BATCH, len(reviews)))))
+                parts.append(combine(logits_of(weights, x), review))
         return np.concatenate(parts) if parts else np.empty(0)
 
     def read(self, reviews: EncodedReviews) -> Windows:
@@ -374,30 +385,38 @@ class Classifier:
         return build_model(self.num_words, self.max_len, encoder=self._encoder)
 
     def _encode(self, texts: Sequence[str]) -> EncodedReviews:
-        """Encode as in training, and refuse what is no review."""
+        """Encode texts, and refuse those that are no reviews."""
         sequences = []
         for number, text in enumerate(texts, start=1):
-            which = f"review {number} of {len(texts)}" if len(texts) > 1 else "review"
-            if not isinstance(text, str):
-                msg = f"Bad {which}. Expected: a text (str). Received: {type(text).__name__}."
-                raise ReviewError(msg)
-            ids = self.vocabulary.encode(text)
-            words = len(ids) - 1
-            if words > LONGEST_REVIEW:
+            ids = self.vocabulary.encode_typed(text)
+            if reason := self._unreadable_reason(ids):
+                which = f"review {number} of {len(texts)}" if len(texts) > 1 else "review"
                 msg = (
-                    f"Bad {which}. Expected: at most {LONGEST_REVIEW:,} words. Received: {words:,}. "
-                    f"If this is a file of many reviews, give each its own line."
-                )
-                raise ReviewError(msg)
-            if not any(i not in (START, OOV) for i in ids):
-                received = f"{words} unknown" if words else "no word"
-                msg = (
-                    f"Bad {which}. Expected: a text with at least one of the {len(self.vocabulary):,} words that the "
-                    f"model knows. Received: {received}: {text[:40]!r}."
+                    f"Bad {which}. Expected: a text of at most {LONGEST_REVIEW:,} words, of which the model knows at "
+                    f"least one. Received: {reason}: {text[:40]!r}."
                 )
                 raise ReviewError(msg)
             sequences.append(ids)
         return EncodedReviews.from_sequences(sequences, np.zeros(len(sequences)))
+
+    def _unreadable_reason(self, ids: Sequence[int]) -> str:
+        words = len(ids) - 1
+        if words > LONGEST_REVIEW:
+            return f"{words:,} words"
+        if any(i > OOV for i in ids):
+            return ""
+        return f"{words} unknown word{'s' * (words > 1)}" if words else "no word"
+
+
+def unknown_words(reviews: EncodedReviews) -> str:
+    """Say so if hardly any word of reviews is known; "" if at least one in ten is, or there are no reviews."""
+    words, known = len(reviews.ids) - len(reviews), int((reviews.ids > OOV).sum())
+    if known * 10 > words or not len(reviews):
+        return ""
+    return (
+        f"The model knows {known:,} of {words:,} words, so that its answers mean little. Is this the language, and the "
+        f"kind of text, that it learned from?"
+    )
 
 
 def _is_at_work(model: "keras.Model", variables: Sequence[Any]) -> bool:

@@ -1,0 +1,68 @@
+"""What a caller gives as texts: a list, an array or a column of a data frame.
+
+May import: numpy, the standard library, imdb_rnn.errors.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+from imdb_rnn.errors import ReviewError
+
+# The names that a column of texts usually has.
+_USUAL_NAMES = ("text", "texts", "review", "reviews", "sentence", "comment", "content", "body")
+_MOST_NAMES = 8
+
+
+def as_texts(texts: Any) -> list[str]:
+    """Texts as a list of strings, in order.
+
+    Args:
+        texts: a list or another iterable of strings that has an order: a one-dimensional array, a column of a pandas or
+            polars data frame, a generator.
+
+    Raises:
+        ReviewError: it is something else, such as a whole data frame, whose elements are not texts.
+    """
+    if problem := _problem_of(texts):
+        msg = f"Bad `texts`. Expected: a list of texts. Received: {problem}"
+        raise ReviewError(msg)
+    found = list(texts)
+    for number, text in enumerate(found, start=1):
+        if not isinstance(text, str):
+            which = f"text {number} of {len(found)}" if len(found) > 1 else "text"
+            msg = f"Bad {which}. Expected: a text (str). Received: {_described(text)}."
+            raise ReviewError(msg)
+    return found
+
+
+def _problem_of(texts: Any) -> str:
+    """Why something is not texts that have an order, with advice; "" if it may be."""
+    if isinstance(texts, (str, bytes)):
+        return "one text. Put it in a list."
+    columns = getattr(texts, "column_names", getattr(texts, "columns", None))
+    kind = type(texts).__name__
+    if columns is not None:
+        names = [str(name) for name in columns]
+        usual = [name for name in names if name.lower() in _USUAL_NAMES]
+        advice = f" Give one column, such as {kind.lower()}[{(usual or names)[0]!r}]." if names else ""
+        return f"a {kind} with the columns {', '.join(names[:_MOST_NAMES])[:200] or '(none)'}.{advice}"
+    if isinstance(texts, Mapping):
+        names = [str(name) for name in list(texts)[:_MOST_NAMES]]
+        return f"a {kind} with the keys {', '.join(names)[:200]}. Give list(texts.values()) or the value of one key."
+    if isinstance(texts, (set, frozenset)):
+        return f"a {kind}, which has no order. Give a list."
+    if isinstance(texts, np.ndarray) and texts.ndim != 1:
+        return f"an array of the shape {texts.shape}. Give one column, such as texts[:, 0], or texts.ravel()."
+    return "" if isinstance(texts, Iterable) else f"{kind}."
+
+
+def _described(value: Any) -> str:
+    """What was found in the place of a text."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and isnan(value)):
+        return f"{value}, a missing value. Drop such rows, or fill them"
+    if isinstance(value, bytes):
+        return "bytes. Decode them, for example by value.decode()"
+    return type(value).__name__
