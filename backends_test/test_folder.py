@@ -1,8 +1,10 @@
 """A folder of text files, one review each."""
 
+import logging
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imdb_rnn import DataError, Vocabulary, load_reviews
@@ -75,6 +77,80 @@ def test_folders_of_equal_names_sizes_and_times_keep_their_own_reviews(tmp_path:
     assert two.vocabulary.words == ("film", "poor")
 
 
+def read(folder: Path, caplog: pytest.LogCaptureFixture) -> tuple[list[str], list[str]]:
+    """The positive reviews that a folder has to train on, and the warnings."""
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        corpus = load_reviews(f"folder:{folder}")
+    texts = [corpus.vocabulary.decode(corpus.train[i]) for i in np.flatnonzero(corpus.train.labels)]
+    return texts, [record.getMessage() for record in caplog.records]
+
+
+def test_a_folder_of_nothing_but_reviews_is_read_without_a_word(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "README").write_text("not in the folder of a class", encoding="utf-8")
+    assert read(folder, caplog) == (["a good film", "very good", "good naïve fun"], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_first_word(
+    folder: Path, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    before = load_reviews(f"folder:{folder}")
+    for place, files in REVIEWS.items():
+        for name, text in files.items():
+            (folder / place / f"{name}.txt").write_text(text, encoding=encoding)
+    assert read(folder, caplog) == (["a good film", "very good", "good naïve fun"], [])
+    after = load_reviews(f"folder:{folder}")
+    assert (after.vocabulary, after.fingerprint) == (before.vocabulary, before.fingerprint)
+
+
+def test_what_a_system_leaves_in_a_folder_is_no_review(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = load_reviews(f"folder:{folder}").fingerprint
+    for name in ("._0_9.txt", ".0_9.txt", ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (folder / "train" / "pos" / name).write_bytes(b"\0\5\x16\7 wonderful \xff")
+    assert read(folder, caplog) == (["a good film", "very good", "good naïve fun"], [])
+    assert load_reviews(f"folder:{folder}").fingerprint == before
+
+
+def test_a_suffix_in_capitals_is_a_suffix(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "train" / "pos" / "15_9.TXT").write_text("Fun, fun", encoding="utf-8")
+    assert read(folder, caplog) == (["a good film", "very good", "fun fun", "good naïve fun"], [])
+
+
+def test_what_else_is_passed_over_is_told_in_one_line(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for place in ("train/pos", "test/neg"):
+        (folder / place / "more").mkdir()
+        (folder / place / "more" / "0.txt").write_text("wonderful", encoding="utf-8")
+        (folder / place / "a\n.md").write_text("wonderful", encoding="utf-8")
+    for _ in range(2):  # from the cache, too
+        texts, warnings = read(folder, caplog)
+        assert texts == ["a good film", "very good", "good naïve fun"]
+        assert warnings == [
+            f"folder:{folder}: left out 4 that are no .txt files, such as {folder / 'train' / 'pos' / 'a .md'}"
+        ]
+
+
+def test_reviews_without_a_word_are_left_out_and_told_in_one_line(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = load_reviews(f"folder:{folder}")
+    for name, text in (("00", ""), ("1", " \n\n"), ("2", "\ufeff"), ("3", "?!… “”")):
+        (folder / "train" / "pos" / f"{name}.txt").write_text(text, encoding="utf-8")
+    for _ in range(2):
+        texts, warnings = read(folder, caplog)
+        assert texts == ["a good film", "very good", "good naïve fun"]
+        assert warnings == [
+            f"folder:{folder}: left out 4 that have no word, such as {folder / 'train' / 'pos' / '00.txt'}"
+        ]
+    assert load_reviews(f"folder:{folder}").fingerprint == before.fingerprint
+
+
+def test_a_class_of_reviews_without_a_word_is_refused(folder: Path) -> None:
+    (folder / "test" / "neg" / "0_1.txt").write_text("...", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in its test split\. Received: 1 positive, 0 negative"):
+        load_reviews(f"folder:{folder}")
+
+
 def test_a_file_that_is_no_review_by_its_size_is_refused_and_named(folder: Path) -> None:
     (folder / "train" / "neg" / "1_2.txt").write_bytes(b"a" * 1_000_001)
     with pytest.raises(DataError, match=r"1_2\.txt\. .*Received: a file of 1,000,001 bytes; the limit is 1,000,000"):
@@ -104,6 +180,6 @@ def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_text_are_refused_and_the_file_is_named(folder: Path) -> None:
-    (folder / "train" / "neg" / "1_2.txt").write_bytes(b"caf\xe9 film")
-    with pytest.raises(DataError, match=r"1_2\.txt\. Expected: text in UTF-8\. Received: .*0xe9"):
+    (folder / "train" / "neg" / "1_2.txt").write_bytes(b"A\ncaf\xe9 film")
+    with pytest.raises(DataError, match=r"1_2\.txt\. Expected: text in UTF-8\. Received: a byte 0xe9 in line 2"):
         load_reviews(f"folder:{folder}")

@@ -1,7 +1,7 @@
 """Encoded corpora kept as flat arrays, so that only the first start has to parse.
 
 May import: numpy, platformdirs, the standard library, imdb_rnn.corpora.npy, imdb_rnn.corpora.reviews, imdb_rnn.files,
-imdb_rnn.printable, imdb_rnn.tokens.
+imdb_rnn.home, imdb_rnn.printable, imdb_rnn.tokens.
 
 A cached corpus is an uncompressed .npz of integer arrays. Its name is a hash of what tells its content apart, so that
 it is never out of date. It holds a checksum of its arrays and of what its name stands for, so that a file that was
@@ -23,11 +23,12 @@ import platformdirs
 from imdb_rnn.corpora import npy
 from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, check_reviews
 from imdb_rnn.files import open_archive, open_file, read_member, replacing
+from imdb_rnn.home import expanded
 from imdb_rnn.printable import printable
 from imdb_rnn.tokens import Vocabulary
 
 # A part of every name: raise it when the arrays or the way of making them change.
-FORMAT = 2
+FORMAT = 3
 # The largest corpus that is cached, in bytes. IMDB has 50 million. A larger corpus is encoded again every time.
 LARGEST = 64_000_000
 
@@ -39,9 +40,12 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
-def folder() -> Path:
-    """Where cached corpora lie: `IMDB_RNN_CACHE`, else the user's cache folder."""
-    return Path(os.environ.get("IMDB_RNN_CACHE") or platformdirs.user_cache_dir("imdb_rnn"))
+def folder() -> Path | None:
+    """Where cached corpora lie: `IMDB_RNN_CACHE`, else the user's cache folder; None for a user without a home."""
+    try:
+        return expanded(os.environ.get("IMDB_RNN_CACHE") or platformdirs.user_cache_dir("imdb_rnn"))
+    except RuntimeError:  # of platformdirs, for a user without a home
+        return None
 
 
 def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[[], Corpus]) -> Corpus:
@@ -53,18 +57,18 @@ def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[
         vocabulary: the one that the corpus is encoded with; None where the source brings its own.
         make: reads and encodes the source.
     """
-    key = f"{FORMAT} {key} {vocabulary.fingerprint if vocabulary is not None else 'own'}"
-    try:
-        path = folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
-    except RuntimeError as error:  # a user without a home
-        _log.info("not cached: %s", printable(str(error)))
+    where = folder()
+    if where is None:
+        _log.info("not cached: there is no home, and IMDB_RNN_CACHE names no folder")
         return make()
+    key = f"{FORMAT} {key} {vocabulary.fingerprint if vocabulary is not None else 'own'}"
+    path = where / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
     try:
         corpus = _read(path, source, key)
         if vocabulary is None or corpus.vocabulary == vocabulary:
             return corpus
         _log.info("making the cached corpus %s again: other words", printable(str(path)))
-    except FileNotFoundError:
+    except OSError:  # it is not there, or there is no cache, of which the end of this function tells
         pass
     except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it can be made again)
         _log.info("making the cached corpus %s again: %s", printable(str(path)), printable(str(error)))
@@ -72,7 +76,7 @@ def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, corpus, key)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 (whatever goes wrong there, the corpus is at hand)
         _log.info("not cached: %s", printable(str(error)))
     return corpus
 

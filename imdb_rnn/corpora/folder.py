@@ -1,13 +1,15 @@
 """Reviews in a folder of text files: `train/pos`, `train/neg`, `test/pos`, `test/neg`, one review a file.
 
-May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.tokens.
+May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.normalization,
+imdb_rnn.printable, imdb_rnn.text_files, imdb_rnn.tokens.
 
 This is how the Large Movie Review Dataset is distributed; a user's own reviews in this shape work as well. The
-vocabulary is made from the training texts.
+vocabulary is made from the training texts. A review without a letter or a digit teaches nothing, and is left out.
 """
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,9 @@ from imdb_rnn.corpora.reviews import (
 )
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file
+from imdb_rnn.normalization import has_words
+from imdb_rnn.printable import printable
+from imdb_rnn.text_files import decode
 from imdb_rnn.tokens import Vocabulary
 
 LABELS = {"pos": 1, "neg": 0}
@@ -33,11 +38,19 @@ LARGEST_REVIEW = 1_000_000
 LARGEST_FOLDER = 200_000_000
 MOST_FILES = 200_000
 
+# So many characters without a word are no review.
+_BEGINNING = 10_000
 
-class _Review(NamedTuple):
+# What Windows leaves in a folder. What other systems leave begins with a dot.
+_DROPPINGS = {"thumbs.db", "desktop.ini"}
+
+_log = logging.getLogger(__name__)
+
+
+class _File(NamedTuple):
     split: str
     label: int
-    content: bytes  # UTF-8
+    path: Path
 
 
 def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
@@ -48,14 +61,28 @@ def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
         vocabulary: the words to encode with; None ranks the words of the training texts.
 
     Raises:
-        DataError: the folder is not of this shape, is too large, has one class only, or a file is not UTF-8 text.
+        DataError: the folder is not of this shape, is too large, has one class only, or a file is not text in UTF-8 or
+            in UTF-16 with a byte order mark.
     """
     source = f"folder:{path}"
+    files, others = _files(path)
+    wordless: list[_File] = []
+
+    def contents() -> Iterator[tuple[int, bytes]]:
+        for file, text in _texts(path, files):
+            if has_words(text[:_BEGINNING]):
+                yield file.label, text.encode()
+            else:
+                wordless.append(file)
+
     # Every file is read every time. Names, sizes and times can be equal for other contents, as archives set them.
-    fingerprint = fingerprint_of_contents((review.label, review.content) for review in _reviews(path))
+    fingerprint = fingerprint_of_contents(contents())
+    _tell(source, "are no .txt files", others)
+    _tell(source, "have no word", [file.path for file in wordless])
 
     def make() -> Corpus:
-        train, test = _texts(source, path)
+        left_out = set(wordless)
+        train, test = _splits(source, _texts(path, [file for file in files if file not in left_out]))
         if fingerprint_of_texts(train, test) != fingerprint:
             msg = f"Cannot read {source}. Expected: files that stay as they are. Received: some that change meanwhile."
             raise DataError(msg)
@@ -64,56 +91,74 @@ def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
     return cached(source, f"folder {fingerprint}", vocabulary, make)
 
 
-def _texts(source: str, path: Path) -> tuple[LabelledTexts, LabelledTexts]:
+def _tell(source: str, what: str, left_out: list[Path]) -> None:
+    if left_out:
+        example = printable(str(left_out[0]))
+        _log.warning("%s: left out %d that %s, such as %s", printable(source), len(left_out), what, example)
+
+
+def _splits(source: str, reviews: Iterable[tuple[_File, str]]) -> tuple[LabelledTexts, LabelledTexts]:
     texts: dict[str, list[str]] = {"train": [], "test": []}
     labels: dict[str, list[int]] = {"train": [], "test": []}
-    for review in _reviews(path):
-        texts[review.split].append(review.content.decode("utf-8"))
-        labels[review.split].append(review.label)
+    for file, text in reviews:
+        texts[file.split].append(text)
+        labels[file.split].append(file.label)
     train, test = (LabelledTexts(texts[split], np.array(labels[split], np.int8)) for split in ("train", "test"))
     check_classes(source, train.labels, "train")
     check_classes(source, test.labels, "test")
     return train, test
 
 
-def _reviews(path: Path) -> Iterator[_Review]:
-    """All reviews, one at a time: of each split the positive ones first, in the order of the files' names."""
-    files = [
-        (split, label, file)
-        for split in ("train", "test")
-        for name, label in LABELS.items()
-        for file in _files(path, split, name)
-    ]
+def _texts(path: Path, files: list[_File]) -> Iterator[tuple[_File, str]]:
+    """Read files, one at a time."""
     total = 0
-    for split, label, file in files:
+    for file in files:
         try:
-            content = read_file(file, LARGEST_REVIEW)
-            content.decode("utf-8")
+            content = read_file(file.path, LARGEST_REVIEW)
+            text = decode(content)
         except (OSError, ValueError) as error:
-            msg = f"Cannot read {file}. Expected: text in UTF-8. Received: {error}"
+            msg = f"Cannot read {file.path}. Expected: text in UTF-8. Received: {error}"
             raise DataError(msg) from error
         total += len(content)
         if total > LARGEST_FOLDER:
             msg = f"Cannot read folder:{path}. Expected: at most {LARGEST_FOLDER:,} bytes of text. Received: more."
             raise DataError(msg)
-        yield _Review(split, label, content)
+        yield file, text
 
 
-def _files(path: Path, split: str, name: str) -> list[Path]:
-    """The text files of one class in the order of their names."""
+def _files(path: Path) -> tuple[list[_File], list[Path]]:
+    """The text files, of each split the positive ones first, in the order of their names; and what else is there."""
+    files, others = [], []
+    for split in ("train", "test"):
+        for name, label in LABELS.items():
+            for entry in _entries(path, split, name):
+                if _is_text(entry.name):
+                    files.append(_File(split, label, entry))
+                else:
+                    others.append(entry)
+    return files, others
+
+
+def _is_text(name: str) -> bool:
+    return name.lower().endswith(".txt")
+
+
+def _entries(path: Path, split: str, name: str) -> list[Path]:
+    """What the folder of one class holds, in the order of the names, without what systems leave there."""
     folder = path / split / name
     names, count = [], 0
     try:
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries, start=1):
-                if entry.name.endswith(".txt"):
+                if not entry.name.startswith(".") and entry.name.lower() not in _DROPPINGS:
                     names.append(entry.name)
                 if count > MOST_FILES:
                     break
     except (FileNotFoundError, NotADirectoryError):
         count = -1
-    if count > MOST_FILES or not names:
-        received = "is not there" if count < 0 else f"holds more than {MOST_FILES:,}" if names else "has no .txt file"
+    found = any(map(_is_text, names))
+    if count > MOST_FILES or not found:
+        received = "is not there" if count < 0 else f"holds more than {MOST_FILES:,}" if found else "has no .txt file"
         msg = (
             f"Cannot read folder:{path}. Expected: text files in train/pos, train/neg, test/pos and test/neg. "
             f"Received: {split}/{name} {received}."

@@ -4,13 +4,17 @@ May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb
 
 The file holds `x_train`, `y_train`, `x_test`, `y_test`, the x being arrays of lists of word ranks, which NumPy stores
 as a pickle. A pickle can run code when it is read, so it is never unpickled: see `pickled_lists.py`.
+
+Instead of ranks it may hold what `keras.datasets.imdb.load_data` returns: ids, each review beginning with `START`. The
+file does not say which. In English the ranks 1 and 3 ("the", "a") occur in every few lines, and few reviews begin with
+"the"; ids have a 1 at the beginning of every review and nowhere else, and never a 3. So a few reviews leave no doubt.
 """
 
 import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +25,7 @@ from imdb_rnn.corpora.pickled_lists import read_lists
 from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, check_classes
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import open_archive, open_file, read_member, sha256_of_files
-from imdb_rnn.tokens import INDEX_FROM, START, Vocabulary
+from imdb_rnn.tokens import INDEX_FROM, OOV, PADDING, START, Vocabulary
 
 # The order in which `keras.datasets.imdb.load_data` returns the reviews of the file.
 KERAS_SHUFFLE_SEED = 113
@@ -33,11 +37,51 @@ LARGEST_REVIEWS = 32_000_000
 LARGEST_LABELS = 1_000_000
 MOST_REVIEWS = 60_000
 
+# Without another 1 or a 3, so many words or so many reviews that begin with 1 are ids.
+_ENOUGH_WORDS = 1000
+_ENOUGH_REVIEWS = 8
+# So many words without the ranks 1 and 3, or so many reviews that all begin with 1, cannot be ranks.
+_MANY_WORDS = 1000
+_MANY_REVIEWS = 100
+
 _Array = TypeVar("_Array")
 
 
+class _Split(NamedTuple):
+    """A split as the file has it.
+
+    Attributes:
+        name: "train" or "test".
+        numbers: shape (total,): the ranks or ids of all reviews, one review after the other.
+        lengths: int64, shape (n,): how many numbers each review has.
+        labels: int8, shape (n,): 1 is positive, 0 is negative.
+    """
+
+    name: str
+    numbers: npt.NDArray[Any]
+    lengths: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int8]
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Where each review begins."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    def begins_with(self, number: int) -> npt.NDArray[np.bool_]:
+        """Whether each review begins with a number: shape (n,)."""
+        begins = self.lengths > 0
+        begins[begins] = self.numbers[self.starts[begins]] == number
+        return begins
+
+    def has_later(self, number: int) -> bool:
+        """Whether a review has a number elsewhere than at its beginning."""
+        return bool(np.count_nonzero(self.numbers == number) > np.count_nonzero(self.begins_with(number)))
+
+
 def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read a file of Keras's format, in the order of `keras.datasets.imdb.load_data(seed=113)`.
+    """Read a file of Keras's format.
+
+    Ranks come in the order of `keras.datasets.imdb.load_data(seed=113)`, ids in the order of the file.
 
     Args:
         source: the name to give the corpus.
@@ -55,7 +99,10 @@ def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | Non
     try:
         fingerprint = sha256_of_files(path, word_index, limit=LARGEST_FILE)
     except (OSError, ValueError) as error:
-        msg = f"Cannot read {source}. Expected: files of at most {LARGEST_FILE:,} bytes. Received: {error}"
+        msg = (
+            f"Cannot read {source}. Expected: files of at most {LARGEST_FILE:,} bytes, as lists of word ranks are, but "
+            f"large padded tables are not. Received: {error}"
+        )
         raise DataError(msg) from error
     corpus = cached(source, f"npz {fingerprint}", None, lambda: _read(source, path, word_index, fingerprint))
     return corpus if vocabulary is None else corpus.with_vocabulary(vocabulary)
@@ -70,56 +117,126 @@ def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus
     vocabulary = Vocabulary.load(word_index)
     try:
         with open_file(path) as file, open_archive(file) as archive:
-            splits = [_read_split(archive, split, len(vocabulary)) for split in ("train", "test")]
-        for reviews, split in zip(splits, ("train", "test"), strict=True):
-            check_classes(source, reviews.labels, split)
+            splits = [_read_split(archive, name) for name in ("train", "test")]
+        are_ids = _are_ids(splits)
+        encoded = [_encode(split, len(vocabulary), are_ids) for split in splits]
+        for split in splits:
+            check_classes(source, split.labels, split.name)
         if sha256_of_files(path, word_index, limit=LARGEST_FILE) != fingerprint:
             msg = "a file that changes while it is read"
             raise ValueError(msg)
     except (OSError, ValueError) as error:
         msg = (
-            f"Cannot read {path}. Expected: a .npz of Keras's format, x_train, y_train, x_test, y_test with word ranks "
-            f"of {word_index.name} and labels 0 or 1. Received: {error}"
+            f"Cannot read {path}. Expected: a .npz of Keras's format, x_train, y_train, x_test, y_test with lists of "
+            f"word ranks of {word_index.name}, or of the ids that load_data() makes of them, and labels 0 or 1. "
+            f"Received: {error}"
         )
         raise DataError(msg) from error
+    if are_ids:  # which load_data() has shuffled already
+        return Corpus(source, fingerprint, vocabulary, *_with_last_word(encoded, len(vocabulary) + INDEX_FROM))
     random = np.random.RandomState(KERAS_SHUFFLE_SEED)
     shuffled = []
-    for reviews in splits:
+    for reviews in encoded:
         order = np.arange(len(reviews))
         random.shuffle(order)
         shuffled.append(reviews.take(order))
     return Corpus(source, fingerprint, vocabulary, *shuffled)
 
 
-def _read_split(archive: zipfile.ZipFile, split: str, words: int) -> EncodedReviews:
-    """Read the reviews of a split; `words` is the number of words in the index."""
-    labels = _read_array(archive, f"y_{split}.npy", LARGEST_LABELS, npy.read_whole_numbers)
+def _read_split(archive: zipfile.ZipFile, name: str) -> _Split:
+    labels = _read_array(archive, f"y_{name}.npy", LARGEST_LABELS, npy.read_whole_numbers)
     if labels.ndim != 1 or len(labels) > MOST_REVIEWS:
-        msg = f"y_{split} of shape {labels.shape}; the limit is ({MOST_REVIEWS},)"
+        msg = f"y_{name} of shape {labels.shape}; the limit is ({MOST_REVIEWS},)"
         raise ValueError(msg)
     if not np.isin(labels, (0, 1)).all():
         msg = "labels, not all of them 0 or 1"
         raise ValueError(msg)
-    read_ranks = partial(_read_ranks, count=len(labels))
-    ranks, lengths = _read_array(archive, f"x_{split}.npy", LARGEST_REVIEWS, read_ranks)
-    if len(ranks) and not (ranks.min() >= 1 and ranks.max() <= words):
-        msg = f"word ranks from {ranks.min()} to {ranks.max()}, where the word index has 1 to {words}"
+    read_reviews = partial(_read_reviews, count=len(labels))
+    numbers, lengths = _read_array(archive, f"x_{name}.npy", LARGEST_REVIEWS, read_reviews)
+    return _Split(name, numbers, lengths, labels.astype(np.int8))
+
+
+def _are_ids(splits: list[_Split]) -> bool:
+    """Whether reviews are ids as `load_data` returns them, beyond doubt."""
+    reviews = sum(len(split.lengths) for split in splits)
+    words = sum(len(split.numbers) for split in splits) - reviews
+    most_frequent = INDEX_FROM + 1  # with another `index_from`, it does not occur, or 3 does
+    return (
+        (words >= _ENOUGH_WORDS or reviews >= _ENOUGH_REVIEWS)
+        and all(map(_could_be_ids, splits))
+        and any((split.numbers == most_frequent).any() for split in splits)
+    )
+
+
+def _could_be_ids(split: _Split) -> bool:
+    # `pad_sequences` cuts the beginning of reviews that are longer than its table is wide.
+    begins = split.begins_with(START)
+    whole = split.lengths < split.lengths.max(initial=0)
+    return bool(
+        begins.any()
+        and begins[whole].all()
+        and not split.has_later(START)
+        and not (split.numbers == INDEX_FROM).any()
+        and split.numbers.min() >= START
+    )
+
+
+def _encode(split: _Split, words: int, are_ids: bool) -> EncodedReviews:
+    """Encode a split; `words` is the number of words in the index."""
+    if not are_ids:
+        _check_that_ranks_are_likely(split)
+    offset = 0 if are_ids else INDEX_FROM
+    numbers, largest = split.numbers, words + INDEX_FROM - offset
+    if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= largest):
+        kind = "ids" if are_ids else "word ranks"
+        msg = f"{kind} from {numbers.min()} to {numbers.max()}, where the word index has 1 to {largest}"
         raise ValueError(msg)
-    starts = np.cumsum(lengths) - lengths
-    ids = np.insert(ranks.astype(np.int32, copy=False), starts, START - INDEX_FROM)
-    ids += INDEX_FROM
-    return EncodedReviews(ids, np.concatenate([[0], np.cumsum(lengths + 1)]), labels.astype(np.int8))
+    unstarted = ~split.begins_with(START) if are_ids else np.ones(len(split.lengths), np.bool_)
+    ids = np.insert(numbers.astype(np.int32, copy=False), split.starts[unstarted], START - offset)
+    ids += offset
+    return EncodedReviews(ids, np.concatenate([[0], np.cumsum(split.lengths + unstarted)]), split.labels)
 
 
-def _read_ranks(content: bytes, count: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Read reviews as word ranks.
+def _with_last_word(splits: list[EncodedReviews], last: int) -> list[EncodedReviews]:
+    """Restore the last word of the index, which has the id `last`.
+
+    Without `num_words`, `load_data` takes the largest id for its limit. So it turns that very word into `OOV`, and
+    nothing else.
+    """
+    largest = max(part.ids.max() for part in splits)
+    if largest != last - 1 or sum(np.count_nonzero(part.ids == OOV) for part in splits) != 1:
+        return splits
+    return [
+        EncodedReviews(np.where(part.ids == OOV, np.int32(last), part.ids), part.offsets, part.labels)
+        for part in splits
+    ]
+
+
+def _check_that_ranks_are_likely(split: _Split) -> None:
+    """Raise `ValueError` for ids of `load_data` with other options, which cannot be told from ranks with certainty."""
+    reviews, words = len(split.lengths), len(split.numbers) - len(split.lengths)
+    if reviews >= _MANY_REVIEWS and split.begins_with(START).all():
+        received = f"each of its {reviews:,} reviews begins with {START}"
+    elif words >= _MANY_WORDS and not split.has_later(1) and not split.has_later(3):
+        received = f"neither 1 nor 3 is among {words:,} words"
+    else:
+        return
+    msg = (
+        f"x_{split.name}, which is neither ranks nor what load_data() returns by default: {received}. Save what "
+        f"keras.datasets.imdb.load_data() returns with no other option than num_words, maxlen and seed."
+    )
+    raise ValueError(msg)
+
+
+def _read_reviews(content: bytes, count: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Read reviews as ranks or ids.
 
     Args:
-        content: a `.npy` file: an array of lists, or a table with a review in each row.
+        content: a `.npy` file: an array of lists, or a table with a review in each row, maybe padded with zeros.
         count: how many reviews there must be.
 
     Returns:
-        The ranks of all reviews, one after the other, shape (total,), and how many each has, shape (count,).
+        The numbers of all reviews, one review after the other, shape (total,), and how many each has, shape (count,).
     """
     header = npy.read_header(content)
     if len(header.shape) not in (1, 2) or header.shape[0] != count:
@@ -131,7 +248,26 @@ def _read_ranks(content: bytes, count: int) -> tuple[npt.NDArray[Any], npt.NDArr
         msg = f"an array of type {header.type}: a review that is not a list of whole numbers"
         raise ValueError(msg)
     table = npy.read_whole_numbers(content)
-    return table.ravel(), np.full(count, table.shape[1], np.int64)
+    if table.all():
+        return table.ravel(), np.full(count, table.shape[1], np.int64)
+    return _without_padding(table)
+
+
+def _without_padding(table: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Remove the zeros of `pad_sequences`: all of them before the reviews, or all of them behind.
+
+    Raises:
+        ValueError: they are elsewhere, or fill a row.
+    """
+    filled = table != PADDING
+    if not filled.any(axis=1).all():
+        msg = "a row of zeros"
+        raise ValueError(msg)
+    earlier, later = filled[:, :-1], filled[:, 1:]
+    if not ((earlier <= later).all() or (earlier >= later).all()):
+        msg = "zeros that do not pad: they are neither all before the reviews nor all behind them"
+        raise ValueError(msg)
+    return table[filled], np.count_nonzero(filled, axis=1)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, limit: int, parse: Callable[[bytes], _Array]) -> _Array:

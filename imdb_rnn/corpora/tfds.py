@@ -1,7 +1,7 @@
 """The IMDB reviews of TensorFlow Datasets, read without TensorFlow.
 
-May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.tokens; inside
-functions tensorflow_datasets, which is optional.
+May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.home,
+imdb_rnn.tokens; inside functions tensorflow_datasets, which is optional.
 
 TFDS holds raw texts. Encoded with Keras's word index, unknown words left out, they are the very reviews of `imdb`, in
 another order. Only a prepared copy is read; nothing is downloaded or prepared here, because without a network TFDS
@@ -10,6 +10,7 @@ hangs for minutes, and preparing needs TensorFlow.
 
 import importlib.util
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from imdb_rnn.corpora.cache import cached
 from imdb_rnn.corpora.reviews import Corpus, LabelledTexts, check_classes, encode_texts
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file, sha256_of_files
+from imdb_rnn.home import expanded
 from imdb_rnn.tokens import Vocabulary
 
 NAME = "imdb_reviews/plain_text:1.0.0"
@@ -50,7 +52,8 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
 
     def make() -> Corpus:
         train, test = (read_texts(data_dir, split) for split in ("train", "test"))
-        return encode_texts("tfds", fingerprint, train, test, words, skip_unknown=vocabulary is None)
+        encode = partial(Vocabulary.encode, skip_unknown=vocabulary is None)
+        return encode_texts("tfds", fingerprint, train, test, words, encode=encode)
 
     return cached("tfds", f"tfds {fingerprint} skip unknown: {vocabulary is None}", words, make)
 
@@ -77,14 +80,15 @@ def _check_files(data_dir: Path) -> str:
 
 def find_data_dir() -> Path:
     """The folder of a prepared copy in array_record form."""
-    given, standard = imdb.given_folder(), os.environ.get("TFDS_DATA_DIR")
-    folders = [] if given is None else [given / "tfds"]
-    folders.append(Path(standard).expanduser() if standard else Path.home() / "tensorflow_datasets")
+    given, standard = imdb.given_folder(), expanded(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    places = (None if given is None else given / "tfds", standard)
+    folders = [folder for folder in places if folder is not None]
     for folder in folders:
         if any((folder / PREPARED).glob("*.array_record*")):
             return folder
     msg = (
-        f"Cannot read tfds. Expected: {PREPARED} prepared in array_record form in {' or '.join(map(str, folders))}. "
+        f"Cannot read tfds. Expected: {PREPARED} prepared in array_record form in "
+        f"{' or '.join(map(str, folders)) or 'a folder TFDS_DATA_DIR'}. "
         f"Received: none there. Prepare it once, where tensorflow is installed: {PREPARE}"
     )
     raise DataError(msg)
