@@ -1,4 +1,4 @@
-"""The backend: chosen by one variable, the only one loaded, and made to compute Keras's own formulas."""
+"""The backend: the only one loaded, and made to compute Keras's own formulas."""
 
 import importlib.util
 import os
@@ -60,19 +60,15 @@ def test_this_environment_holds_one_backend(backend: str) -> None:
 @pytest.mark.parametrize(
     ("value", "received"),
     [
-        (None, "Received: not set."),
-        ("", "Received: not set."),
         ("theano", "Received: 'theano'."),
         ("JAX", "Received: 'JAX'."),
     ],
 )
 def test_an_unknown_backend_is_an_error_that_says_what_to_type(
-    monkeypatch: pytest.MonkeyPatch, backend: str, value: str | None, received: str
+    monkeypatch: pytest.MonkeyPatch, backend: str, value: str, received: str
 ) -> None:
     monkeypatch.delitem(sys.modules, "keras")
-    monkeypatch.delenv("KERAS_BACKEND")
-    if value is not None:
-        monkeypatch.setenv("KERAS_BACKEND", value)
+    monkeypatch.setenv("KERAS_BACKEND", value)
     with pytest.raises(engine.BackendError) as raised:
         engine.backend_name()
     assert received in str(raised.value)

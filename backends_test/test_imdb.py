@@ -1,6 +1,7 @@
 """Finding and downloading the IMDB files: from the nearest place, checked, and never at a user's cost."""
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("IMDB_RNN_DATA", raising=False)
+    monkeypatch.setattr(imdb, "_temporary", {})  # what other tests could not keep
     return tmp_path / "keras"
 
 
@@ -79,8 +81,39 @@ def test_a_user_without_a_home_needs_none_where_the_files_are_given(
     monkeypatch.setenv("IMDB_RNN_DATA", str(tmp_path))
     (tmp_path / imdb.REVIEWS).write_bytes(b"reviews")
     assert imdb.find(imdb.REVIEWS) == tmp_path / imdb.REVIEWS
-    with pytest.raises(DataError, match=r"Expected: IMDB_RNN_DATA, KERAS_HOME or a home\."):
+    monkeypatch.setattr(imdb, "ORIGIN", "http://127.0.0.1:1/")
+    with pytest.raises(DataError, match=r"Cannot download imdb_word_index\.json\. .* Set IMDB_RNN_DATA to a folder"):
         imdb.find(imdb.WORD_INDEX)
+    monkeypatch.setenv("IMDB_RNN_DATA", "~/data")
+    with pytest.raises(DataError, match=r"Bad IMDB_RNN_DATA\. Expected: a folder\. Received: '~/data', which is none"):
+        imdb.find(imdb.REVIEWS)
+
+
+def test_a_given_folder_without_the_file_is_passed_over_in_one_line(
+    tmp_path: Path, keras_home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (keras_home / "datasets").mkdir(parents=True)
+    for name in (imdb.REVIEWS, imdb.WORD_INDEX):
+        (keras_home / "datasets" / name).write_bytes(b"kept")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / imdb.WORD_INDEX).write_bytes(b"given")
+    monkeypatch.setenv("IMDB_RNN_DATA", str(tmp_path / "given"))
+    with caplog.at_level(logging.WARNING):
+        found = imdb.find_files()
+    assert found == (keras_home / "datasets" / imdb.REVIEWS, tmp_path / "given" / imdb.WORD_INDEX)
+    assert caplog.messages == [f"IMDB_RNN_DATA holds no imdb.npz: taking {keras_home / 'datasets' / imdb.REVIEWS}"]
+
+
+def test_a_cache_of_keras_that_may_not_be_looked_into_is_passed_over(
+    server: tuple[str, Path], keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, served = server
+    (served / imdb.WORD_INDEX).write_bytes(b"{}")
+    monkeypatch.setattr(imdb, "ORIGIN", address)
+    monkeypatch.setitem(imdb.HASHES, imdb.WORD_INDEX, ("sha256", hashlib.sha256(b"{}").hexdigest()))
+    # A name too long is an error for whoever asks, root included.
+    monkeypatch.setenv("KERAS_HOME", str(served / ("x" * 300)))
+    assert imdb.find(imdb.WORD_INDEX).read_bytes() == b"{}"
 
 
 def test_a_missing_file_is_downloaded_to_the_cache_of_keras(
@@ -126,7 +159,7 @@ def test_a_download_that_hangs_is_given_up(server: tuple[str, Path], tmp_path: P
     address, _ = server
     start = time.monotonic()
     with pytest.raises(DataError, match=r"Received: nothing within 0\.2 seconds"):
-        imdb.download(f"{address}slow", tmp_path / "slow", "sha256", "0", patience=0.2)
+        imdb.download(f"{address}slow", tmp_path, "sha256", "0", patience=0.2)
     assert time.monotonic() - start < 0.9
 
 

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imdb_rnn import DataError, Vocabulary, load_reviews
@@ -16,6 +17,31 @@ def test_an_unknown_source_is_an_error_that_lists_the_known_ones(source: str) ->
     with pytest.raises(DataError) as raised:
         load_reviews(source)
     assert str(raised.value) == f"Bad source of reviews. Expected: one of {', '.join(SOURCES)}. Received: {source!r}."
+
+
+@pytest.mark.parametrize(
+    ("source", "received"),
+    [
+        (None, 'NoneType. For files of your own write "folder:PATH" or "npz:PATH".'),
+        (5, 'int. For files of your own write "folder:PATH" or "npz:PATH".'),
+        (b"imdb", 'bytes. For files of your own write "folder:PATH" or "npz:PATH".'),
+        (np.zeros((100, 100)), 'ndarray. For files of your own write "folder:PATH" or "npz:PATH".'),
+        (Path("my/reviews"), f'{type(Path()).__name__}. Write "folder:{Path("my/reviews")}".'),
+        (Path("mine.npz"), f'{type(Path()).__name__}. Write "npz:mine.npz".'),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_text_is_an_error_of_one_line_that_says_what_to_write(source: object, received: str) -> None:
+    with pytest.raises(DataError) as raised:
+        load_reviews(source)  # type: ignore[arg-type]
+    expected = f"a text, one of {', '.join(SOURCES)}"
+    assert str(raised.value) == f"Bad source of reviews. Expected: {expected}. Received: {received}"
+
+
+def test_a_text_that_is_long_is_shortened() -> None:
+    with pytest.raises(DataError) as raised:
+        load_reviews("A good film.\n" * 1000)
+    assert len(str(raised.value)) < 400
 
 
 def test_auto_takes_real_reviews_where_they_are(imdb_data: Path) -> None:
@@ -35,15 +61,22 @@ def test_auto_without_data_and_network_takes_embedded_reviews_and_says_so(
     assert "not IMDB figures" in caplog.text
 
 
+@pytest.mark.parametrize("given", ["none", "~no-such-user/data"])
+def test_auto_does_not_pass_over_a_given_folder_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMDB_RNN_DATA", given)
+    for source in ("imdb", "auto", "tfds"):
+        with pytest.raises(DataError) as raised:
+            load_reviews(source)
+        expected = f"Bad IMDB_RNN_DATA. Expected: a folder. Received: {given!r}, which is none. Correct it or unset it."
+        assert str(raised.value) == expected
+
+
 def test_auto_does_not_pass_over_a_local_copy_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / imdb.REVIEWS).write_bytes(b"damaged")
     Vocabulary(["good"]).save(tmp_path / imdb.WORD_INDEX)
     monkeypatch.setenv("IMDB_RNN_DATA", str(tmp_path))
     with pytest.raises(DataError, match=r"Cannot read .*imdb\.npz"):
         load_reviews("auto")
-
-
-def test_an_error_of_a_source_is_told_once(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as raised:
-        load_reviews(f"folder:{tmp_path}")
-    assert str(raised.value).count("Expected: ") == 1

@@ -48,6 +48,16 @@ def test_without_a_prepared_copy_the_error_says_how_to_make_one(
         load_reviews("tfds")
 
 
+def test_a_home_that_there_is_not_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFDS_DATA_DIR", "~no-such-user/data")
+    monkeypatch.delenv("IMDB_RNN_DATA", raising=False)
+    with pytest.raises(DataError, match=r"in a folder TFDS_DATA_DIR\. Received: none there\. Prepare it once"):
+        load_reviews("tfds")
+    monkeypatch.setenv("IMDB_RNN_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"in \S*/tfds\. Received: none there\. Prepare it once"):
+        load_reviews("tfds")
+
+
 def test_a_damaged_copy_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "tfds" / tfds.PREPARED
     folder.mkdir(parents=True)

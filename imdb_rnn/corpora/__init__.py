@@ -4,11 +4,11 @@ May import: the standard library, imdb_rnn.corpora.*, imdb_rnn.errors, imdb_rnn.
 """
 
 import logging
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from imdb_rnn.corpora import embedded, folder, imdb, npz, tfds
 from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, LabelledTexts
-from imdb_rnn.errors import DataError
+from imdb_rnn.errors import DataError, ImdbRnnError
 from imdb_rnn.tokens import Vocabulary
 
 __all__ = ["SOURCES", "Corpus", "EncodedReviews", "LabelledTexts", "load_reviews"]
@@ -34,8 +34,10 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
     Raises:
         DataError: the source is unknown, missing, damaged or not what it should be.
     """
+    if not isinstance(source, str):
+        raise _not_a_name(source)
     whole = {"auto": _load_auto, "imdb": imdb.load, "tfds": tfds.load, "embedded": embedded.load}
-    kind, _, path = source.partition(":") if isinstance(source, str) else ("", "", "")
+    kind, _, path = source.partition(":")
     try:
         if source in whole:
             return whole[source](vocabulary)
@@ -43,19 +45,30 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
             return folder.load(Path(path).expanduser().resolve(), vocabulary)
         if kind == "npz" and path:
             return npz.load_beside_its_words(Path(path).expanduser().resolve(), vocabulary)
-    except DataError:
+    except ImdbRnnError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, a folder that may not be read, …
         msg = f"Cannot read {source!r}. Expected: files that can be read. Received: {error}"
         raise DataError(msg) from error
-    msg = f"Bad source of reviews. Expected: one of {', '.join(SOURCES)}. Received: {source!r}."
+    msg = f"Bad source of reviews. Expected: one of {', '.join(SOURCES)}. Received: {source!r:.200}."
     raise DataError(msg)
 
 
+def _not_a_name(source: object) -> DataError:
+    """The error for a source that is no text, which says what to write."""
+    advice = 'For files of your own write "folder:PATH" or "npz:PATH".'
+    if isinstance(source, PurePath):
+        advice = f'Write "{"npz" if source.suffix == ".npz" else "folder"}:{source}".'
+    return DataError(
+        f"Bad source of reviews. Expected: a text, one of {', '.join(SOURCES)}. "
+        f"Received: {type(source).__name__}. {advice}"
+    )
+
+
 def _load_auto(vocabulary: Vocabulary | None) -> Corpus:
+    imdb.given_folder()  # outside the try: a wrong one is a mistake, and no reason to read something else
     try:
-        for name in (imdb.REVIEWS, imdb.WORD_INDEX):
-            imdb.find(name, AUTO_PATIENCE_SECONDS)
+        files = imdb.find_files(AUTO_PATIENCE_SECONDS)
     except DataError as error:
         _log.warning(
             "No IMDB reviews here: training on the EMBEDDED reviews instead, which this package makes itself. "
@@ -64,4 +77,4 @@ def _load_auto(vocabulary: Vocabulary | None) -> Corpus:
         )
         return embedded.load(vocabulary)
     # Outside the try: a local copy that is damaged is reported, not silently passed over.
-    return imdb.load(vocabulary)
+    return npz.load("imdb", *files, vocabulary)

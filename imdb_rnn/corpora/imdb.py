@@ -1,14 +1,18 @@
 """The IMDB reviews as Keras distributes them: found on this machine, else downloaded.
 
-May import: the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.tokens.
+May import: the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.home, imdb_rnn.printable,
+imdb_rnn.tokens.
 
 Looked for in `IMDB_RNN_DATA`, then in Keras's own cache. A file found there is used as it is and never changed, so
 `keras.utils.get_file` is not for us: it downloads again, and in the end deletes, a file whose hash it does not know.
 """
 
+import atexit
 import hashlib
 import logging
 import os
+import shutil
+import tempfile
 import threading
 import urllib.request
 from http.client import HTTPException
@@ -19,6 +23,8 @@ from imdb_rnn.corpora import npz
 from imdb_rnn.corpora.reviews import Corpus
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import replacing
+from imdb_rnn.home import expanded
+from imdb_rnn.printable import printable
 from imdb_rnn.tokens import Vocabulary
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -34,6 +40,8 @@ CONNECT_SECONDS = 5
 DOWNLOAD_THREAD = "imdb_rnn download"
 
 _log = logging.getLogger(__name__)
+# Name -> file that was downloaded for this process alone, because there was no place to keep it.
+_temporary: dict[str, Path] = {}
 
 
 def load(vocabulary: Vocabulary | None = None) -> Corpus:
@@ -47,7 +55,12 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
 
     Source: `keras.datasets.imdb`; Maas et al. 2011, Learning Word Vectors for Sentiment Analysis.
     """
-    return npz.load("imdb", find(REVIEWS), find(WORD_INDEX), vocabulary)
+    return npz.load("imdb", *find_files(), vocabulary)
+
+
+def find_files(patience: float = 600) -> tuple[Path, Path]:
+    """The local copies of the reviews and of their word index. See `find`."""
+    return find(REVIEWS, patience), find(WORD_INDEX, patience)
 
 
 def find(name: str, patience: float = 600) -> Path:
@@ -58,14 +71,15 @@ def find(name: str, patience: float = 600) -> Path:
         patience: the longest that a download may take, in seconds.
 
     Raises:
-        DataError: it is nowhere to be had.
+        DataError: it is nowhere to be had, or `IMDB_RNN_DATA` names no folder.
     """
     given = given_folder()
     if given is not None and (given / name).is_file():
         return given / name
-    if (keras_datasets() / name).is_file():
-        return keras_datasets() / name
-    return download(ORIGIN + name, keras_datasets() / name, *HASHES[name], patience=patience)
+    found = _find_in_caches(name)
+    if given is not None:
+        _log.warning("IMDB_RNN_DATA holds no %s: taking %s", name, printable(str(found or ORIGIN + name)))
+    return found or download(ORIGIN + name, keras_datasets(), *HASHES[name], patience=patience)
 
 
 def given_folder() -> Path | None:
@@ -75,39 +89,47 @@ def given_folder() -> Path | None:
         DataError: it names no folder, which must be a mistake.
     """
     given = os.environ.get("IMDB_RNN_DATA")
-    folder = Path(given).expanduser() if given else None
-    if folder is not None and not folder.is_dir():
+    folder = expanded(given) if given else None
+    if given and (folder is None or not folder.is_dir()):
         msg = f"Bad IMDB_RNN_DATA. Expected: a folder. Received: {given!r}, which is none. Correct it or unset it."
         raise DataError(msg)
     return folder
 
 
-def keras_datasets() -> Path:
-    """The folder in which Keras keeps data sets.
-
-    Raises:
-        DataError: there is no `KERAS_HOME`, and the user has no home.
-    """
-    try:
-        return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
-    except RuntimeError as error:
-        msg = f"Cannot look for {REVIEWS}. Expected: IMDB_RNN_DATA, KERAS_HOME or a home. Received: {error}"
-        raise DataError(msg) from error
+def keras_datasets() -> Path | None:
+    """The folder in which Keras keeps data sets; None if there is no `KERAS_HOME`, and the user has no home."""
+    return expanded(os.environ.get("KERAS_HOME") or "~/.keras", "datasets")
 
 
-def download(url: str, path: Path, algorithm: str, expected: str, *, patience: float) -> Path:
+def _find_in_caches(name: str) -> Path | None:
+    """The copy of a file that Keras or this process has downloaded."""
+    folder = keras_datasets()
+    for file in (None if folder is None else folder / name, _temporary.get(name)):
+        try:
+            if file is not None and file.is_file():
+                return file
+        except OSError:  # a home that this user may not enter
+            pass
+    return None
+
+
+def download(url: str, folder: Path | None, algorithm: str, expected: str, *, patience: float) -> Path:
     """Fetch a file, check its hash, and only then put it in its place.
 
     Args:
         url: where from.
-        path: where to; its folder is made.
+        folder: where to keep it; it is made. None keeps it nowhere.
         algorithm: "sha256" or "md5".
         expected: the hash, in hexadecimal digits.
         patience: the longest that it may take, in seconds.
 
+    Returns:
+        The file in the folder; where that cannot be written, a temporary one, which is removed when the process ends.
+
     Raises:
         DataError: it could not be had in time, or is not the file expected. Nothing is left behind.
     """
+    name = url.rpartition("/")[2]
     _log.info("downloading %s", url)
     content: list[bytes] = []
     failure: list[str] = []
@@ -130,15 +152,30 @@ def download(url: str, path: Path, algorithm: str, expected: str, *, patience: f
         received = f"{len(content[0])} bytes with another hash than {algorithm} {expected[:12]}…"
     if received:
         msg = (
-            f"Cannot download {path.name}. Expected: {url}. Received: {received}. Set IMDB_RNN_DATA to a folder that "
+            f"Cannot download {name}. Expected: {url}. Received: {received}. Set IMDB_RNN_DATA to a folder that "
             f"holds {REVIEWS} and {WORD_INDEX}, or use --data embedded."
         )
         raise DataError(msg)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(content[0])
+        return _keep(content[0], name, folder)
     except OSError as error:
-        msg = f"Cannot keep {path.name}. Expected: a folder {path.parent} that can be written. Received: {error}"
+        msg = f"Cannot write {name}. Expected: a place for it in KERAS_HOME or TMPDIR. Received: {error}"
         raise DataError(msg) from error
-    return path
+
+
+def _keep(content: bytes, name: str, folder: Path | None) -> Path:
+    """Write a file to a folder or, where that cannot be written, for this process alone."""
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with replacing(folder / name) as scratch:
+                scratch.write_bytes(content)
+        except OSError as error:
+            _log.info("%s is not kept: %s", name, printable(str(error)))
+        else:
+            return folder / name
+    own = Path(tempfile.mkdtemp(prefix="imdb_rnn-"))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    (own / name).write_bytes(content)
+    _temporary[name] = own / name
+    return own / name
