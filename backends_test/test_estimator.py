@@ -18,13 +18,14 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
 from imdb_rnn import BundleError, ModelError, RecipeError, ReviewClassifier, ReviewError
-from imdb_rnn.bundle import MANIFEST_FILE, MODEL_FILE, read_manifest, write
+from imdb_rnn.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE, read_manifest, write
 from imdb_rnn.corpora.embedded import make_texts
-from imdb_rnn.estimator import ESTIMATOR_FILE
+from imdb_rnn.estimator import ESTIMATOR_FILE, weights_of_classes
 
 ROOT = Path(__file__).parent.parent
 GOOD, BAD = ["good", "great", "lovely"], ["bad", "dull", "awful"]
@@ -124,6 +125,205 @@ def test_it_ends_a_pipeline_and_can_be_searched_over_and_cross_validated() -> No
     assert len(search.predict(texts)) == 60
 
 
+def test_it_can_be_searched_over_numpys_numbers_and_class_weights() -> None:
+    grid = {
+        "epochs": np.arange(1, 3),
+        "recipe": np.array(["tutorial"]),
+        "validation_fraction": np.array([0.25]),
+        "class_weight": [{"hated": 2.0}, "balanced"],
+    }
+    texts, labels = make(60)
+    search = GridSearchCV(ReviewClassifier(**SETTINGS), grid, cv=2, n_jobs=1, error_score="raise").fit(texts, labels)
+    assert len(search.cv_results_["params"]) == 4
+    assert search.best_estimator_.n_iter_ == search.best_params_["epochs"]
+
+
+def test_numpys_numbers_are_kept_as_given_and_saved_as_pythons(tmp_path: Path) -> None:
+    plain = {"num_words": 200, "max_len": 12, "epochs": 1, "batch_size": 32, "patience": 1, "seed": 7}
+    given: dict[str, Any] = {name: np.int32(value) for name, value in plain.items()}
+    given |= {"validation_fraction": np.float32(0.25), "class_weight": {"loved": np.float64(2)}}
+    classifier = ReviewClassifier(**given)
+    assert all(getattr(classifier, name) is value for name, value in given.items())
+    assert {name: type(clone(classifier).get_params()[name]) for name in given} == {
+        name: type(value) for name, value in given.items()
+    }
+    texts, labels = make(60)
+    classifier.fit(texts, labels).save(tmp_path / "mine")
+    loaded = ReviewClassifier.load(tmp_path / "mine")
+    assert loaded.get_params() == classifier.get_params()
+    assert {name: type(loaded.get_params()[name]) for name in plain} == dict.fromkeys(plain, int)
+    same = ReviewClassifier(**plain, validation_fraction=0.25, class_weight={"loved": 2}).fit(texts, labels)
+    np.testing.assert_array_equal(loaded.decision_function(texts), same.decision_function(texts))
+    loaded.save(tmp_path / "mine")  # the settings of a folder may not change
+
+
+def test_parameters_that_load_would_refuse_are_not_saved(fitted: ReviewClassifier, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="Bad `epochs`"):
+        copy.copy(fitted).set_params(epochs=np.float64(3)).save(tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def make_rare(count: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """Texts of which one in ten is "rare", and whose words only hint at it."""
+    random = np.random.default_rng(seed)
+    labels = np.where(np.arange(count) % 10, "common", "rare")
+    texts = []
+    for label in labels:
+        p = 0.7 if label == "rare" else 0.3
+        words = random.choice([*GOOD, *BAD], 4, p=[*[p / 3] * 3, *[(1 - p) / 3] * 3])
+        texts.append(" ".join(["the", "film", "was", *words]))
+    return texts, labels
+
+
+@pytest.mark.parametrize(("recipe", "epochs"), [("robust", 2), ("tutorial", 10)])
+def test_a_rare_class_is_found_more_often_where_classes_are_balanced(recipe: str, epochs: int) -> None:
+    texts, labels = make_rare(600, seed=0)
+    unseen, truth = make_rare(600, seed=1)
+    recall = {}
+    for class_weight in (None, "balanced"):
+        classifier = ReviewClassifier(recipe, max_len=12, epochs=epochs, class_weight=class_weight).fit(texts, labels)
+        recall[class_weight] = np.mean(classifier.predict(unseen)[truth == "rare"] == "rare")
+    assert recall["balanced"] > recall[None] + 0.3
+
+
+def assert_same_training(ours: ReviewClassifier, theirs: ReviewClassifier) -> None:
+    for one, other in zip(ours.classifier_.weights(), theirs.classifier_.weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert ours.history_ == theirs.history_  # the weighted loss of the texts set aside among it
+
+
+@pytest.mark.parametrize("recipe", ["robust", "tutorial"])
+def test_class_weights_are_multiplied_with_sample_weights(recipe: str) -> None:
+    texts, labels = make_rare(100, seed=0)
+    rare = labels == "rare"
+    settings = {**SETTINGS, "recipe": recipe, "epochs": 1}
+    plain = ReviewClassifier(**settings).fit(texts, labels)
+    given = np.random.default_rng(0).uniform(0.5, 2, 100)
+    totals = np.where(rare, given[rare].sum(), given[~rare].sum())
+    for class_weight, sample_weight, product in (
+        ({"rare": 2, "common": 1}, None, np.where(rare, 2, 1)),
+        ("balanced", given, given * (given.sum() / (2 * totals))),
+    ):
+        ours = ReviewClassifier(**settings, class_weight=class_weight).fit(texts, labels, sample_weight)
+        assert_same_training(ours, ReviewClassifier(**settings).fit(texts, labels, product))
+        assert ours.history_ != plain.history_
+
+
+def test_class_weights_that_say_nothing_change_nothing() -> None:
+    texts, labels = make(60)
+    plain = ReviewClassifier("tutorial", **SETTINGS).fit(texts, labels)
+    for class_weight in ({}, {"hated": 1}, {"hated": 1, "loved": 1}, "balanced"):  # there are as many of either
+        ours = ReviewClassifier("tutorial", **SETTINGS, class_weight=class_weight).fit(texts, labels)
+        assert_same_training(ours, plain)
+
+
+@pytest.mark.parametrize(
+    "class_weight",
+    [
+        *(None, "balanced", {}, {0: 2}, {1: 2.5}, {0: 2, 1: 0}, {0: 2, 1: 1, 7: 3}, {0: 2, 7: 3}, {7: 3}),
+        *({np.int64(0): np.float32(2)}, {0.0: 3}, {False: 2, True: 1}),
+    ],
+    ids=str,
+)
+def test_the_weights_of_classes_are_scikit_learns(class_weight: Any) -> None:
+    y = np.array([0, 0, 1, 0])
+    try:
+        theirs = compute_class_weight(class_weight, classes=np.unique(y), y=y)
+    except ValueError:
+        with pytest.raises(RecipeError, match=r"Bad `class_weight`\. Expected: weights of the labels \[0, 1\]\. "):
+            weights_of_classes(class_weight, np.unique(y), np.bincount(y))
+    else:
+        np.testing.assert_array_equal(weights_of_classes(class_weight, np.unique(y), np.bincount(y)), theirs)
+
+
+def test_texts_that_are_set_aside_count_by_their_class_as_well() -> None:
+    texts, labels = make(60)
+    plain = ReviewClassifier("tutorial", **SETTINGS).fit(texts, labels)
+    twice = ReviewClassifier("tutorial", **SETTINGS, class_weight={"hated": 2, "loved": 2}).fit(texts, labels)
+    assert twice.history_["loss"] == plain.history_["loss"]
+    np.testing.assert_allclose(twice.history_["val_loss"], 2 * np.array(plain.history_["val_loss"]), rtol=1e-6)
+
+
+def test_labels_that_look_like_numbers_have_class_weights_as_the_texts_that_they_are() -> None:
+    texts, labels = make(60)
+    digits = np.where(np.array(labels) == "loved", "1", "0")
+    ours = ReviewClassifier("tutorial", **SETTINGS, class_weight={"0": 3}).fit(texts, digits)
+    assert_same_training(ours, ReviewClassifier("tutorial", **SETTINGS, class_weight={"hated": 3}).fit(texts, labels))
+
+
+@pytest.mark.parametrize(
+    "class_weight",
+    [
+        *("heavy", 2, True, [1, 2], np.ones(2), {"hated": -1}, {"hated": np.float64(-1)}, {"hated": "2"}),
+        *({"hated": True}, {"hated": np.True_}, {"hated": None}, {"hated": np.nan}, {"hated": np.float32("inf")}),
+        {"hated": 10**400},
+    ],
+    ids=lambda given: repr(given)[:30],
+)
+def test_a_class_weight_that_is_none_is_refused(class_weight: Any) -> None:
+    with pytest.raises(RecipeError, match=r'Bad `class_weight`\. Expected: None, "balanced" or \{label: weight\}, '):
+        ReviewClassifier(**SETTINGS, class_weight=class_weight).fit(*make(20))
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "sample_weight", "message"),
+    [
+        ({"adored": 2}, None, r"Expected: weights of the labels \['hated', 'loved'\]\. Received: .* \['adored'\]"),
+        ({"hated": 0, "loved": 0}, None, r"Expected: products that are finite, and not all 0\. .* sum 0\.0\."),
+        ({"hated": 1e300}, [1e300, 1] * 10, r"Expected: products that are finite, and not all 0\. .* sum inf\."),
+        ("balanced", [1e308, 1e308] * 10, r"Expected: products that are finite"),
+        ("balanced", [0, 1] * 10, r"Expected: a text of each class that .* Received: none of the class 'hated'\."),
+    ],
+)
+def test_weights_that_nothing_can_be_learned_by_are_refused(
+    class_weight: Any, sample_weight: Any, message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message):
+        ReviewClassifier(**SETTINGS, class_weight=class_weight).fit(*make(20), sample_weight)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "saved"),
+    [
+        *((None, None), ("balanced", "balanced"), ({}, []), ({"hated": 2}, [["hated", 2]])),
+        ({"loved": 0.1, "hated": np.float32(0.1)}, [["loved", 0.1], ["hated", float(np.float32(0.1))]]),
+        ({np.int64(1): np.int64(3), -1: 1}, [[1, 3], [-1, 1]]),
+        ({np.False_: 2, True: 1}, [[False, 2], [True, 1]]),
+        ({np.str_("hated"): 2}, [["hated", 2]]),
+    ],
+    ids=str,
+)
+def test_class_weights_come_back_from_a_folder_as_they_were(
+    fitted: ReviewClassifier, tmp_path: Path, class_weight: Any, saved: Any
+) -> None:
+    classifier = copy.copy(fitted).set_params(class_weight=class_weight)
+    classifier.save(tmp_path / "mine")
+    content = json.loads((tmp_path / "mine" / ESTIMATOR_FILE).read_text(encoding="utf-8"))
+    assert repr(content["params"]["class_weight"]) == repr(saved)
+    loaded = ReviewClassifier.load(tmp_path / "mine")
+    assert loaded.get_params() == classifier.get_params()
+    loaded.save(tmp_path / "mine")
+
+
+def test_class_weights_of_labels_that_json_cannot_hold_are_not_saved(fitted: ReviewClassifier, tmp_path: Path) -> None:
+    classifier = copy.copy(fitted).set_params(class_weight={b"hated": 2})
+    with pytest.raises(
+        BundleError, match=r"Received: class weights of labels such as b'hated', which JSON cannot hold"
+    ):
+        classifier.save(tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_folder_from_before_class_weights_is_read(fitted: ReviewClassifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "mine")
+    file = tmp_path / "mine" / ESTIMATOR_FILE
+    content = json.loads(file.read_text(encoding="utf-8"))
+    del content["params"]["class_weight"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    seal(tmp_path / "mine")
+    assert ReviewClassifier.load(tmp_path / "mine").get_params() == fitted.get_params()
+
+
 def test_it_stops_when_its_own_validation_texts_say_so() -> None:
     texts, _ = make(100)
     random = np.random.default_rng(0).permutation(["hated", "loved"] * 50)
@@ -176,6 +376,9 @@ def test_a_changed_label_is_noticed(fitted: ReviewClassifier, tmp_path: Path) ->
         *({"classes": ["loved", "hated"]}, {"classes": ["loved", "loved"]}, {"classes": [1, 2]}),
         *({"dtype": "what"}, {"dtype": "U1000000000"}, {"dtype": "<U2"}, {"dtype": 7}, {"dtype": "S5"}),
         {"classes": [1, 10**30], "dtype": "int64"},
+        *({"params": {"class_weight": nonsense}} for nonsense in (7, "heavy", {"hated": 1}, [["hated"]], ["hated"])),
+        *({"params": {"class_weight": nonsense}} for nonsense in ([["a", 1], ["a", 2]], [[["a"], 1]], [[None, 1]])),
+        *({"params": {"class_weight": [["a", weight]]}} for weight in (-1, "1", True, None, 10**400)),
     ],
     ids=str,
 )
@@ -184,8 +387,21 @@ def test_damaged_settings_are_refused(fitted: ReviewClassifier, tmp_path: Path, 
     file = tmp_path / "mine" / ESTIMATOR_FILE
     file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
     seal(tmp_path / "mine")
-    with pytest.raises(BundleError, match=r"Cannot read .*estimator\.json\. Expected: what `save` writes"):
+    with pytest.raises(BundleError, match=r"Cannot read .*estimator\.json\. .*Received: ") as error:
         ReviewClassifier.load(tmp_path / "mine")
+    assert str(error.value).count("Expected: ") == 1
+
+
+def test_a_word_that_is_none_is_refused_in_one_sentence(fitted: ReviewClassifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "mine")
+    file = tmp_path / "mine" / CONFIG_FILE
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["word_index"] = {f"{word}\n": rank for word, rank in content["word_index"].items()}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    seal(tmp_path / "mine")
+    with pytest.raises(BundleError, match=r"Cannot load .*`word_index` of words") as error:
+        ReviewClassifier.load(tmp_path / "mine")
+    assert str(error.value).count("Expected: ") == 1
 
 
 @pytest.mark.parametrize(
@@ -249,9 +465,9 @@ def test_weights_that_overflow_give_no_probabilities(fitted: ReviewClassifier) -
             predict(["good"])
 
 
-@pytest.mark.parametrize("fraction", [0, 1, 1.5, 20, "0.2", None, True])
+@pytest.mark.parametrize("fraction", [0, 1, 1.5, 20, "0.2", None, True, np.float64(1), np.nan, np.inf, np.array([0.2])])
 def test_a_share_to_set_aside_that_is_none_is_refused(fraction: Any) -> None:
-    with pytest.raises(ValueError, match=r"Bad `validation_fraction`\. Expected: a float above 0 and below 1"):
+    with pytest.raises(RecipeError, match=r"Bad `validation_fraction`\. Expected: a number above 0 and below 1"):
         ReviewClassifier(validation_fraction=fraction).fit(*make(20))
 
 
@@ -306,8 +522,8 @@ class NumbersAsWords(ReviewClassifier):
     A number becomes a word of its column and its value to the nearest tenth.
     """
 
-    def __init__(self, epochs: int = 5, max_len: int = 12, seed: int = 42) -> None:
-        super().__init__(epochs=epochs, max_len=max_len, seed=seed)
+    def __init__(self, epochs: int = 5, max_len: int = 12, seed: int = 42, class_weight: Any = None) -> None:
+        super().__init__(epochs=epochs, max_len=max_len, seed=seed, class_weight=class_weight)
         for name in ("recipe", "num_words", "batch_size", "patience", "validation_fraction"):
             delattr(self, name)
 
@@ -328,11 +544,11 @@ class NumbersAsWords(ReviewClassifier):
             raise ValueError(msg)
         return super().fit(self.texts_of(rows, reset=True), y, sample_weight)
 
-    def decision_function(self, rows: Any) -> Any:
+    def _logits(self, rows: Any) -> Any:
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
-        return super().decision_function(self.texts_of(rows, reset=False))
+        return super()._logits(self.texts_of(rows, reset=False))
 
 
 # Checks of scikit-learn that this estimator does not pass, and why.

@@ -1,6 +1,9 @@
 """The model's shape, and weights to begin with that are the same on every backend."""
 
 import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -117,6 +120,10 @@ def test_another_seed_gives_other_weights() -> None:
     [
         ({"num_words": 4}, r"Bad `num_words`\. Expected: a whole number of at least 5\. Received: 4\."),
         ({"num_words": 1e4}, r"Bad `num_words`\..* Received: 10000\.0\."),
+        ({"num_words": np.float64(1e4)}, r"Bad `num_words`\..* Received: np\.float64\(10000\.0\)\."),
+        ({"num_words": np.uint8(4)}, r"Bad `num_words`\..* Received: np\.uint8\(4\)\."),
+        ({"max_len": np.True_}, r"Bad `max_len`\..* Received: np\.True_\."),
+        ({"max_len": np.inf}, r"Bad `max_len`\..* Received: inf\."),
         ({"max_len": 0}, r"Bad `max_len`\. Expected: a whole number of at least 1\. Received: 0\."),
         ({"encoder": "lstm"}, r"Bad `encoder`\. Expected: one of embedding, one_hot\. Received: 'lstm'\."),
     ],
@@ -126,7 +133,32 @@ def test_a_model_that_cannot_be_is_refused(arguments: dict[str, object], message
         build_model(**arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seed", [-1, 1.5, "42"])
+@pytest.mark.parametrize("number", [np.int64, np.int32, np.uint8, np.array], ids=lambda number: number.__name__)
+def test_numpys_whole_numbers_are_whole_numbers(number: Callable[[int], Any]) -> None:
+    model = build_model(number(254), number(10))
+    assert model.input_shape == (None, 10)
+    assert json.loads(model.to_json())["config"]["layers"][1]["config"]["input_dim"] == 257  # no overflow of uint8
+    for ours, theirs in zip(initial_weights(model, number(3)), initial_weights(model, 3), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        -1,
+        1.5,
+        "42",
+        True,
+        np.True_,
+        np.float32(1),
+        np.int64(-1),
+        np.nan,
+        np.inf,
+        np.array([1]),
+        np.timedelta64(1, "ns"),
+    ],
+    ids=repr,
+)
 def test_a_seed_that_is_none_is_refused(seed: object) -> None:
     with pytest.raises(RecipeError, match="Bad `seed`"):
         initial_weights(build_model(50, 10), seed)  # type: ignore[arg-type]

@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -256,13 +257,41 @@ def test_too_few_reviews_are_refused(small_corpus: Corpus) -> None:
         {"batch_size": -1},
         {"patience": 1.5},
         {"epochs": True},
-        {"seed": np.int64(1)},
+        {"epochs": np.True_},
+        {"epochs": np.float64(3)},
+        {"num_words": math.nan},
+        {"seed": np.int64(-1)},
+        {"short_windows": math.nan},
+        {"end_windows": np.float32("inf")},
+        {"teacher_share": np.True_},
+        {"teacher_share": np.float32(1.1)},
+        {"windows": 1},
+        {"windows": "no"},
         {"encoder": "lstm"},
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(RecipeError, match=rf"Bad `{next(iter(setting))}`\. Expected: "):
         Recipe(**setting)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("whole", [np.int64, np.int32, np.uint8, np.array], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("share", [np.float64, np.float16, np.longdouble, np.array], ids=lambda kind: kind.__name__)
+def test_a_recipe_of_numpys_numbers_is_that_of_pythons(
+    whole: Callable[[int], Any], share: Callable[[float], Any]
+) -> None:
+    wholes = ("num_words", "max_len", "averaged_epochs", "epochs", "batch_size", "patience", "seed")
+    shares = ("short_windows", "end_windows", "teacher_share")
+    given = Recipe(
+        **{name: whole(7) for name in wholes}, **{name: share(0.25) for name in shares}, windows=np.bool_(False)
+    )
+    plain = Recipe(**dict.fromkeys(wholes, 7), **dict.fromkeys(shares, 0.25), windows=False)
+    assert given == plain
+    assert json.dumps(asdict(given)) == json.dumps(asdict(plain))
+
+
+def test_whole_numbers_are_shares_too() -> None:
+    assert json.dumps(asdict(Recipe(teacher_share=0))) == json.dumps(asdict(Recipe(teacher_share=0.0)))
 
 
 def test_a_model_that_is_only_compared_is_not_saved(small_corpus: Corpus, tmp_path: Path) -> None:

@@ -488,7 +488,10 @@ def _known(directory: Path, words: Sequence[str], num_words: int) -> Vocabulary:
     try:
         return Vocabulary(words[: num_words - INDEX_FROM - 1])
     except DataError as error:
-        msg = f"Cannot load {directory}. Expected: `word_index` of words in {CONFIG_FILE}. Received: {error}"
+        msg = (
+            f"Cannot load {directory}. Expected: `word_index` of words in {CONFIG_FILE}, distinct and none empty. "
+            f"Received: some that are not."
+        )
         raise BundleError(msg) from error
 
 

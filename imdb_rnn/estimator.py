@@ -1,13 +1,16 @@
 """The classifier as a scikit-learn estimator, for anybody's texts of two classes.
 
 May import: numpy, scikit-learn, the standard library, imdb_rnn.bundle, imdb_rnn.classifier, imdb_rnn.corpora.reviews,
-imdb_rnn.errors, imdb_rnn.oracle, imdb_rnn.recipe, imdb_rnn.tokens, imdb_rnn.training.
+imdb_rnn.errors, imdb_rnn.model, imdb_rnn.normalization, imdb_rnn.oracle, imdb_rnn.recipe, imdb_rnn.texts,
+imdb_rnn.tokens, imdb_rnn.training.
 """
 
 import hashlib
 import json
 import re
 import reprlib
+import sys
+import warnings
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -22,15 +25,22 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, column_or_1d
 
 from imdb_rnn import bundle
-from imdb_rnn.classifier import Classifier
+from imdb_rnn.classifier import Classifier, unknown_words
 from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.errors import BundleError, ReviewError
+from imdb_rnn.errors import BundleError, ImdbRnnError, RecipeError, ReviewError
+from imdb_rnn.model import plain_number
+from imdb_rnn.normalization import lacks_spaces
 from imdb_rnn.oracle import sigmoid
 from imdb_rnn.recipe import Recipe
+from imdb_rnn.texts import as_texts
 from imdb_rnn.tokens import Vocabulary
 from imdb_rnn.training import fit
 
 ESTIMATOR_FILE = bundle.ESTIMATOR_FILE
+NO_SPACES = (
+    "These texts have no spaces between words, so that each sentence counts as a word. Separate the words first, for "
+    "example by jieba (Chinese), fugashi (Japanese) or PyThaiNLP (Thai)."
+)
 
 
 class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -45,6 +55,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     Args:
         recipe: how to train, "robust" or "tutorial"; see `imdb_rnn.Recipe`. What is None below is as in the recipe.
+            Numbers may be Python's or NumPy's.
         num_words: ids are below this number; rarer words are unknown.
         max_len: ids that the model takes at once.
         epochs: the most epochs.
@@ -52,6 +63,11 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         patience: stop after so many epochs without a lower validation loss.
         validation_fraction: the share of the texts that are set aside, above 0 and below 1.
         seed: of the weights, the order of the texts, their windows, and which are set aside.
+        class_weight: how much the texts of each class count, those that are set aside among them; it is multiplied
+            with `sample_weight`. None: each counts once. {label: weight}: finite weights of at least 0; a label that
+            is missing has the weight 1. "balanced": both classes count the same in all, each text
+            `n_samples / (2 * np.bincount(y))`, where the sums of `sample_weight` stand for the counts if it is given.
+            As in `sklearn.linear_model.LogisticRegression`.
 
     Attributes:
         classes_: the two labels, sorted, shape (2,).
@@ -71,6 +87,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         patience: int | None = None,
         validation_fraction: float = 0.2,
         seed: int = 42,
+        class_weight: dict[Any, float] | str | None = None,
     ) -> None:
         self.recipe = recipe
         self.num_words = num_words
@@ -80,6 +97,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         self.patience = patience
         self.validation_fraction = validation_fraction
         self.seed = seed
+        self.class_weight = class_weight
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -104,12 +122,14 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             RecipeError: a setting is out of range.
         """
         self._check_params()
-        given, recipe = as_texts(texts), self._recipe()
+        given, recipe = texts_of(texts), self._recipe()
         labels = column_or_1d(y, warn=True)
         assert_all_finite(labels, input_name="y")
         check_consistent_length(given, labels)
         check_classification_targets(labels)
         weights = _check_sample_weight(sample_weight, given, dtype=np.float64, ensure_non_negative=True)
+        if lacks_spaces(given):
+            warnings.warn(NO_SPACES, UserWarning, stacklevel=2)
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) != 2:
             kind = type_of_target(labels)
@@ -118,9 +138,10 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
                 f"Received: {len(self.classes_)} class{'es' * (len(self.classes_) != 1)} ({kind})."
             )
             raise ValueError(msg)
+        weights = self._with_class_weight(weights, targets)
         counted = np.flatnonzero(weights)
         learn, validate = train_test_split(
-            counted, test_size=self.validation_fraction, stratify=targets[counted], random_state=self.seed
+            counted, test_size=self._share_to_set_aside(), stratify=targets[counted], random_state=recipe.seed
         )
         learned = [given[i] for i in learn]
         # Words that occur once show what to make of unknown ones, unless there are no others.
@@ -138,7 +159,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             vocabulary,
             recipe,
             {"source": "texts", "fingerprint": digest},
-            weights=None if sample_weight is None else (weights[learn], weights[validate]),
+            weights=(weights[learn], weights[validate]) if (weights != 1).any() else None,
         )
         self._keep(training.classifier)
         self.history_ = training.history
@@ -147,20 +168,27 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def decision_function(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
         """The logit of each text: float64, shape (n,), above 0 for `classes_[1]`; words need not be known."""
-        check_is_fitted(self)
-        given = as_texts(texts)
-        return self.classifier_.logits(encode(self.vocabulary_, given, np.zeros(len(given))))
+        return self._logits(texts)
 
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
         """The probability of each class: float64, shape (n, 2), in the order of `classes_`."""
-        logits = self.decision_function(texts)
+        logits = self._logits(texts)
         return sigmoid(np.stack([-logits, logits], axis=1))
 
     def predict(self, texts: Iterable[str]) -> npt.NDArray[Any]:
         """The likelier class of each text, shape (n,)."""
-        logits = self.decision_function(texts)  # which checks that there are classes
+        logits = self._logits(texts)  # which checks that there are classes
         found: npt.NDArray[Any] = self.classes_[(logits > 0).astype(int)]
         return found
+
+    def _logits(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
+        """See `decision_function`; to be called by a public method, so that a warning names the user's line."""
+        check_is_fitted(self)
+        given = texts_of(texts)
+        reviews = encode(self.vocabulary_, given, np.zeros(len(given)))
+        if problem := unknown_words(reviews):
+            warnings.warn(problem, UserWarning, stacklevel=3)
+        return self.classifier_.logits(reviews)
 
     def save(self, directory: Path | str) -> None:
         """Write a folder that `load` reads: a plain Keras model, its words and settings as JSON, no pickle.
@@ -170,15 +198,17 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
         Raises:
             BackendError: see `imdb_rnn.engine.backend_name`.
-            BundleError: it cannot be written or holds something else, or JSON cannot hold the labels or parameters.
+            BundleError: it cannot be written or holds something else, or JSON cannot hold the labels.
             ModelError: see `imdb_rnn.Classifier.save`.
+            RecipeError: a parameter is out of range.
         """
         check_is_fitted(self)
+        self._check_params()  # or `load` would refuse the folder
         folder = Path(directory)
         with bundle.saving(folder):
             beside = {
                 bundle.HISTORY_FILE: bundle.json_bytes(self.history_),
-                ESTIMATOR_FILE: bundle.json_bytes({"params": self.get_params(), **record_of_labels(self.classes_)}),
+                ESTIMATOR_FILE: bundle.json_bytes({"params": self._params(), **record_of_labels(self.classes_)}),
             }
         self.classifier_._save(folder, beside)
 
@@ -193,9 +223,15 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         classifier = Classifier.load(folder)
         content = bundle.read_part(folder, ESTIMATOR_FILE)
         try:
-            estimator = cls(**content["params"])
+            params = {**content["params"]}
+            if "class_weight" in params:  # which earlier versions did not have
+                params["class_weight"] = class_weight_of(params["class_weight"])
+            estimator = cls(**params)
             estimator._check_params()
             estimator.classes_ = labels_of(content)
+        except ImdbRnnError as error:  # which says what it expected
+            msg = f"Cannot read {folder / ESTIMATOR_FILE}. {error!s:.300}"
+            raise BundleError(msg) from error
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             msg = f"Cannot read {folder / ESTIMATOR_FILE}. Expected: what `save` writes. Received: {error!r:.300}"
             raise BundleError(msg) from error
@@ -210,42 +246,156 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             self.recipe, **{name: value for name in names if (value := getattr(self, name)) is not None}
         )
 
-    def _check_params(self) -> None:
-        """Raise `ValueError` unless the parameters are in range."""
-        self._recipe()
-        fraction = self.validation_fraction
+    def _share_to_set_aside(self) -> float:
+        """Return `validation_fraction` as Python's own float, or raise `RecipeError`."""
+        given = self.validation_fraction
+        fraction = plain_number(given)
         if not isinstance(fraction, float) or not 0 < fraction < 1:
-            msg = f"Bad `validation_fraction`. Expected: a float above 0 and below 1. Received: {fraction!r}."
-            raise ValueError(msg)
+            msg = f"Bad `validation_fraction`. Expected: a number above 0 and below 1. Received: {given!r}."
+            raise RecipeError(msg)
+        return fraction
+
+    def _check_params(self) -> None:
+        """Raise `RecipeError` unless the parameters are in range."""
+        self._recipe()
+        self._share_to_set_aside()
+        check_class_weight(self.class_weight)
+
+    def _params(self) -> dict[str, Any]:
+        """The parameters as JSON values."""
+        return {
+            name: record_of_class_weight(value) if name == "class_weight" else plain_number(value)
+            for name, value in self.get_params().items()
+        }
+
+    def _with_class_weight(
+        self, weights: npt.NDArray[np.float64], targets: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Multiply the weights of texts with those of their classes.
+
+        Args:
+            weights: shape (n,), at least 0.
+            targets: the position in `classes_` of each text's label, shape (n,).
+
+        Raises:
+            RecipeError: the products are not finite or all 0, or see `weights_of_classes`.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            of_classes = weights_of_classes(self.class_weight, self.classes_, np.bincount(targets, weights))
+            product: npt.NDArray[np.float64] = weights * of_classes[targets]
+            total = product.sum()
+        if not 0 < total < np.inf:
+            msg = (
+                f"Bad `class_weight` or `sample_weight`. Expected: products that are finite, and not all 0. "
+                f"Received: some with the sum {total}."
+            )
+            raise RecipeError(msg)
+        return product
 
     def _keep(self, classifier: Classifier) -> None:
         self.classifier_, self.vocabulary_ = classifier, classifier.vocabulary
 
 
-def as_texts(texts: Any) -> list[str]:
-    """Texts as a list.
+def texts_of(given: Any) -> list[str]:
+    """Texts as a list, at least one.
 
     Raises:
-        ReviewError: they are something else, which it names.
+        ReviewError: see `imdb_rnn.texts.as_texts`, or there is none.
     """
-    if isinstance(texts, str) or not isinstance(texts, Iterable):
-        received = "one text" if isinstance(texts, str) else type(texts).__name__
-        msg = f"Bad `texts`. Expected: a list of texts. Received: {received}."
-        raise ReviewError(msg)
-    found = list(texts)
-    for number, text in enumerate(found, start=1):
-        if not isinstance(text, str):
-            msg = f"Bad text {number} of {len(found)}. Expected: str. Received: {type(text).__name__}."
-            raise ReviewError(msg)
-    if not found:
+    texts = as_texts(given)
+    if not texts:
         msg = "Bad `texts`. Expected: at least one. Received: 0 samples."
         raise ReviewError(msg)
-    return found
+    return texts
 
 
 def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike) -> EncodedReviews:
     """Texts in the ids of a vocabulary."""
-    return EncodedReviews.from_sequences(map(vocabulary.encode, texts), targets)
+    return EncodedReviews.from_sequences(map(vocabulary.encode_typed, texts), targets)
+
+
+def check_class_weight(class_weight: object) -> None:
+    """Raise `RecipeError` unless it is None, "balanced", or a dict of weights."""
+    if isinstance(class_weight, dict):
+        weights = [plain_number(weight) for weight in class_weight.values()]
+        proper = all(type(weight) in (int, float) and 0 <= weight <= sys.float_info.max for weight in weights)
+    else:
+        proper = class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced")
+    if not proper:
+        msg = (
+            f'Bad `class_weight`. Expected: None, "balanced" or {{label: weight}}, finite weights of at least 0. '
+            f"Received: {class_weight!r}."
+        )
+        raise RecipeError(msg)
+
+
+def weights_of_classes(
+    class_weight: dict[Any, float] | str | None, classes: npt.NDArray[Any], totals: npt.NDArray[Any]
+) -> npt.NDArray[np.float64]:
+    """The weight of each class.
+
+    Args:
+        class_weight: see `ReviewClassifier`.
+        classes: their labels, shape (2,).
+        totals: the sum of the weights of each class's texts, float64, shape (2,).
+
+    Returns:
+        float64, shape (2,).
+
+    Raises:
+        RecipeError: a dict has other labels instead of these, or a class to be balanced has no text that counts.
+
+    Source: `sklearn.utils.class_weight.compute_class_weight`, but that takes labels such as "1" for numbers, and before
+        scikit-learn 1.7 no sample weights.
+    """
+    if isinstance(class_weight, str):
+        if not totals.all():
+            msg = (
+                f"Bad `sample_weight`. Expected: a text of each class that weighs more than 0, to balance them. "
+                f"Received: none of the class {classes[totals == 0].tolist()[0]!r}."
+            )
+            raise RecipeError(msg)
+        balanced: npt.NDArray[np.float64] = totals.sum() / (2 * totals)
+        return balanced
+    labels, given = classes.tolist(), class_weight or {}
+    missing = [label for label in labels if label not in given]
+    if missing and len(missing) + len(given) != len(labels):
+        msg = f"Bad `class_weight`. Expected: weights of the labels {labels!r}. Received: weights of {list(given)!r}."
+        raise RecipeError(msg)
+    return np.array([float(given.get(label, 1)) for label in labels])
+
+
+def record_of_class_weight(class_weight: Any) -> Any:
+    """Convert `class_weight` to JSON values: a dict becomes pairs, because the keys of a JSON object are texts.
+
+    Raises:
+        ValueError: JSON cannot hold a label.
+    """
+    if not isinstance(class_weight, dict):
+        return class_weight
+    labels = [label.item() if isinstance(label, np.generic) else label for label in class_weight]
+    for label in labels:
+        if not isinstance(label, (str, int, float)):
+            msg = f"class weights of labels such as {label!r}, which JSON cannot hold: use texts or numbers"
+            raise ValueError(msg)
+    return [[label, plain_number(weight)] for label, weight in zip(labels, class_weight.values(), strict=True)]
+
+
+def class_weight_of(record: Any) -> Any:
+    """The `class_weight` of `record_of_class_weight`; its weights are not checked.
+
+    Raises:
+        ValueError: it is no text, and not pairs of different labels and weights.
+    """
+    if record is None or isinstance(record, str):
+        return record
+    proper = isinstance(record, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], (str, int, float)) for pair in record
+    )
+    if not proper or len(dict(record)) != len(record):
+        msg = f"the class weights {reprlib.repr(record)}"
+        raise ValueError(msg)
+    return dict(record)
 
 
 def record_of_labels(labels: npt.NDArray[Any]) -> dict[str, Any]:

@@ -32,19 +32,37 @@ EXTRA_IDS = 3
 LEAST = {"num_words": 5, "seed": 0}
 
 
-def check_whole_number(name: str, value: object) -> None:
-    """Raise `RecipeError` unless a setting is a whole number, and not below the least that it can be."""
-    least = LEAST.get(name, 1)
-    if type(value) is not int or value < least:
+def plain_number(value: Any) -> Any:
+    """Convert a number of NumPy to Python's own: a scalar, or an array without dimensions. Others stay as they are."""
+    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf":
+        return float(value) if value.dtype.kind == "f" else int(value)
+    return value
+
+
+def whole_number(name: str, value: object) -> int:
+    """Return a setting as an int, or raise `RecipeError` unless it is a whole number, not below the least it can be."""
+    least, number = LEAST.get(name, 1), plain_number(value)
+    if type(number) is not int or number < least:
         msg = f"Bad `{name}`. Expected: a whole number of at least {least}. Received: {value!r}."
         raise RecipeError(msg)
+    return number
 
 
-def check_share(name: str, value: object) -> None:
-    """Raise `RecipeError` unless a setting is a number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+def share(name: str, value: object) -> float:
+    """Return a setting as a float, or raise `RecipeError` unless it is a number from 0 to 1."""
+    number = plain_number(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 1:
         msg = f"Bad `{name}`. Expected: a number from 0 to 1. Received: {value!r}."
         raise RecipeError(msg)
+    return float(number)
+
+
+def true_or_false(name: str, value: object) -> bool:
+    """Return a setting as a bool, or raise `RecipeError` unless it is one."""
+    if not isinstance(value, bool | np.bool_):
+        msg = f"Bad `{name}`. Expected: True or False. Received: {value!r}."
+        raise RecipeError(msg)
+    return bool(value)
 
 
 def check_encoder(encoder: object) -> None:
@@ -78,8 +96,7 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
         RecipeError: an argument is out of range.
         BackendError: see `imdb_rnn.engine.backend_name`.
     """
-    check_whole_number("num_words", num_words)
-    check_whole_number("max_len", max_len)
+    num_words, max_len = whole_number("num_words", num_words), whole_number("max_len", max_len)
     check_encoder(encoder)
     keras = load_keras()
     layers = keras.layers
@@ -154,7 +171,7 @@ def initial_weights(
 
     Source: Glorot and Bengio 2010; Saxe et al. 2014; Le et al. 2015 (identity); `keras.initializers`.
     """
-    check_whole_number("seed", seed)
+    seed = whole_number("seed", seed)
     check_recurrent_initializer(recurrent_initializer)
     draws = {
         "embeddings": _uniform_embedding,

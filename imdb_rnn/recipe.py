@@ -12,8 +12,9 @@ from imdb_rnn.model import (
     RecurrentInitializer,
     check_encoder,
     check_recurrent_initializer,
-    check_share,
-    check_whole_number,
+    share,
+    true_or_false,
+    whole_number,
 )
 
 TUTORIAL: dict[str, Any] = {
@@ -33,6 +34,8 @@ MOST_IDS = 10_000
 @dataclass(frozen=True)
 class Recipe:
     """How a model is made. What is said of no setting is that of the recipe "robust".
+
+    Numbers may be Python's or NumPy's; a recipe keeps Python's.
 
     Attributes:
         num_words: ids are below this number; rarer words become unknown.
@@ -67,10 +70,14 @@ class Recipe:
     seed: int = 42
 
     def __post_init__(self) -> None:
-        for name in ("num_words", "max_len", "averaged_epochs", "epochs", "batch_size", "patience", "seed"):
-            check_whole_number(name, getattr(self, name))
-        for name in ("short_windows", "end_windows", "teacher_share"):
-            check_share(name, getattr(self, name))
+        # JSON knows no numbers of NumPy, and equal recipes must have equal manifests.
+        for convert, names in (
+            (whole_number, ("num_words", "max_len", "averaged_epochs", "epochs", "batch_size", "patience", "seed")),
+            (share, ("short_windows", "end_windows", "teacher_share")),
+            (true_or_false, ("windows",)),
+        ):
+            for name in names:
+                object.__setattr__(self, name, convert(name, getattr(self, name)))
         for name, most in (("num_words", MOST_WORDS), ("max_len", MOST_IDS)):
             if getattr(self, name) > most:
                 msg = f"Bad `{name}`. Expected: at most {most:,}. Received: {getattr(self, name):,}."
