@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from imdb_rnn import Classifier, Corpus, Training, corpora
+from imdb_rnn import Classifier, Corpus, Training, __version__, corpora
 from imdb_rnn.bundle import read_manifest, write
 from imdb_rnn.cli import main
 from imdb_rnn.corpora.embedded import make_texts
@@ -52,11 +53,11 @@ def reviews_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_process(tmp_path: Path) -> Run:
     """Run `imdb-rnn` as a user does; keywords set environment variables, None unsets one."""
 
-    def run(*arguments: object, **environment: str | None) -> Ran:
+    def run(*arguments: object, stdin: bytes = b"", **environment: str | None) -> Ran:
         settings = {**os.environ, "COLUMNS": "120", **environment}
         completed = subprocess.run(
             [sys.executable, "-c", PROGRAM, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             env={name: value for name, value in settings.items() if value is not None},
             cwd=tmp_path,
@@ -186,7 +187,8 @@ def test_predict_gives_json_for_machines(run_here: Run, saved: Path) -> None:
     completed = run_here("predict", saved, "A good film.", "A bad film. 😀", "--json")
     assert completed.status == 0, completed.said
     first, second = json.loads(completed.output)
-    assert set(first) == {"text", "score", "label"}
+    assert list(first) == list(second) == ["text", "score", "label", "reason"]
+    assert first["reason"] is None
     assert (first["text"], second["text"]) == ("A good film.", "A bad film. 😀")
     assert isinstance(first["score"], float)
     assert first["label"] in ("positive", "negative")
@@ -201,18 +203,102 @@ def test_predict_shows_a_line_a_review_in_the_form_of_the_tutorial(run_here: Run
     assert run_here("predict", saved, text, "--lang", "ko").output.endswith(f"{face} {korean} {sure}\n")
 
 
-def test_reviews_come_from_standard_input_or_a_file_one_a_line(run_here: Run, saved: Path, tmp_path: Path) -> None:
-    lines = "A good film.\n\nA bad film.\r\n"
-    (tmp_path / "reviews.txt").write_bytes(b"\xef\xbb\xbf" + lines.encode())
-    piped = json.loads(run_here("predict", saved, "--json", stdin=lines.encode()).output)
-    from_file = json.loads(run_here("predict", saved, "--file", tmp_path / "reviews.txt", "--json").output)
-    assert [record["score"] for record in piped] == [record["score"] for record in from_file]
-    assert len(piped) == 2
+LINES = ["A good film.", "", "touché !", "😀", "A bad film.", "  ", "good " * 100_001, "good\0film and bad"]
+UNREAD = [1, 2, 3, 5, 6]
+
+
+def test_every_line_of_the_input_has_its_row_in_order(run_here: Run, saved: Path) -> None:
+    completed = run_here("predict", saved, "--json", stdin=("\n".join(LINES) + "\n").encode())
+    assert completed.status == 0
+    records = json.loads(completed.output)
+    assert [record["text"] for record in records] == LINES
+    assert [number for number, record in enumerate(records) if record["score"] is None] == UNREAD
+    assert completed.said == "imdb-rnn: 5 of 8 lines could not be read and have no score.\n"
+    for number, record in enumerate(records):
+        assert list(record) == ["text", "score", "label", "reason"]
+        if number in UNREAD:
+            assert record["label"] is None
+            assert isinstance(record["reason"], str)
+        else:  # as if it were alone
+            assert record["reason"] is None
+            (alone,) = json.loads(run_here("predict", saved, "--json", stdin=LINES[number].encode()).output)
+            assert record == {**alone, "score": pytest.approx(alone["score"], abs=1e-6)}
+
+
+def test_a_line_that_cannot_be_read_has_a_row_in_words_too(run_process: Run, saved: Path) -> None:
+    for lang, unread in (("en", "no score"), ("ko", "점수 없음")):
+        completed = run_process("predict", saved, "--lang", lang, stdin="A good film.\n\n😀\n".encode())
+        assert completed.status == 0
+        read, *others = completed.output.splitlines()
+        assert others == [f"{'':<31}  {unread}: no word", f"{'😀':<31}  {unread}: no word"]
+        assert read[:33] == f"{'A good film.':<31}  "
+        assert read.endswith("%")
+        assert completed.said.count("\n") == 1
+
+
+def test_lines_can_be_all_that_cannot_be_read(run_here: Run, saved: Path) -> None:
+    status, output, said = run_here("predict", saved, "--json", stdin=b"\n\n")
+    assert status == 0
+    assert [(record["text"], record["score"]) for record in json.loads(output)] == [("", None), ("", None)]
+    assert said == "imdb-rnn: 2 of 2 lines could not be read and have no score.\n"
+
+
+def test_a_strict_prediction_stops_at_the_first_line_that_cannot_be_read(run_process: Run, saved: Path) -> None:
+    for more in ([], ["--json"]):
+        status, output, said = run_process("predict", saved, "--strict", *more, stdin="good\nbad\n😀\n\n".encode())
+        assert (status, output) == (1, "")
+        assert said.startswith(
+            "imdb-rnn: Cannot read line 3 of standard input. Expected: a review. Received: no word: "
+        )
+        assert said.count("\n") == 1
+    assert run_process("predict", saved, "--strict", stdin=b"good\nbad\n").status == 0
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_text_file_of_any_system_is_read_by_lines(
+    run_here: Run, saved: Path, tmp_path: Path, end: str, encoding: str
+) -> None:
+    lines = ["A good film.", "", "Naïve, but not bad", "bad"]
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "reviews.txt").write_bytes((mark + "".join(line + end for line in lines)).encode(encoding))
+    expected = json.loads(run_here("predict", saved, "--json", stdin="\n".join(lines).encode()).output)
+    assert [record["text"] for record in expected] == lines
+    from_file = run_here("predict", saved, "--file", tmp_path / "reviews.txt", "--json")
+    assert json.loads(from_file.output) == expected
+
+
+NOTES = ["A good film.", "Good, but\nlong", "", "'Good', they say"]
+TABLES = {
+    "commas.dat": "id,text\n" + "".join(f'{number},"{note}"\n' for number, note in enumerate(NOTES)),
+    "european.txt": "id;text\n" + "".join(f'{number};"{note}"\n' for number, note in enumerate(NOTES)),
+    "tabs.tsv": "id\ttext\n" + "".join(f'{number}\t"{note}"\n' for number, note in enumerate(NOTES)),
+    "lines.txt": "".join(json.dumps({"id": number, "text": note}) + "\n" for number, note in enumerate(NOTES)),
+    "document.JSON": json.dumps([{"id": number, "text": note} for number, note in enumerate(NOTES)], indent=1),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_refused_with_a_command_that_makes_a_text_file_of_it(
+    run_here: Run, saved: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text(TABLES[name], encoding="utf-8")
+    status, output, said = run_here("predict", saved, "--file", name)
+    assert (status, output) == (1, "")
+    assert said.count("\n") == said.count("Expected: ") == 1, said
+    assert " with the columns id, text. Write its column of reviews to a text file: python -c" in said
+    piped = run_here("predict", saved, stdin=TABLES[name].encode())
+    assert piped == (1, "", said.replace(name, "standard input"))
+    command = said[said.index(" -c ") :].replace("FILE", name).replace("COLUMN", "text")
+    subprocess.run(sys.executable + command, shell=True, cwd=tmp_path, check=True)  # noqa: S602 (our own command)
+    records = json.loads(run_here("predict", saved, "--file", "reviews.txt", "--json").output)
+    assert [record["text"] for record in records] == [" ".join(note.split()) for note in NOTES]
 
 
 def test_samples_are_shown_beside_what_is_expected(run_here: Run, saved: Path) -> None:
     records = json.loads(run_here("predict", saved, "--samples", "--json").output)
     assert [(record["text"], record["expected"]) for record in records] == list(SAMPLES)
+    assert {tuple(record) for record in records} == {("text", "score", "label", "reason", "expected")}
     shown = run_here("predict", saved, "--samples").output.splitlines()
     assert len(shown) == len(SAMPLES) + 1 == 11
     right = sum(record["label"] == record["expected"] for record in records)
@@ -286,12 +372,17 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
         (("predict", "none", "good"), "Cannot load none."),
         (("predict", "filled", "good"), "Cannot read filled/best-embedding-config.json."),
         (("predict", "SAVED", ""), "Received: no word: ''."),
-        (("predict", "SAVED", "😀"), "Received: 1 unknown: '😀'."),
+        (("predict", "SAVED", "😀"), "Received: no word: '😀'."),
+        (("predict", "SAVED", "good", "😀"), "Bad review 2 of 2."),
         (("predict", "SAVED"), "Cannot read standard input. Expected: reviews, one a line. Received: none."),
         (("predict", "SAVED", "--file", "none.txt"), "Cannot read none.txt."),
         (
             ("predict", "SAVED", "--file", "bytes.txt"),
-            "Expected: reviews in UTF-8, one a line. Received: 'utf-8' codec",
+            "Expected: reviews in UTF-8, one a line. Received: a byte 0xe9 in line 3, which is not UTF-8",
+        ),
+        (
+            ("predict", "SAVED", "--file", "prose.csv"),
+            "Cannot read prose.csv. Expected: reviews in UTF-8, one a line. Re",
         ),
         (("predict", "SAVED", "good", "--samples"), "Received: more than one of them."),
         (("explain", "SAVED", ""), "Received: no word: ''."),
@@ -318,7 +409,8 @@ def test_bad_input_gives_one_line_and_changes_nothing(
 ) -> None:
     (tmp_path / "filled").mkdir()
     (tmp_path / "filled" / "file.txt").write_text("mine", encoding="utf-8")
-    (tmp_path / "bytes.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "prose.csv").write_text("A good film", encoding="utf-8")
+    (tmp_path / "bytes.txt").write_bytes(b"good\n\ncaf\xe9\n\xe9")
     before = sorted(tmp_path.rglob("*"))
     status, output, said = run_here(*(saved if argument == "SAVED" else argument for argument in arguments))
     assert status == 1
@@ -398,3 +490,89 @@ def test_a_killed_training_leaves_a_folder_that_predicts(
     completed = run_process("predict", out, "A good film.", "--json")
     assert completed.status == 0, completed.said
     assert not list(out.glob(".*")) or sent == signal.SIGKILL
+
+
+def loaded(said: str) -> set[str]:
+    """The packages that a process imported, as PYTHONPROFILEIMPORTTIME=1 makes it write to standard error."""
+    return {line.rpartition("|")[2].strip().split(".")[0] for line in said.splitlines()}
+
+
+def test_the_version_is_said_without_keras_and_numpy(run_process: Run) -> None:
+    completed = run_process("--version", KERAS_BACKEND=None, PYTHONPROFILEIMPORTTIME="1")
+    assert (completed.status, completed.output) == (0, f"imdb-rnn {__version__}\n")
+    assert "typer" in loaded(completed.said)
+    assert not {"keras", "numpy"} & loaded(completed.said)
+    assert run_process("--version").said == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("imdb-rnn tr", {"train"}),
+        ("imdb-rnn --v", {"--version"}),
+        ("imdb-rnn --version ex", {"explain"}),
+        ("imdb-rnn train --e", {"--epochs"}),
+        ("imdb-rnn train --", {"--data", "--out", "--recipe", "--epochs", "--help"}),
+        ("imdb-rnn train --recipe ", {"robust", "tutorial"}),
+        ("imdb-rnn train --recipe r", {"robust"}),
+    ],
+)
+def test_shells_complete_a_line_without_keras_and_numpy(
+    run_process: Run, shell: str, line: str, words: set[str]
+) -> None:
+    completed = run_process(
+        KERAS_BACKEND=None,
+        PYTHONPROFILEIMPORTTIME="1",
+        _IMDB_RNN_COMPLETE=f"complete_{shell}",
+        # for bash
+        COMP_WORDS=line,
+        COMP_CWORD=str(line.count(" ")),
+        # for zsh and fish
+        _TYPER_COMPLETE_ARGS=line,
+        _TYPER_COMPLETE_FISH_ACTION="get-args",
+    )
+    assert completed.status == 0, completed.said
+    # A word a line; zsh puts a command before the first, and all but bash what it means behind each.
+    found = re.findall(r"^(?:_arguments '\*: :\(\()?\"?([\w-]+)", completed.output, re.M)
+    assert words <= set(found) if line.endswith("--") else words == set(found)
+    assert not {"keras", "numpy"} & loaded(completed.said)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_once_completion_is_installed(tmp_path: Path) -> None:
+    program = tmp_path / "imdb-rnn"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{PROGRAM}" "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    script = (
+        "imdb-rnn --install-completion >&2; source ~/.bashrc; complete -p imdb-rnn >&2; "
+        'COMP_WORDS=(imdb-rnn train --recipe t); COMP_CWORD=3; _imdb_rnn_completion imdb-rnn; echo "${COMPREPLY[@]}"'
+    )
+    environment = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    completed = subprocess.run(
+        ["bash", "--norc", "-c", script],  # noqa: S607
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    assert completed.stdout == "tutorial\n", completed.stderr
+    assert "-F _imdb_rnn_completion imdb-rnn" in completed.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("train", "--help")])
+def test_what_cannot_be_written_is_one_line_with_every_option(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        completed = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("imdb-rnn: Cannot go on. Expected: files and streams that work.")
+    assert completed.stderr.count("\n") == 1

@@ -2,6 +2,10 @@
 
 import ast
 import configparser
+import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +54,20 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         imdb_rnn.fly  # noqa: B018
 
 
+def test_the_version_is_the_one_that_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert imdb_rnn.__version__ == project["version"]
+    assert "__version__" in dir(imdb_rnn)
+
+
+def test_a_source_tree_that_is_not_installed_can_be_imported(tmp_path: Path) -> None:
+    shutil.copytree(Path(imdb_rnn.__file__).parent, tmp_path / "imdb_rnn")
+    program = f"import sys; sys.path.append({str(tmp_path)!r}); import imdb_rnn; print(imdb_rnn.__version__)"
+    # Without the packages that are installed, and so without what is known of this one.
+    completed = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+    assert completed.stdout == "unknown\n", completed.stderr
+
+
 def test_every_error_is_an_imdb_rnn_error() -> None:
     errors = [getattr(imdb_rnn, name) for name in imdb_rnn.__all__ if name.endswith("Error")]
     assert len(errors) == 7
@@ -65,7 +83,7 @@ def test_tox_tests_every_backend() -> None:
     assert {*TRAINING, *PREDICTING} == chosen
     assert set(TRAINING) == set(BACKENDS)
     wanted = {*TRAINING.values(), *PREDICTING.values()}
-    assert set(tox["tox"]["env_list"].split(", ")) == wanted | {"lint", "parity", "pages", "hostile"}
+    assert set(tox["tox"]["env_list"].split(", ")) == wanted | {"lint", "lowest", "parity", "pages", "hostile"}
     assert wanted == set(tox["testenv:parity"]["depends"].split(", "))
 
 

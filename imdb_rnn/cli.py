@@ -1,7 +1,7 @@
 """The command line: `imdb-rnn train`, `evaluate`, `predict`, …
 
-May import: typer, the standard library, imdb_rnn.errors, imdb_rnn.printable; inside commands the rest of imdb_rnn, so
-that help is quick.
+May import: typer, the standard library, imdb_rnn.errors, imdb_rnn.printable, imdb_rnn.text_files; inside commands the
+rest of imdb_rnn, so that help is quick.
 
 Results go to standard output, progress and notices to standard error. The exit status is 0 when all went well, 1 for an
 error that is named in one line, 2 for a command that was not understood, 130 when interrupted.
@@ -11,22 +11,31 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
+from imdb_rnn import text_files
 from imdb_rnn.errors import BundleError, ImdbRnnError, ReviewError
 from imdb_rnn.printable import printable
 
 if TYPE_CHECKING:
-    from imdb_rnn.classifier import Prediction
+    from imdb_rnn.classifier import Classifier
 
 FACES = {"positive": "😀", "negative": "💥"}
 WORDS = {
-    "en": {"positive": "positive", "negative": "negative", "expected": "expected", "right": "as expected"},
-    "ko": {"positive": "긍정", "negative": "부정", "expected": "예상", "right": "예상과 일치"},
+    "en": {
+        "positive": "positive",
+        "negative": "negative",
+        "expected": "expected",
+        "right": "as expected",
+        "unread": "no score",
+    },
+    "ko": {"positive": "긍정", "negative": "부정", "expected": "예상", "right": "예상과 일치", "unread": "점수 없음"},
 }
 SHOWN_CHARACTERS = 30
 PNG = b"\x89PNG"
@@ -34,21 +43,30 @@ PNG = b"\x89PNG"
 KNOWN_SOURCES = ("imdb", "tfds", "embedded")
 
 
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Turn the errors that this library raises on purpose into one line and an exit status."""
+    try:
+        yield
+    except ImdbRnnError as error:
+        typer.echo(f"imdb-rnn: {printable(str(error))}", err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:  # a full disk behind standard output, …
+        typer.echo(f"imdb-rnn: Cannot go on. Expected: files and streams that work. Received: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("imdb-rnn: interrupted", err=True)
+        raise typer.Exit(130) from error
+
+
 class _Commands(TyperGroup):
-    """Turns the errors that this library raises on purpose into one line and an exit status."""
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _errors_in_one_line():  # options such as --version and --help do their work here
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _errors_in_one_line():
             return super().invoke(ctx)
-        except ImdbRnnError as error:
-            typer.echo(f"imdb-rnn: {printable(str(error))}", err=True)
-            raise typer.Exit(1) from error
-        except OSError as error:  # a full disk behind standard output, …
-            typer.echo(f"imdb-rnn: Cannot go on. Expected: files and streams that work. Received: {error}", err=True)
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt as error:
-            typer.echo("imdb-rnn: interrupted", err=True)
-            raise typer.Exit(130) from error
 
 
 app = typer.Typer(
@@ -56,7 +74,6 @@ app = typer.Typer(
     help="Train, evaluate and use a small film-review classifier on the backend that KERAS_BACKEND names: jax, torch "
     "or tensorflow.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -83,9 +100,29 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without 😀 shows "?" instead of failing
     logging.basicConfig(format="imdb-rnn: %(message)s", level=logging.WARNING)
     logging.getLogger("imdb_rnn").setLevel(logging.INFO)
+    # matplotlib warns at length of a home that cannot be written, and then does without.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     # TensorFlow's start-up notes are not for the user of a command line; its errors still show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    app()
+    # The name that completion and usage go by, however the program was started.
+    app(prog_name="imdb-rnn")
+
+
+def _show_version(ctx: typer.Context, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:  # that is, not while a line is being completed
+        from imdb_rnn import __version__
+
+        typer.echo(f"imdb-rnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 @app.command()
@@ -164,11 +201,15 @@ def predict(
     directory: Directory,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one an argument.")] = None,
     file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Reviews, one a line.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a line that cannot be read.")] = False,
     samples: Annotated[bool, typer.Option("--samples", help="Ten reviews of ours, with what is expected.")] = False,
     lang: Annotated[Literal["en", "ko"], typer.Option("--lang", help="Language of the answer.")] = "en",
     as_json: Json = False,
 ) -> None:
-    """Say how positive reviews are. Without TEXT, reviews are read from standard input, one a line."""
+    """Say how positive reviews are. Without TEXT, reviews are read from standard input, one a line.
+
+    Every line has its row. One that cannot be read has no score, but a reason.
+    """
     from imdb_rnn.classifier import Classifier
     from imdb_rnn.samples import SAMPLES
 
@@ -178,21 +219,25 @@ def predict(
     expected: list[str] = []
     if samples:
         texts, expected = [text for text, _ in SAMPLES], [label for _, label in SAMPLES]
-    predictions = Classifier.load(directory).predict_reviews(texts or _read_lines(file))
+    classifier = Classifier.load(directory)
+    if texts:
+        rows = [_Row(*prediction) for prediction in classifier.predict_reviews(texts)]
+    else:
+        rows = _score_lines(classifier, _read_lines(file), _name_of(file), strict)
     if as_json:
-        records: list[dict[str, Any]] = [prediction._asdict() for prediction in predictions]
+        records: list[dict[str, Any]] = [row._asdict() for row in rows]
         for record, label in zip(records, expected, strict=False):
             record["expected"] = label
         _print_json(records)
         return
-    for number, prediction in enumerate(predictions):
-        line = _in_words(prediction, lang)
+    for number, row in enumerate(rows):
+        line = _in_words(row, lang)
         if expected:
-            mark = "" if prediction.label == expected[number] else "  ✗"
+            mark = "" if row.label == expected[number] else "  ✗"
             line += f"  ({WORDS[lang]['expected']}: {WORDS[lang][expected[number]]}){mark}"
         print(line)
     if expected:
-        right = sum(p.label == label for p, label in zip(predictions, expected, strict=True))
+        right = sum(row.label == label for row, label in zip(rows, expected, strict=True))
         print(f"{right}/{len(expected)} {WORDS[lang]['right']}")
 
 
@@ -219,7 +264,7 @@ def explain_review(
     if as_json:
         _print_json(explanation.record_of(found))
         return
-    print(_in_words(found.prediction, "en"))
+    print(_in_words(_Row(*found.prediction), "en"))
     console = Console(highlight=False)
     console.print(explanation.for_terminal(found, console.width))
 
@@ -369,30 +414,70 @@ def _source_of(directory: Path, trained_on: dict[str, Any]) -> str:
     raise BundleError(msg)
 
 
+class _Row(NamedTuple):
+    """What `predict` says of a text: a score and a label, or the reason why there are none."""
+
+    text: str
+    score: float | None
+    label: str | None
+    reason: str | None = None
+
+
+def _name_of(file: Path | None) -> str:
+    return "standard input" if file is None else str(file)
+
+
 def _read_lines(file: Path | None) -> list[str]:
-    """The reviews of a file, or of standard input: the lines that are not blank."""
-    name = "standard input" if file is None else str(file)
+    """The lines of a file, or of standard input."""
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         typer.echo("Type reviews, one a line; end with Ctrl-D.", err=True)
     try:
         piped = sys.stdin.buffer.read() if file is None and sys.stdin is not None else b""
         content = piped if file is None else file.read_bytes()
-        lines = [line.removesuffix("\r") for line in content.decode("utf-8-sig").split("\n") if line.strip()]
+        lines = text_files.read_reviews(content, "" if file is None else file.suffix)
     except (OSError, ValueError) as error:
-        msg = f"Cannot read {name}. Expected: reviews in UTF-8, one a line. Received: {error}"
+        msg = f"Cannot read {_name_of(file)}. Expected: reviews in UTF-8, one a line. Received: {error}"
         raise ReviewError(msg) from error
     if not lines:
-        msg = f"Cannot read {name}. Expected: reviews, one a line. Received: none."
+        msg = f"Cannot read {_name_of(file)}. Expected: reviews, one a line. Received: none."
         raise ReviewError(msg)
     return lines
 
 
-def _in_words(prediction: "Prediction", lang: str) -> str:
+def _score_lines(classifier: "Classifier", lines: list[str], name: str, strict: bool) -> list[_Row]:
+    """A row for each line.
+
+    Raises:
+        ReviewError: a line cannot be read, if that is not allowed.
+    """
+    reasons = [classifier.unreadable_reason(line) for line in lines]
+    unread = [number for number, reason in enumerate(reasons) if reason]
+    if unread and strict:
+        msg = (
+            f"Cannot read line {unread[0] + 1:,} of {name}. Expected: a review. Received: {reasons[unread[0]]}: "
+            f"{lines[unread[0]][:40]!r}. Without --strict, it has a row without a score."
+        )
+        raise ReviewError(msg)
+    readable = [line for line, reason in zip(lines, reasons, strict=True) if not reason]
+    predictions = iter(classifier.predict_reviews(readable))
+    if unread:
+        typer.echo(f"imdb-rnn: {len(unread):,} of {len(lines):,} lines could not be read and have no score.", err=True)
+    return [
+        _Row(line, None, None, reason) if reason else _Row(*next(predictions))
+        for line, reason in zip(lines, reasons, strict=True)
+    ]
+
+
+def _in_words(row: _Row, lang: str) -> str:
     """A line in the tutorial's form: the first 30 characters, a face, and how sure the model is."""
-    text = printable(prediction.text)
+    text = printable(row.text)
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
-    sure = prediction.score if prediction.label == "positive" else 1 - prediction.score
-    return f"{shown:<{SHOWN_CHARACTERS + 1}}  {FACES[prediction.label]} {WORDS[lang][prediction.label]} {sure:.1%}"
+    if row.score is None or row.label is None:
+        verdict = f"{WORDS[lang]['unread']}: {row.reason}"
+    else:
+        sure = row.score if row.label == "positive" else 1 - row.score
+        verdict = f"{FACES[row.label]} {WORDS[lang][row.label]} {sure:.1%}"
+    return f"{shown:<{SHOWN_CHARACTERS + 1}}  {verdict}"
 
 
 def _print_json(content: Any) -> None:
