@@ -10,15 +10,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from benchmarks import devices, growth, rounds, steady, store, whole, worker
 from benchmarks.compare import compare
-from benchmarks.configurations import CONFIGURATIONS, Configuration, Kind, configurations_on
-from benchmarks.devices import Device, find_gpu, one_core, variables
+from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, Kind, configurations_on
+from benchmarks.devices import Device, environment_of, find_gpu, one_core, started
 from benchmarks.inputs import IMDB, read_check, read_training
 from benchmarks.limit import Machine
 from benchmarks.peers.numpy import PlainNumpy
@@ -44,7 +44,7 @@ HERE = [
 ]
 CHOSEN = [one for one in CONFIGURATIONS if one.name in ("jax-tutorial", "jax-library", "jax-library-again", "c")]
 # One configuration for each way of a whole run, the quickest to start.
-WAYS = list({one.way: one for one in HERE if one.way}.values())
+WAYS = list({one.way: one for one in HERE if one.way and one.cores == "one"}.values())
 every_configuration = pytest.mark.parametrize("configuration", HERE, ids=lambda one: one.name)
 Values = dict[str, list[float]]
 
@@ -418,13 +418,33 @@ def test_a_cpu_is_one_core_and_one_thread_and_a_gpu_has_tensorfloat_off_or_on() 
         with one_core("cpu"):
             assert len(os.sched_getaffinity(0)) == 1
         assert os.sched_getaffinity(0) == before
-    cpu = variables("cpu", "float32")
+    on_gpu = {one.name: one for one in configurations_on("gpu")}
+    plain, tf32 = on_gpu["torch-library"], on_gpu["torch-library-tf32"]
+    cpu = environment_of("cpu", plain)
     assert (cpu["OMP_NUM_THREADS"], cpu["CUDA_VISIBLE_DEVICES"], cpu["JAX_PLATFORMS"]) == ("1", "", "cpu")
-    assert variables("gpu", "float32")["NVIDIA_TF32_OVERRIDE"] == "0"
-    assert variables("gpu", "tf32")["NVIDIA_TF32_OVERRIDE"] == "1"
-    names = [one.name for one in configurations_on("gpu")]
-    assert "torch-library-tf32" in names
-    assert not {"numpy", "c"} & set(names)
+    assert environment_of("gpu", plain)["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert environment_of("gpu", tf32)["NVIDIA_TF32_OVERRIDE"] == "1"
+    assert not {"numpy", "c", "torch-all-cores", "torch-busy"} & set(on_gpu)
+
+
+def test_a_users_machine_has_all_cores_no_variable_set_and_busy_processes_if_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (busy,) = (one for one in CONFIGURATIONS if one.name == "torch-busy")
+    assert "OMP_NUM_THREADS" not in environment_of("cpu", busy)
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    if not children.exists():
+        pytest.skip("this system does not list a process's children")
+    program = [sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0)))"]
+    seen: dict[str, tuple[int, int]] = {}
+    for cores in get_args(Cores):
+        with started(program, dict(os.environ), "cpu", cores) as process:
+            running = len(children.read_text().split())
+            seen[cores] = int(process.communicate()[0]), running
+    everything = os.cpu_count()
+    assert seen == {"one": (1, 1), "all": (everything, 1), "busy": (everything, 1 + everything)}
+    assert not children.read_text().split()
 
 
 @pytest.fixture

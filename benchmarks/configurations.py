@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 Backend = Literal["jax", "torch", "tensorflow"]
 Kind = Literal["cpu", "gpu"]
+Cores = Literal["one", "all", "busy"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Configuration:
         any_units: whether it can have other units than 8.
         gpu: whether it runs on a GPU.
         precision: on a GPU, "tf32" allows TensorFloat-32.
+        cores: those that a process has: "one", and one thread, as a comparison needs; "all", and no variable set, as a
+            user has it; "busy", the same beside as many busy processes as there are cores.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Configuration:
     any_units: bool = True
     gpu: bool = True
     precision: Literal["float32", "tf32"] = "float32"
+    cores: Cores = "one"
 
 
 def _keras(backend: Backend, settings: str, what: str, make: str, jit: bool = False, **more: Any) -> Configuration:
@@ -62,6 +66,8 @@ _COMPILED = {"jit_compile": "True", "recurrence": "fast", "steps": "compiled"}
 _STEPS_BY_HAND = {"jit_compile": "False", "recurrence": "fast", "steps": "by hand"}
 _COMPILED_BY_HAND = _COMPILED | {"steps": "by hand"}
 _AGAIN = "the same once more: what differs is noise"
+_ALL_CORES = "the same as a user has it: nothing set, all cores"
+_BUSY = "the same, nothing set, beside a busy process for each core"
 _OTHER_ADAM = f"{_TUTORIAL}; its Adam is another formula"
 _XLA = "Keras, best stock settings: XLA, 32 steps a call"
 
@@ -69,10 +75,14 @@ CONFIGURATIONS = (
     _keras("jax", "tutorial", _TUTORIAL, "Tutorial", jit=True, way="script"),
     _keras("jax", "library", _LIBRARY, "Library", path=_COMPILED, way="command", grows=True),
     _keras("jax", "library-again", _AGAIN, "Library", path=_COMPILED),
+    _keras("jax", "all-cores", _ALL_CORES, "Library", path=_COMPILED, way="command", cores="all", gpu=False),
+    _keras("jax", "busy", _BUSY, "Library", path=_COMPILED, way="command", cores="busy", gpu=False),
     _by_hand("jax", "step", "JAX by hand, a jitted step", "StepJax", path={"compiled": "each step"}),
     _by_hand("jax", "epoch", "JAX by hand, 78 steps a jitted call", "EpochJax", way="loop", grows=True),
     _keras("torch", "tutorial", _TUTORIAL, "Tutorial", way="script"),
     _keras("torch", "library", _LIBRARY, "Library", path=_STEPS_BY_HAND, way="command", grows=True),
+    _keras("torch", "all-cores", _ALL_CORES, "Library", path=_STEPS_BY_HAND, way="command", cores="all", gpu=False),
+    _keras("torch", "busy", _BUSY, "Library", path=_STEPS_BY_HAND, way="command", cores="busy", gpu=False),
     _keras("torch", "unrolled", "Keras, best stock settings: unrolled", "Unrolled"),
     _by_hand("torch", "idiomatic", "PyTorch by hand, as documented", "IdiomaticTorch", path={"optimizer": "default"}),
     _by_hand(
@@ -80,6 +90,10 @@ CONFIGURATIONS = (
     ),
     _keras("tensorflow", "tutorial", _OTHER_ADAM, "Tutorial", same_model=False, way="script"),
     _keras("tensorflow", "library", _LIBRARY, "Library", path=_COMPILED_BY_HAND, way="command", grows=True),
+    _keras(
+        "tensorflow", "all-cores", _ALL_CORES, "Library", path=_COMPILED_BY_HAND, way="command", cores="all", gpu=False
+    ),
+    _keras("tensorflow", "busy", _BUSY, "Library", path=_COMPILED_BY_HAND, way="command", cores="busy", gpu=False),
     _keras("tensorflow", "compiled", _XLA, "Compiled", jit=True, grows=True),
     Configuration(
         "numpy",

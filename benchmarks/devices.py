@@ -6,13 +6,14 @@ May import: the standard library, benchmarks.configurations.
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.configurations import Kind
+from benchmarks.configurations import Configuration, Cores, Kind
 
 # What `Trainer.path` calls a GPU.
 GPU_NAMES = {"jax": "gpu", "torch": "cuda", "tensorflow": "gpu"}
@@ -46,11 +47,19 @@ def find_gpu() -> Device | None:
     return Device("gpu", names[0]) if names else None
 
 
-def variables(kind: Kind, precision: str) -> dict[str, str]:
-    """What the environment of a measured process must say."""
-    one_thread = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+
+
+def environment_of(kind: Kind, configuration: Configuration) -> dict[str, str]:
+    """The environment of a measured process."""
+    threads = _ONE_THREAD if configuration.cores == "one" else {}
+    inherited = {name: value for name, value in os.environ.items() if name not in _ONE_THREAD}
+    return inherited | threads | _device_variables(kind, configuration.precision)
+
+
+def _device_variables(kind: Kind, precision: str) -> dict[str, str]:
     if kind == "cpu":
-        return one_thread | {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+        return {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     tf32 = precision == "tf32"
     return {
         "CUDA_VISIBLE_DEVICES": "0",
@@ -80,6 +89,34 @@ def one_core(kind: Kind) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def started(
+    command: list[str], environment: dict[str, str], kind: Kind, cores: Cores, errors: int = subprocess.STDOUT
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that is measured, and wait for its end when the block ends.
+
+    Args:
+        command: what to run.
+        environment: its variables.
+        kind: of the device.
+        cores: see `Configuration.cores`.
+        errors: where its standard error goes.
+    """
+    count = os.cpu_count() or 1 if cores == "busy" else 0
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        with one_core(kind) if cores == "one" else nullcontext():
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, cwd=Path.cwd().anchor
+            )
+        with process:
+            yield process
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def host_peak() -> int:

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks import store, whole
 from benchmarks.configurations import Configuration
-from benchmarks.devices import Device, one_core, processor, variables
+from benchmarks.devices import Device, environment_of, one_core, processor, started
 from benchmarks.inputs import IMDB
 from benchmarks.limit import measure_machine
 from benchmarks.peers.c import NO_COMPILER, compiler
@@ -234,15 +233,14 @@ def measure(
     program = f"import sys; sys.path += {[str(ROOT), str(ROOT / 'backends_test')]}; "
     program += "from benchmarks.worker import main; main()"
     task = Task(todo.measurement, todo.name, device.kind, str(inputs.absolute()), plan.batches, plan.calls)
-    environment = os.environ | variables(device.kind, configuration.precision)
-    environment |= {"KERAS_BACKEND": configuration.backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = environment_of(device.kind, configuration) | {
+        "KERAS_BACKEND": configuration.backend,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
     command = [str(python_of(configuration.backend)), "-c", program, json.dumps(asdict(task))]
-    # What is not timed is not kept on one core.
-    with nullcontext() if todo.measurement == "check" else one_core(device.kind):
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT.anchor
-        )
-    with process:
+    # What is not timed needs no core to itself.
+    cores = "all" if todo.measurement == "check" else configuration.cores
+    with started(command, environment, device.kind, cores, errors=subprocess.PIPE) as process:
         output, errors = process.communicate()
     if process.returncode:
         msg = f"{todo.name} failed ({todo.measurement}): {(errors.strip().splitlines() or ['it was killed'])[-1]}"

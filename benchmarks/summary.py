@@ -18,7 +18,7 @@ from benchmarks.rounds import EPOCH_BATCHES
 from benchmarks.store import Process
 from benchmarks.trainer import BATCH_SIZE
 
-SCHEMA = 2
+SCHEMA = 3
 RESAMPLES = 5_000
 LEVEL = 0.95
 # Two runs are compared in dozens of rows, of which some would be beyond 95 % by chance.
@@ -166,6 +166,7 @@ def _row(
         "backend": configuration.backend,
         "kind": configuration.kind,
         "what": configuration.what,
+        "cores": configuration.cores,
         "same_model": same,
         "expected_same_model": configuration.same_model,
         "difference": checked["difference"],

@@ -136,9 +136,9 @@ def is_timed(row: dict[str, Any]) -> bool:
 
 
 def is_extra(report: dict[str, Any], row: dict[str, Any]) -> bool:
-    """Whether a row is another one once more: to show the noise, or with TensorFloat-32."""
+    """Whether a row is another one once more: to show the noise, with TensorFloat-32, or on a shared machine."""
     again = report["control"]["pair"][1] if report["control"] else None
-    return bool(row["name"] == again or row["name"].endswith("-tf32"))
+    return bool(row["name"] == again or row["name"].endswith("-tf32") or row["cores"] != "one")
 
 
 def limit_of(report: dict[str, Any]) -> float | None:

@@ -4,6 +4,7 @@ May import: keras, numpy, the standard library, imdb_rnn, benchmarks.trainer.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
 
@@ -14,10 +15,12 @@ import numpy.typing as npt
 from benchmarks.trainer import BATCH_SIZE, Trainer
 from imdb_rnn import paths
 from imdb_rnn.batches import Arrays, blocks_of_epoch, steps_per_epoch, training_batches
-from imdb_rnn.engine import load_engine, load_training_engine
+from imdb_rnn.classifier import FEW_REVIEWS
+from imdb_rnn.engine import keras_session, load_engine, load_training_engine
 from imdb_rnn.epochs import STEPS
 from imdb_rnn.forward import scores_of
 from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model
+from imdb_rnn.threads import one_blas_thread
 
 LARGEST_PREDICTION = 4_096  # reviews that are predicted at once
 
@@ -125,16 +128,19 @@ class Library(Keras):
         """See `benchmarks.trainer.Trainer.train`."""
         for _, alike in groupby(batches, lambda batch: batch.x.shape):
             x, y = zip(*alike, strict=True)
-            self.steps(np.stack(x), np.stack(y))
+            with keras_session():  # as in `imdb_rnn.training.fit`
+                self.steps(np.stack(x), np.stack(y))
 
     def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
         """See `benchmarks.trainer.Trainer.train_epoch`."""
-        for x, y in blocks_of_epoch(reviews, BATCH_SIZE, seed, epoch, STEPS):
-            self.steps(x, y)
+        with keras_session():
+            for x, y in blocks_of_epoch(reviews, BATCH_SIZE, seed, epoch, STEPS):
+                self.steps(x, y)
 
     def predict(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """See `benchmarks.trainer.Trainer.predict`."""
-        return scores_of(self.weights(), ids)
+        with one_blas_thread() if len(ids) > FEW_REVIEWS else nullcontext():
+            return scores_of(self.weights(), ids)
 
     def path(self) -> dict[str, str]:
         """See `benchmarks.trainer.Trainer.path`."""

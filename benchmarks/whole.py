@@ -8,9 +8,7 @@ cached from one run to the next. Afterwards the saved model reads one review, fr
 """
 
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.configurations import CONFIGURATIONS, Configuration, Kind
-from benchmarks.devices import one_core, variables
+from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, Kind
+from benchmarks.devices import environment_of, started
 from benchmarks.inputs import IMDB
 from parity.environments import ROOT, python_of
 
@@ -70,8 +68,7 @@ def measure_whole(
     """
     with tempfile.TemporaryDirectory(prefix="imdb_rnn-") as room:
         folder = Path(room) / "model"
-        environment = os.environ | variables(kind, configuration.precision)
-        environment |= {
+        environment = environment_of(kind, configuration) | {
             "KERAS_BACKEND": configuration.backend,
             "IMDB_RNN_DATA": str(inputs / IMDB),
             "IMDB_RNN_CACHE": str(Path(room) / "cache"),
@@ -79,13 +76,13 @@ def measure_whole(
             "TF_CPP_MIN_LOG_LEVEL": "2",
         }
         train, predict = commands(configuration, folder, seed, epochs)
-        found = watch(train, environment, kind)
+        found = watch(train, environment, kind, configuration.cores)
         manifest = folder / "manifest.json"
         if manifest.is_file():  # the library keeps its own clock
             found.phases = json.loads(manifest.read_text(encoding="utf-8"))["seconds"]
         values = {"whole": [found.seconds]}
         if predict:
-            values["shell"] = [watch(predict, environment, kind).seconds]
+            values["shell"] = [watch(predict, environment, kind, configuration.cores).seconds]
     if len(found.points) != epochs:
         msg = f"{configuration.name}: {len(found.points)} validation accuracies, where {epochs} were expected"
         raise WholeRunError(msg)
@@ -110,7 +107,7 @@ def commands(configuration: Configuration, folder: Path, seed: int, epochs: int)
     return [str(python), "-c", program, configuration.name, str(folder), *numbers], []
 
 
-def watch(command: list[str], environment: dict[str, str], kind: Kind) -> Watched:
+def watch(command: list[str], environment: dict[str, str], kind: Kind, cores: Cores = "one") -> Watched:
     """Run a process to its end, and read what it writes as it comes.
 
     Raises:
@@ -118,11 +115,7 @@ def watch(command: list[str], environment: dict[str, str], kind: Kind) -> Watche
     """
     found, lines, marked = Watched(), [], 0.0
     began = time.perf_counter()
-    with one_core(kind):
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT.anchor
-        )
-    with process:
+    with started(command, environment, kind, cores) as process:
         assert process.stdout  # noqa: S101 (it is a pipe)
         for line in process.stdout:
             now = time.perf_counter() - began
