@@ -1,6 +1,6 @@
 """What the tests share: the backend they run under, small corpora, real IMDB where it is found, and child processes.
 
-The environment's own backend is never skipped: unset, unknown or absent stops the session.
+The environment's own backend is never skipped: an unknown or absent one stops the session.
 """
 
 import json

@@ -4,6 +4,7 @@ import copy
 import datetime
 import json
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -73,7 +74,8 @@ def test_labels_come_back_as_they_were_given(names: tuple[Any, Any]) -> None:
 
 def test_its_words_are_those_of_its_texts_and_others_are_read_too(fitted: ReviewClassifier) -> None:
     assert set(fitted.vocabulary_.words) == {"the", "film", "was", "and", "cast", "story", *GOOD, *BAD}
-    scores = fitted.predict_proba(["", "?!", "xyzzy qwrtp"])
+    with pytest.warns(UserWarning, match="knows 0 of 2 words"):
+        scores = fitted.predict_proba(["", "?!", "xyzzy qwrtp"])
     assert np.isfinite(scores).all()
 
 
@@ -498,8 +500,8 @@ def test_an_unpickled_estimator_predicts_without_a_backend(fitted: ReviewClassif
         ("good", ["a"], ReviewError, "Expected: a list of texts. Received: one text."),
         (7, ["a"], ReviewError, "Received: int."),
         ([], [], ReviewError, "Received: 0 samples."),
-        (["good", None], ["a", "b"], ReviewError, "Bad text 2 of 2. Expected: str. Received: NoneType."),
-        (np.zeros((3, 2)), [1, 2, 1], ReviewError, "Bad text 1 of 3. Expected: str. Received: ndarray."),
+        (["good", None], ["a", "b"], ReviewError, "Bad text 2 of 2. Expected: a text (str). Received: None"),
+        (np.zeros((3, 2)), [1, 2, 1], ReviewError, "Received: an array of the shape (3, 2)."),
         (["good", "bad"], ["a"], ValueError, "inconsistent numbers of samples"),
         (["good"] * 20, ["a"] * 20, ValueError, "Expected: two classes. Received: 1 class"),
         (["good"] * 30, ["a", "b", "c"] * 10, ValueError, "Only binary classification is supported."),
@@ -507,7 +509,7 @@ def test_an_unpickled_estimator_predicts_without_a_backend(fitted: ReviewClassif
     ],
 )
 def test_what_cannot_be_learned_from_is_refused(texts: Any, labels: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message.replace(".", r"\.")):
+    with pytest.raises(error, match=re.escape(message)):
         ReviewClassifier(**SETTINGS).fit(texts, labels)
 
 

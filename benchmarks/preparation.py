@@ -22,7 +22,7 @@ EPOCH_REVIEWS = 20_000
 def local_imdb() -> dict[str, Path]:
     """The files of the IMDB reviews by name, or nothing: a benchmark downloads none."""
     given = imdb.given_folder()
-    for folder in ([] if given is None else [given]) + [imdb.keras_datasets()]:
+    for folder in (folder for folder in (given, imdb.keras_datasets()) if folder is not None):
         found = {name: folder / name for name in imdb.HASHES}
         if all(path.is_file() for path in found.values()):
             return found

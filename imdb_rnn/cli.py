@@ -48,15 +48,27 @@ def _errors_in_one_line() -> Iterator[None]:
     """Turn the errors that this library raises on purpose into one line and an exit status."""
     try:
         yield
+        if sys.stdout is not None:
+            sys.stdout.flush()  # while an error can still be told
     except ImdbRnnError as error:
         typer.echo(f"imdb-rnn: {printable(str(error))}", err=True)
         raise typer.Exit(1) from error
     except OSError as error:  # a full disk behind standard output, …
         typer.echo(f"imdb-rnn: Cannot go on. Expected: files and streams that work. Received: {error}", err=True)
+        _drop_what_cannot_be_written()
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         typer.echo("imdb-rnn: interrupted", err=True)
         raise typer.Exit(130) from error
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Python writes what is left of the output when it exits, and would fail once more."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Commands(TyperGroup):

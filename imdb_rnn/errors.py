@@ -11,7 +11,7 @@ class ImdbRnnError(Exception):
 
 
 class BackendError(ImdbRnnError):
-    """`KERAS_BACKEND` is unset, unknown, or names a package that is not installed."""
+    """No backend can be chosen, it is unknown or not installed, or it does not start here."""
 
 
 class DataError(ImdbRnnError, ValueError):

@@ -125,6 +125,8 @@ def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus
         if sha256_of_files(path, word_index, limit=LARGEST_FILE) != fingerprint:
             msg = "a file that changes while it is read"
             raise ValueError(msg)
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         msg = (
             f"Cannot read {path}. Expected: a .npz of Keras's format, x_train, y_train, x_test, y_test with lists of "

@@ -1,14 +1,13 @@
 """The IMDB reviews of TensorFlow Datasets, read without TensorFlow.
 
 May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.home,
-imdb_rnn.tokens; inside functions tensorflow_datasets, which is optional.
+imdb_rnn.printable, imdb_rnn.tokens; inside functions tensorflow_datasets, which is optional.
 
 TFDS holds raw texts. Encoded with Keras's word index, unknown words left out, they are the very reviews of `imdb`, in
 another order. Only a prepared copy is read; nothing is downloaded or prepared here, because without a network TFDS
 hangs for minutes, and preparing needs TensorFlow.
 """
 
-import importlib.util
 import os
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from imdb_rnn.corpora.reviews import Corpus, LabelledTexts, check_classes, encod
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file, sha256_of_files
 from imdb_rnn.home import expanded
+from imdb_rnn.printable import printable
 from imdb_rnn.tokens import Vocabulary
 
 NAME = "imdb_reviews/plain_text:1.0.0"
@@ -96,14 +96,18 @@ def find_data_dir() -> Path:
 
 def read_texts(data_dir: Path, split: str) -> LabelledTexts:
     """Read the raw reviews of a split, "train" or "test"."""
-    if importlib.util.find_spec("tensorflow_datasets") is None:
-        msg = 'Cannot read tfds. Expected: tensorflow-datasets. Received: not installed. pip install "imdb_rnn[tfds]"'
-        raise DataError(msg)
-    import tensorflow_datasets
+    try:
+        from tensorflow_datasets import data_source
+    except ImportError as error:
+        msg = (
+            f"Cannot read tfds. Expected: tensorflow-datasets. Received: {printable(str(error))}. "
+            f'pip install "imdb_rnn[tfds]"'
+        )
+        raise DataError(msg) from error
 
     try:
         # Never with download=True: see above.
-        dataset: Any = tensorflow_datasets.data_source(NAME, split=split, data_dir=data_dir, download=False)
+        dataset: Any = data_source(NAME, split=split, data_dir=data_dir, download=False)
         records = [
             record
             for start in range(0, len(dataset), BATCH)
@@ -111,7 +115,7 @@ def read_texts(data_dir: Path, split: str) -> LabelledTexts:
         ]
         expected = dataset.dataset_info.splits[split].num_examples
     except (OSError, ValueError, AssertionError, NotImplementedError, RuntimeError, ImportError) as error:
-        msg = f"Cannot read tfds in {data_dir}. Expected: a whole copy of {NAME}. Received: {error}"
+        msg = f"Cannot read tfds in {data_dir}. Expected: a whole copy of {NAME}. Received: {printable(str(error))}"
         raise DataError(msg) from error
     # Some formats lose records without a word when they are prepared.
     if len(records) != expected:
