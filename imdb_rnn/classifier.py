@@ -21,7 +21,7 @@ from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.engine import keras_session, load_keras
 from imdb_rnn.errors import BundleError, ModelError, ReviewError
 from imdb_rnn.forward import check_logits, logits_of
-from imdb_rnn.model import Encoder, build_model, compile_model
+from imdb_rnn.model import Encoder, build_model, compile_model, true_or_false, whole_number
 from imdb_rnn.oracle import EPSILON, binary_crossentropy, sigmoid
 from imdb_rnn.texts import as_texts
 from imdb_rnn.threads import one_blas_thread
@@ -109,9 +109,9 @@ class Classifier:
         words: Sequence[str] | None = None,
     ) -> None:
         self.vocabulary = vocabulary
-        self.num_words = num_words
-        self.max_len = max_len
-        self.windows = windows
+        self.num_words = whole_number("num_words", num_words)
+        self.max_len = whole_number("max_len", max_len)
+        self.windows = true_or_false("windows", windows)
         self.manifest = manifest
         self._words = vocabulary.words if words is None else tuple(words)
         if model is not None:

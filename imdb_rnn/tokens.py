@@ -128,7 +128,8 @@ class Vocabulary:
             DataError: it is not such a mapping.
         """
         ranks = list(word_index.values()) if isinstance(word_index, dict) else []
-        if not ranks or any(type(rank) is not int for rank in ranks) or sorted(ranks) != list(range(1, len(ranks) + 1)):
+        whole = all(isinstance(rank, int | np.integer) and not isinstance(rank, bool) for rank in ranks)
+        if not ranks or not whole or sorted(ranks) != list(range(1, len(ranks) + 1)):
             kind = type(word_index).__name__
             msg = f"Bad word index. Expected: words with the ranks 1, 2, 3, … Received: {kind} of {len(ranks)} entries."
             raise DataError(msg)
