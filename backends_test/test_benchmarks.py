@@ -396,7 +396,7 @@ def test_a_different_model_is_not_timed(
 def test_the_report_is_made_from_the_raw_runs_and_has_a_row_for_each_configuration(tmp_path: Path) -> None:
     run(tmp_path, PLAN, CHOSEN, DEVICE)
     report = write_report(tmp_path)
-    assert report["schema"] == 2
+    assert report["schema"] == 3
     assert report["plan"] == asdict(PLAN)
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == report
     assert [row["name"] for row in report["rows"]] == [one.name for one in CHOSEN]

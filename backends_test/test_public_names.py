@@ -83,7 +83,7 @@ def test_tox_tests_every_backend() -> None:
     assert {*TRAINING, *PREDICTING} == chosen
     assert set(TRAINING) == set(BACKENDS)
     wanted = {*TRAINING.values(), *PREDICTING.values()}
-    others = {"lint", "lowest", "lowest-torch", "lowest-tf", "parity", "pages", "hostile"}
+    others = {"lint", "lowest", "parity", "pages", "hostile"}
     assert set(tox["tox"]["env_list"].split(", ")) == wanted | others
     assert wanted == set(tox["testenv:parity"]["depends"].split(", "))
 
