@@ -561,11 +561,12 @@ def test_bash_completes_once_completion_is_installed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("train", "--help"), ("summary", "--json")])
-def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("train", "--help"), ("data", "FOLDER")])
+def test_output_that_cannot_be_written_is_one_line(reviews_folder: Path, arguments: tuple[str, ...]) -> None:
+    source = f"folder:{reviews_folder}"
     with Path("/dev/full").open("w") as full:
         completed = subprocess.run(
-            [sys.executable, "-c", PROGRAM, *arguments],
+            [sys.executable, "-c", PROGRAM, *(source if argument == "FOLDER" else argument for argument in arguments)],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
