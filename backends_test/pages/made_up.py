@@ -97,7 +97,18 @@ def gpu() -> dict[str, Any]:
 def refused() -> dict[str, Any]:
     """A full run in which the C loop computed another model, and so was not timed."""
     report = _report(CPU)
-    kept = ("name", "framework", "backend", "kind", "what", "expected_same_model", "tolerance", "path", "rounds")
+    kept = (
+        "name",
+        "framework",
+        "backend",
+        "kind",
+        "what",
+        "cores",
+        "expected_same_model",
+        "tolerance",
+        "path",
+        "rounds",
+    )
     row = report["rows"][-1]
     report["rows"][-1] = {key: row[key] for key in kept} | {"same_model": False, "difference": 9e-3}
     return report
@@ -173,6 +184,7 @@ def _row(one: Made, by_name: dict[str, Made], positions: dict[str, list[int]]) -
         "backend": one.framework if one.framework in ("torch", "tensorflow") else "jax",
         "kind": one.kind,
         "what": one.what,
+        "cores": "one",
         "same_model": same,
         "expected_same_model": same,
         "difference": 1.3e-6 if same else 9e-3,
