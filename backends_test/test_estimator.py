@@ -25,8 +25,9 @@ from sklearn.utils.validation import validate_data
 
 from imdb_rnn import BundleError, ModelError, RecipeError, ReviewClassifier, ReviewError
 from imdb_rnn.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE, read_manifest, write
+from imdb_rnn.class_weights import weights_of_classes
 from imdb_rnn.corpora.embedded import make_texts
-from imdb_rnn.estimator import ESTIMATOR_FILE, weights_of_classes
+from imdb_rnn.estimator import ESTIMATOR_FILE
 
 ROOT = Path(__file__).parent.parent
 GOOD, BAD = ["good", "great", "lovely"], ["bad", "dull", "awful"]

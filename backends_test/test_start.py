@@ -275,7 +275,7 @@ def test_a_framework_that_cannot_be_imported_is_one_line_also_the_second_time(
     run: Run, packages: Path, backend: str, error: str, received: str
 ) -> None:
     install(packages, backend, BROKEN.format(error=error))
-    parts = (f"Expected: keras and {backend} installed whole", f"Received: {received}", "Install them anew")
+    parts = (f"Expected: keras and {backend} installed whole", f"Received: {received}", "Reinstall them")
     if "Traceback" in error:
         parts = (f"Received: ImportError: {LIBRARY}. ",)
     assert_said_twice(run(TWICE, KERAS_BACKEND=backend), *parts)

@@ -69,7 +69,7 @@ _AGAIN = "the same once more: what differs is noise"
 _ALL_CORES = "the same as a user has it: nothing set, all cores"
 _BUSY = "the same, nothing set, beside a busy process for each core"
 _OTHER_ADAM = f"{_TUTORIAL}; its Adam is another formula"
-_XLA = "Keras, best stock settings: XLA, 32 steps a call"
+_XLA = "Keras, best stock settings: XLA, 32 steps per call"
 
 CONFIGURATIONS = (
     _keras("jax", "tutorial", _TUTORIAL, "Tutorial", jit=True, way="script"),
@@ -78,7 +78,7 @@ CONFIGURATIONS = (
     _keras("jax", "all-cores", _ALL_CORES, "Library", path=_COMPILED, way="command", cores="all", gpu=False),
     _keras("jax", "busy", _BUSY, "Library", path=_COMPILED, way="command", cores="busy", gpu=False),
     _by_hand("jax", "step", "JAX by hand, a jitted step", "StepJax", path={"compiled": "each step"}),
-    _by_hand("jax", "epoch", "JAX by hand, 78 steps a jitted call", "EpochJax", way="loop", grows=True),
+    _by_hand("jax", "epoch", "JAX by hand, 78 steps per jitted call", "EpochJax", way="loop", grows=True),
     _keras("torch", "tutorial", _TUTORIAL, "Tutorial", way="script"),
     _keras("torch", "library", _LIBRARY, "Library", path=_STEPS_BY_HAND, way="command", grows=True),
     _keras("torch", "all-cores", _ALL_CORES, "Library", path=_STEPS_BY_HAND, way="command", cores="all", gpu=False),

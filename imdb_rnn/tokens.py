@@ -64,6 +64,11 @@ def _is_plain(chunk: str) -> bool:
     return chunk.isascii() and chunk.isprintable()
 
 
+def _words_of(chunk: str) -> list[tuple[str, int, int]]:
+    """The words of a part of a text that `tokenize` does not split; see `normalized_words`."""
+    return [(chunk, 0, len(chunk))] if _is_plain(chunk) else normalized_words(chunk)
+
+
 class Vocabulary:
     """The words a model can know, most frequent first.
 
@@ -110,11 +115,14 @@ class Vocabulary:
 
         The words are those that `encode_typed` looks up, without apostrophes at their ends.
         """
-        counts: Counter[str] = Counter()
+        chunks: Counter[str] = Counter()
         for text in texts:
-            for chunk in tokenize(straighten_backticks(text)):
-                words = [chunk] if _is_plain(chunk) else [word for word, _, _ in normalized_words(chunk)]
-                counts.update(stripped for word in words if (stripped := word.strip("'")))
+            chunks.update(tokenize(straighten_backticks(text)))
+        counts: Counter[str] = Counter()
+        for chunk, count in chunks.items():
+            for word, _, _ in _words_of(chunk):
+                if stripped := word.strip("'"):
+                    counts[stripped] += count
         return cls(sorted((word for word in counts if counts[word] >= least), key=lambda word: (-counts[word], word)))
 
     @classmethod
@@ -213,7 +221,7 @@ class Vocabulary:
             For each word its id, its first character and the one after its last.
         """
         found = []
-        for word, begin, end in [(chunk, 0, len(chunk))] if _is_plain(chunk) else normalized_words(chunk):
+        for word, begin, end in _words_of(chunk):
             known = self.word_index.get(word) or self.word_index.get(word.strip("'"))
             if known is not None or any(map(str.isalnum, word)):
                 found.append((known or OOV, begin, end))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn import bundle, keras_file
+from imdb_rnn import __version__, bundle, keras_file
 from imdb_rnn.averaging import average_weights
 from imdb_rnn.batches import Arrays, Examples, WeightedArrays, pad, split_reviews, targets
 from imdb_rnn.calibration import temperature_of
@@ -246,7 +246,7 @@ def _begun_manifest(
         "complete": False,
         "backend": backend,
         "device": engine.device(),
-        "versions": versions | {name: version(name) for name in ("imdb_rnn", "keras", "numpy")},
+        "versions": versions | {"imdb_rnn": __version__, "keras": version("keras"), "numpy": version("numpy")},
         "data": data,
         "vocabulary": vocabulary.fingerprint,
         "recipe": asdict(recipe) | {"optimizer": OPTIMIZER, "loss": LOSS},
