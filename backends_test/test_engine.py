@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import Training, engine
+from imdb_rnn import BackendError, Training, engine
+from imdb_rnn.engine import choice
 
 # Whatever else is loaded, these are what Keras could run on.
 FRAMEWORKS = {"jax", "torch", "tensorflow"}
@@ -69,7 +70,7 @@ def test_an_unknown_backend_is_an_error_that_says_what_to_type(
 ) -> None:
     monkeypatch.delitem(sys.modules, "keras")
     monkeypatch.setenv("KERAS_BACKEND", value)
-    with pytest.raises(engine.BackendError) as raised:
+    with pytest.raises(BackendError) as raised:
         engine.backend_name()
     assert received in str(raised.value)
     assert f"Installed here: {backend}." in str(raised.value)
@@ -79,16 +80,16 @@ def test_an_unknown_backend_is_an_error_that_says_what_to_type(
 def test_a_backend_that_is_not_installed_is_an_error(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     other = next(name for name in engine.BACKENDS if name != backend)
     monkeypatch.setenv("KERAS_BACKEND", other)
-    monkeypatch.setattr(engine, "is_installed", lambda name: name == backend)
-    with pytest.raises(engine.BackendError, match=f"Received: '{other}', which is not installed"):
+    monkeypatch.setattr(choice, "is_installed", lambda name: name == backend)
+    with pytest.raises(BackendError, match=f"Received: '{other}', which is not installed"):
         engine.backend_name()
 
 
 def test_a_backend_cannot_change_once_keras_runs(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     other = next(name for name in engine.BACKENDS if name != backend)
     monkeypatch.setenv("KERAS_BACKEND", other)
-    monkeypatch.setattr(engine, "is_installed", lambda name: True)
-    with pytest.raises(engine.BackendError, match=f"Expected: '{backend}', which Keras is running on already"):
+    monkeypatch.setattr(choice, "is_installed", lambda name: True)
+    with pytest.raises(BackendError, match=f"Expected: '{backend}', which Keras is running on already"):
         engine.backend_name()
 
 
@@ -133,11 +134,11 @@ def test_a_backend_that_only_predicts_is_told_from_one_that_is_not_installed(
 ) -> None:
     monkeypatch.delitem(sys.modules, "keras")
     monkeypatch.setenv("KERAS_BACKEND", "openvino")
-    with pytest.raises(engine.BackendError, match="Received: 'openvino', which is not installed"):
+    with pytest.raises(BackendError, match="Received: 'openvino', which is not installed"):
         engine.training_backend_name()
-    monkeypatch.setattr(engine, "is_installed", lambda name: True)
+    monkeypatch.setattr(choice, "is_installed", lambda name: True)
     expected = "Expected: one of jax, torch, tensorflow, to train. Received: 'openvino', which only predicts"
-    with pytest.raises(engine.BackendError, match=expected):
+    with pytest.raises(BackendError, match=expected):
         engine.training_backend_name()
 
 
