@@ -66,6 +66,7 @@ def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
     """
     source = f"folder:{path}"
     files, others = _files(path)
+    _check_size(path, files)
     wordless: list[_File] = []
 
     def contents() -> Iterator[tuple[int, bytes]]:
@@ -111,19 +112,24 @@ def _splits(source: str, reviews: Iterable[tuple[_File, str]]) -> tuple[Labelled
 
 def _texts(path: Path, files: list[_File]) -> Iterator[tuple[_File, str]]:
     """Read files, one at a time."""
-    total = 0
     for file in files:
         try:
-            content = read_file(file.path, LARGEST_REVIEW)
-            text = decode(content)
+            text = decode(read_file(file.path, LARGEST_REVIEW))
         except (OSError, ValueError) as error:
             msg = f"Cannot read {file.path}. Expected: text in UTF-8. Received: {error}"
             raise DataError(msg) from error
-        total += len(content)
-        if total > LARGEST_FOLDER:
-            msg = f"Cannot read folder:{path}. Expected: at most {LARGEST_FOLDER:,} bytes of text. Received: more."
-            raise DataError(msg)
         yield file, text
+
+
+def _check_size(path: Path, files: list[_File]) -> None:
+    """Refuse a folder that is too large before any of it is read."""
+    try:
+        total = sum(file.path.stat().st_size for file in files)
+    except OSError:
+        return  # reading it says which file it is, and why
+    if total > LARGEST_FOLDER:
+        msg = f"Cannot read folder:{path}. Expected: at most {LARGEST_FOLDER:,} bytes of text. Received: {total:,}."
+        raise DataError(msg)
 
 
 def _files(path: Path) -> tuple[list[_File], list[Path]]:
