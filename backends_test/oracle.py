@@ -1,6 +1,6 @@
 """The model and its training in NumPy and float64: what every backend is measured against.
 
-May import: numpy, the standard library. Shares no code with Keras, which is the point of it.
+Shares no code with Keras, which is the point of it.
 
 For a batch of B reviews of T ids x, with E the embeddings, W the kernel, U the recurrent kernel, b its bias, v and c
 the kernel and the bias of the last layer, and y the labels:

@@ -1,7 +1,4 @@
-"""Time training on each backend, in hand-written loops, and the limit of this machine; compare two such runs.
-
-May import: typer, the standard library, benchmarks, imdb_rnn.errors.
-"""
+"""Time training on each backend, in hand-written loops, and the limit of this machine; compare two such runs."""
 
 import sys
 from dataclasses import replace
@@ -10,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.baselines.c import NO_COMPILER
 from benchmarks.compare import compare
 from benchmarks.configurations import Kind, configurations_on
 from benchmarks.devices import NO_GPU, Device, find_gpu, processor
-from benchmarks.peers.c import NO_COMPILER
 from benchmarks.report import publish, write_report
-from benchmarks.rounds import FULL, QUICK, BenchmarkError, available, run
+from benchmarks.runner import FULL, QUICK, BenchmarkError, available, run
 from benchmarks.tables import terminal_table
 from imdb_rnn.errors import ImdbRnnError
 

@@ -1,7 +1,5 @@
 """Two runs side by side: is anything worse than before, by more than noise?
 
-May import: the standard library, benchmarks.
-
 Of each process its quickest figure is compared, not the median: what else the machine does only ever adds time, and
 two runs, made at different times, do not share it as the rounds of one run do.
 """
@@ -10,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rounds import BenchmarkError
+from benchmarks.runner import BenchmarkError
 from benchmarks.summary import noise_floor, per_round, read_runs, unpaired_ratio
 
 # Less than this is not called a difference, whatever the controls say.

@@ -1,4 +1,4 @@
-"""Everything that is timed, in the order of the report. May import: the standard library."""
+"""Everything that is timed, in the order of the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -55,7 +55,7 @@ def _keras(backend: Backend, settings: str, what: str, make: str, jit: bool = Fa
 
 
 def _by_hand(backend: Backend, loop: str, what: str, make: str, **more: Any) -> Configuration:
-    trainer = f"benchmarks.peers.{backend}:{make}"
+    trainer = f"benchmarks.baselines.{backend}:{make}"
     return replace(Configuration(f"{backend}-{loop}", backend, "peer", what, trainer, backend), **more)
 
 
@@ -100,7 +100,7 @@ CONFIGURATIONS = (
         "jax",
         "peer",
         "NumPy by hand",
-        "benchmarks.peers.numpy:PlainNumpy",
+        "benchmarks.baselines.numpy:PlainNumpy",
         "numpy",
         way="loop",
         grows=True,
@@ -111,7 +111,7 @@ CONFIGURATIONS = (
         "jax",
         "peer",
         "C by hand, one core",
-        "benchmarks.peers.c:CompiledC",
+        "benchmarks.baselines.c:CompiledC",
         "c",
         {"threads": "1"},
         way="loop",

@@ -1,15 +1,12 @@
-"""Is it this model that is timed? A trainer against the oracle: weights and losses after fifty steps.
-
-May import: numpy, benchmarks.inputs, benchmarks.trainer; parity (backends_test/) for the tolerance.
-"""
+"""Is it this model that is timed? A trainer against the oracle: weights and losses after fifty steps."""
 
 from collections.abc import Callable
 
 import numpy as np
 
+from backends_test.comparison.stages import LADDER
 from benchmarks.inputs import Check
 from benchmarks.trainer import Trainer
-from parity.stages import LADDER
 
 
 def tolerance() -> float:

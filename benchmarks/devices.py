@@ -1,7 +1,4 @@
-"""The device that is measured: which it is, what the environment must say, and how much of its memory is in use.
-
-May import: the standard library, benchmarks.configurations.
-"""
+"""The device that is measured: which it is, what the environment must say, and how much of its memory is in use."""
 
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Whole runs: from a cold process to a saved model, with the time at which each accuracy is reached.
 
-May import: the standard library, numpy, benchmarks, imdb_rnn; parity (backends_test/) for the environments.
-
 A run reads the files of the IMDB reviews, trains for a few epochs, validates after each, keeps the best, evaluates it
 on the test reviews and saves it. What it writes is read line by line and each line stamped as it comes. Nothing is
 cached from one run to the next. Afterwards the saved model reads one review, from the shell.
@@ -18,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from backends_test.environments import python_of
 from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, Kind
 from benchmarks.devices import environment_of, started
 from benchmarks.inputs import IMDB
-from parity.environments import ROOT, python_of
 
 REVIEW = "a moving story with great acting and a clever ending"
 ACCURACY = re.compile(r"\bval_accuracy:? ([\d.]+)")
@@ -102,9 +100,8 @@ def commands(configuration: Configuration, folder: Path, seed: int, epochs: int)
         command = [str(python.with_name("imdb-rnn"))]
         options = [*f"--recipe tutorial --data imdb --seed {seed} --epochs {epochs} --out".split(), str(folder)]
         return [*command, "train", *options], [*command, "predict", str(folder), REVIEW]
-    program = f"import sys; sys.path += {[str(ROOT), str(ROOT / 'backends_test')]}; "
-    program += "from benchmarks.whole import train_in_a_loop; train_in_a_loop()"
-    return [str(python), "-c", program, configuration.name, str(folder), *numbers], []
+    # -P: the installed library is measured, not the one in the current folder.
+    return [str(python), "-P", "-m", "benchmarks.end_to_end", configuration.name, str(folder), *numbers], []
 
 
 def watch(command: list[str], environment: dict[str, str], kind: Kind, cores: Cores = "one") -> Watched:
@@ -135,9 +132,9 @@ def train_in_a_loop() -> None:
     """Train a peer as its user would: read, split, loop over epochs, keep the best; a program of its own."""
     import importlib
 
+    from backends_test.comparison.inputs import draw_initial
+    from backends_test.data import split_corpus
     from imdb_rnn import load_reviews
-    from imdb_rnn.batches import split_corpus
-    from parity.inputs import draw_initial
 
     name, folder, seed, epochs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     (configuration,) = (one for one in CONFIGURATIONS if one.name == name)
@@ -161,3 +158,7 @@ def train_in_a_loop() -> None:
     right = (make(weights).predict(splits.test.x) > 0.5) == (splits.test.y[:, 0] == 1)
     print(f"test accuracy {right.mean():.4f}")
     print("-- evaluation")
+
+
+if __name__ == "__main__":
+    train_in_a_loop()

@@ -1,7 +1,5 @@
 """The pictures of the report, and how they come into a page that may be light or dark.
 
-May import: matplotlib, the standard library, benchmarks.
-
 A figure is drawn in the colours of a light page. In the page those colours become names that its style sheet knows, so
 that they change with it; text stays text. Neither a date nor anything random is written: the same each time.
 """

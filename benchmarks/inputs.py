@@ -1,7 +1,5 @@
 """What every measured process is given: reviews, initial weights, and the oracle's own steps (see preparation.py).
 
-May import: numpy, imdb_rnn.batches.
-
 FOLDER/training.npz holds an epoch of 20,000 reviews, 5,000 to predict, and the weights to begin with; FOLDER/check.npz
 fifty batches and what the oracle makes of them, so that it computes once and not in every process. FOLDER/imdb/ has the
 files of the IMDB reviews, where they are at hand: whole runs read them as a user's do.
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imdb_rnn.batches import Arrays
+from imdb_rnn.text.batches import Arrays
 
 TRAINING, CHECK, IMDB = "training.npz", "check.npz", "imdb"
 STEPS = 50  # after which the weights are compared with the oracle's

@@ -1,20 +1,18 @@
-"""Writes what every measured process is given (see inputs.py), once for a run.
-
-May import: numpy, the standard library, imdb_rnn but for what needs Keras, benchmarks.inputs; parity (backends_test/)
-for the oracle.
-"""
+"""Writes what every measured process is given (see inputs.py), once for a run."""
 
 from pathlib import Path
 
 import numpy as np
 
+from backends_test import oracle
+from backends_test.comparison import reference
+from backends_test.comparison.inputs import draw_initial, make_inputs
+from backends_test.data import split_corpus
 from benchmarks.inputs import CHECK, IMDB, STEPS, TRAINING
-from imdb_rnn import load_reviews, oracle
-from imdb_rnn.batches import Arrays, split_corpus
+from imdb_rnn import load_reviews
 from imdb_rnn.corpora import imdb
-from imdb_rnn.files import replacing
-from parity import reference
-from parity.inputs import draw_initial, make_inputs
+from imdb_rnn.files import atomic_write
+from imdb_rnn.text.batches import Arrays
 
 EPOCH_REVIEWS = 20_000
 
@@ -36,20 +34,20 @@ def prepare(folder: Path) -> dict[str, str]:
         folder: where to.
 
     Returns:
-        `source` of the reviews, "imdb" where there is a local copy and else "embedded", and their `fingerprint`.
+        `source` of the reviews, "imdb" where there is a local copy and else "synthetic", and their `fingerprint`.
     """
     files = local_imdb()
-    corpus = load_reviews("imdb" if files else "embedded")
+    corpus = load_reviews("imdb" if files else "synthetic")
     (folder / IMDB).mkdir(parents=True, exist_ok=True)
     for name, path in files.items():
         link = folder / IMDB / name
         link.unlink(missing_ok=True)
         link.symlink_to(path.resolve())
     splits = split_corpus(corpus, 10_000, 100)
-    # The embedded reviews are fewer: they are repeated, which is the same work.
+    # The synthetic reviews are fewer: they are repeated, which is the same work.
     repeated = np.resize(np.arange(len(splits.train.x)), EPOCH_REVIEWS)
     weights = {f"weight_{i}": array for i, array in enumerate(draw_initial())}
-    with replacing(folder / TRAINING) as path, path.open("wb") as file:
+    with atomic_write(folder / TRAINING) as path, path.open("wb") as file:
         np.savez(
             file,
             x=splits.train.x[repeated],
@@ -62,7 +60,7 @@ def prepare(folder: Path) -> dict[str, str]:
     batches = inputs.batches[:STEPS]
     after = reference.steps(inputs.start, oracle.Adam(), batches)
     losses = [_loss(weights, inputs.reviews) for weights in (oracle.Weights.of(inputs.start), after)]
-    with replacing(folder / CHECK) as path, path.open("wb") as file:
+    with atomic_write(folder / CHECK) as path, path.open("wb") as file:
         np.savez(
             file,
             losses=losses,

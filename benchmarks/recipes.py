@@ -3,10 +3,7 @@
     python -m benchmarks.recipes train OUT      under each backend: five seeds; all ingredients only with --ingredients
     python -m benchmarks.recipes report OUT     docs/recipes.md, its picture, and benchmarks/results/recipes.json
 
-`tox -e recipes` does it all, on the real IMDB reviews. May import: numpy, scipy, matplotlib, typer, the standard
-library, imdb_rnn; parity (backends_test/) for the pages.
-
-What is chosen is chosen on reviews of other films than those learned from, which are set aside from the training
+`tox -e recipes` does it all, on the real IMDB reviews. What is chosen is chosen on reviews of other films than those learned from, which are set aside from the training
 reviews. The test reviews are read once for each of the final models.
 """
 
@@ -20,15 +17,16 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from backends_test.environments import ROOT, TITLES
+from backends_test.markdown import in_readme
+from backends_test.oracle import sigmoid
+from benchmarks.reliability import reliability
 from imdb_rnn import Classifier, Corpus, Recipe, load_reviews
-from imdb_rnn.batches import split_reviews
-from imdb_rnn.calibration import reliability
+from imdb_rnn.backends import TRAINING_BACKENDS
 from imdb_rnn.corpora.npz import KERAS_SHUFFLE_SEED
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.oracle import sigmoid
 from imdb_rnn.samples import SAMPLES
-from parity.environments import NAMES, ROOT, TRAINING
-from parity.readme import in_readme
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.training.splits import split_reviews
 
 SEEDS = (1, 2, 3, 4, 5)
 RESULTS = ROOT / "benchmarks" / "results" / "recipes.json"
@@ -70,8 +68,8 @@ def measure(classifier: Classifier, reviews: EncodedReviews) -> dict[str, Any]:
     accuracy = {}
     for count in LENGTHS:
         logits = classifier.logits(last_words(reviews, count))
-        accuracy[str(count or "whole")] = float(np.mean((logits > 0) == (reviews.labels == 1)))
-    found = reliability(sigmoid(classifier.logits(reviews)), reviews.labels)
+        accuracy[str(count or "whole")] = float(np.mean((logits > 0) == (reviews.required_labels() == 1)))
+    found = reliability(sigmoid(classifier.logits(reviews)), reviews.required_labels())
     predictions = classifier.predict_reviews([text for text, _ in SAMPLES])
     right = [one.label == label for one, (_, label) in zip(predictions, SAMPLES, strict=True)]
     return {
@@ -99,16 +97,22 @@ def split_films(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews
 
 def train_one(corpus: Corpus, recipe: Recipe, test: bool) -> dict[str, Any]:
     """Train one model, and measure it on the test reviews or on those of films set aside."""
-    from imdb_rnn.training import fit
+    from imdb_rnn.training.fit import Source, Weighted, fit
 
     learn, validation = split_reviews(corpus.train) if test else split_films(corpus.train)
-    data = {"source": corpus.source, "fingerprint": corpus.fingerprint}
     began = time.perf_counter()
-    training = fit(learn, validation, corpus.vocabulary.truncate(recipe.num_words), recipe, data)
+    training = fit(
+        Weighted(learn),
+        Weighted(validation),
+        corpus.vocabulary.truncate(recipe.num_words),
+        recipe,
+        Source(corpus.source, corpus.fingerprint),
+    )
     seconds = time.perf_counter() - began
     manifest = training.manifest
-    assert manifest["parameters"] == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}  # noqa: S101
-    kept = {name: manifest[name] for name in ("backend", "versions", "data", "best_epoch", "epochs", "val_accuracy")}
+    assert manifest.parameters == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}  # noqa: S101
+    content = manifest.to_json()
+    kept = {name: content[name] for name in ("backend", "versions", "data", "best_epoch", "epochs", "val_accuracy")}
     found = measure(training.classifier, corpus.test if test else validation)
     return kept | {"recipe": asdict(recipe), "seed": recipe.seed, "seconds": round(seconds, 2)} | found
 
@@ -119,7 +123,7 @@ def train(
     ingredients: Annotated[bool, typer.Option("--ingredients", help="All ingredients, on reviews set aside.")] = False,
 ) -> None:
     """Train five seeds of each recipe under the backend of KERAS_BACKEND; what is in OUT already is not done again."""
-    from imdb_rnn.engine import training_backend_name
+    from imdb_rnn.backends import training_backend_name
 
     out.mkdir(parents=True, exist_ok=True)
     corpus, backend = load_reviews("imdb"), training_backend_name()
@@ -177,10 +181,10 @@ def recipes_table(runs: list[dict[str, Any]]) -> str:
     """Both recipes on each backend, on the test reviews."""
     lines = [f"| recipe, backend | {HEADER}"]
     for name in FINAL:
-        for backend in TRAINING:
+        for backend in TRAINING_BACKENDS:
             chosen = [run for run in runs if (run["kind"], run["name"], run["backend"]) == ("test", name, backend)]
             if chosen:
-                lines.append(f"| {name}, {NAMES[backend]} | {cells(chosen)} |")
+                lines.append(f"| {name}, {TITLES[backend]} | {cells(chosen)} |")
     return "\n".join(lines)
 
 

@@ -1,7 +1,4 @@
-"""The report of a run: report.json, report.md, report.html, a page that needs nothing else, and epoch.png.
-
-May import: jinja2, the standard library, imdb_rnn.files, benchmarks; of backends_test/, parity.
-"""
+"""The report of a run: report.json, report.md, report.html, a page that needs nothing else, and epoch.png."""
 
 import base64
 import hashlib
@@ -13,8 +10,10 @@ from typing import Any
 
 import jinja2
 
+from backends_test.environments import ROOT, TITLES
+from backends_test.markdown import in_readme
 from benchmarks.figures import COLOURS, Picture, as_svg, pictures, save_png
-from benchmarks.rounds import EPOCH_BATCHES
+from benchmarks.runner import EPOCH_BATCHES
 from benchmarks.summary import summarize
 from benchmarks.tables import (
     NO_DIFFERENCE,
@@ -28,9 +27,7 @@ from benchmarks.tables import (
     readme_table,
     seconds,
 )
-from imdb_rnn.files import replacing
-from parity.environments import NAMES, ROOT
-from parity.readme import in_readme
+from imdb_rnn.files import atomic_write
 
 RESULTS = ROOT / "benchmarks" / "results" / "cpu"
 README = ROOT / "README.md"
@@ -40,7 +37,7 @@ TEMPLATE = Path(__file__).parent / "report.html.jinja"
 def write_report(folder: Path) -> dict[str, Any]:
     """Write report.json, report.md, report.html and epoch.png beside the raw runs they are made from."""
     report = summarize(folder)
-    with replacing(folder / "report.json") as path:
+    with atomic_write(folder / "report.json") as path:
         path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     write_pages(report, folder)
     return report
@@ -55,9 +52,9 @@ def write_pages(report: dict[str, Any], folder: Path) -> None:
     """
     drawn = pictures(report)
     for name, text in {"report.md": as_text(report), "report.html": as_page(report, drawn)}.items():
-        with replacing(folder / name) as path:
+        with atomic_write(folder / name) as path:
             path.write_text(text, encoding="utf-8")
-    with replacing(folder / "epoch.png") as path:
+    with atomic_write(folder / "epoch.png") as path:
         save_png(drawn[0], path)
 
 
@@ -99,7 +96,7 @@ def script_hash(page: str) -> str:
 
 def names(report: dict[str, Any]) -> dict[str, str]:
     """The frameworks of a report, as people write them."""
-    return {row["framework"]: (NAMES | {"c": "C"})[row["framework"]] for row in report["rows"]}
+    return {row["framework"]: (TITLES | {"c": "C"})[row["framework"]] for row in report["rows"]}
 
 
 def facts(report: dict[str, Any]) -> dict[str, str]:

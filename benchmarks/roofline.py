@@ -1,12 +1,10 @@
 """What the machine could do at best: how much work a training step is, and how quick one core is.
 
-May import: numpy, the standard library, benchmarks.peers.c.
-
 No program that does this arithmetic can be quicker than the slowest of three, by what the machine at hand can do:
 
     seconds ≥ max(FLOPs / peak, bytes / bandwidth, 2 T τ)
 
-For a batch of B reviews of T ids, N embeddings of D numbers, U units. The mathematics is that of imdb_rnn.oracle.
+For a batch of B reviews of T ids, N embeddings of D numbers, U units. The mathematics is that of backends_test.oracle.
 
 **Floating-point operations.** A product of an (n, k) by a (k, m) matrix is 2 n k m: every multiplication, and its
 addition to what is there already, so that a sum over time steps, or into a row of a gradient, costs nothing more.
@@ -43,7 +41,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.peers import c
+from benchmarks.baselines import c
 
 REPETITIONS = 5  # of each measurement; the best counts
 SMALL = 96 * 2**10  # bytes: two of them fit any second-level cache, and not the first

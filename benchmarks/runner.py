@@ -1,7 +1,5 @@
 """Runs every configuration in fresh processes, in rounds, each in another order, so that drift of the machine hits all.
 
-May import: rich, numpy, the standard library, benchmarks; parity (backends_test/) for the environments.
-
 First each configuration is checked against the oracle; what is another model is not timed. Each process leaves one file
 (see store.py). What is there is not measured again: an interrupted run goes on where it stopped.
 """
@@ -23,17 +21,17 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import store, whole
+from backends_test.environments import python_of
+from benchmarks import end_to_end, store
+from benchmarks.baselines.c import NO_COMPILER, compiler
 from benchmarks.configurations import Configuration
 from benchmarks.devices import Device, environment_of, one_core, processor, started
 from benchmarks.inputs import IMDB
-from benchmarks.limit import measure_machine
-from benchmarks.peers.c import NO_COMPILER, compiler
 from benchmarks.preparation import prepare
+from benchmarks.roofline import measure_machine
 from benchmarks.worker import Task
 from imdb_rnn.corpora import imdb
-from imdb_rnn.files import replacing
-from parity.environments import ROOT, python_of
+from imdb_rnn.files import atomic_write
 
 # An epoch of the 20,000 reviews to learn from, 64 a step.
 EPOCH_BATCHES = 313
@@ -188,7 +186,7 @@ def device_is_cpu(note: dict[str, Any]) -> bool:
 
 def write_note(path: Path, note: dict[str, Any]) -> None:
     """Write what a run is of."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
 
@@ -226,18 +224,16 @@ def measure(
     """
     if todo.measurement == "whole":
         try:
-            return whole.measure_whole(configuration, device.kind, inputs.absolute(), todo.round, plan.epochs)
-        except whole.WholeRunError as error:
+            return end_to_end.measure_whole(configuration, device.kind, inputs.absolute(), todo.round, plan.epochs)
+        except end_to_end.WholeRunError as error:
             raise BenchmarkError(str(error)) from error
-    # Appended: the installed library stays the one that is measured.
-    program = f"import sys; sys.path += {[str(ROOT), str(ROOT / 'backends_test')]}; "
-    program += "from benchmarks.worker import main; main()"
     task = Task(todo.measurement, todo.name, device.kind, str(inputs.absolute()), plan.batches, plan.calls)
     environment = environment_of(device.kind, configuration) | {
         "KERAS_BACKEND": configuration.backend,
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    command = [str(python_of(configuration.backend)), "-c", program, json.dumps(asdict(task))]
+    # -P: the installed library is measured, not the one in the current folder.
+    command = [str(python_of(configuration.backend)), "-P", "-m", "benchmarks.worker", json.dumps(asdict(task))]
     # What is not timed needs no core to itself.
     cores = "all" if todo.measurement == "check" else configuration.cores
     with started(command, environment, device.kind, cores, errors=subprocess.PIPE) as process:

@@ -1,16 +1,13 @@
-"""How time grows: larger batches, longer reviews, more units, more reviews; one process a configuration.
-
-May import: numpy, imdb_rnn.batches, benchmarks.inputs, benchmarks.steady, benchmarks.trainer.
-"""
+"""How time grows: larger batches, longer reviews, more units, more reviews; one process a configuration."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from benchmarks.inputs import Training
-from benchmarks.steady import SHUFFLE_SEED, seconds_of, step
+from benchmarks.steady_state import SHUFFLE_SEED, seconds_of, step
 from benchmarks.trainer import BATCH_SIZE, Trainer
-from imdb_rnn.batches import Arrays
+from imdb_rnn.text.batches import Arrays
 
 BATCHES = (64, 256, 1_024, 4_096)
 LENGTHS = (50, 100, 200, 400, 800)

@@ -1,7 +1,5 @@
 """One process's figures of training and prediction, apart from starting up: first step, steady steps, epochs, latency.
 
-May import: numpy, the standard library, imdb_rnn.batches, benchmarks.inputs, benchmarks.trainer.
-
 The clock is read only after the weights have been read back, so that no device is still at work. Blocks of steps are
 timed, never single ones.
 """
@@ -14,7 +12,7 @@ import numpy as np
 
 from benchmarks.inputs import Training
 from benchmarks.trainer import BATCH_SIZE, Trainer
-from imdb_rnn.batches import Arrays
+from imdb_rnn.text.batches import Arrays
 
 BLOCK = 78  # steps; four of them and the short last batch are an epoch
 TOGETHER = (1, 8, 64, 512, 4_096)  # reviews that are predicted in one call

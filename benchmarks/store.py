@@ -1,14 +1,11 @@
-"""Keeps what a process measured, as a pyperf file: FOLDER/raw/ROUND-MEASUREMENT-NAME.json, a benchmark a quantity.
-
-May import: pyperf, the standard library, imdb_rnn.files.
-"""
+"""Keeps what a process measured, as a pyperf file: FOLDER/raw/ROUND-MEASUREMENT-NAME.json, a benchmark a quantity."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyperf
 
-from imdb_rnn.files import replacing
+from imdb_rnn.files import atomic_write
 
 OF_ONE = ("name", "unit")  # metadata of a single quantity, not of the process
 
@@ -56,7 +53,7 @@ def write(folder: Path, process: Process) -> None:
         )
         for quantity, figures in values.items()
     ]
-    with replacing(path_of(folder, round_, measurement, name)) as path:
+    with atomic_write(path_of(folder, round_, measurement, name)) as path:
         pyperf.BenchmarkSuite(benchmarks).dump(str(path), replace=True)
 
 

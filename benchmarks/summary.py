@@ -1,7 +1,4 @@
-"""From the raw runs to figures: medians over processes, ratios with intervals, within a run or between two.
-
-May import: numpy, scipy, the standard library, benchmarks.
-"""
+"""From the raw runs to figures: medians over processes, ratios with intervals, within a run or between two."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +10,8 @@ from scipy.special import stdtrit
 
 from benchmarks import store
 from benchmarks.configurations import Configuration, configurations_on
-from benchmarks.limit import Machine, least_seconds, least_terms, work
-from benchmarks.rounds import EPOCH_BATCHES
+from benchmarks.roofline import Machine, least_seconds, least_terms, work
+from benchmarks.runner import EPOCH_BATCHES
 from benchmarks.store import Process
 from benchmarks.trainer import BATCH_SIZE
 

@@ -1,7 +1,4 @@
-"""The tables of the report: what stands in them, and how figures are written; the page and Markdown share them.
-
-May import: the standard library.
-"""
+"""The tables of the report: what stands in them, and how figures are written; the page and Markdown share them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,4 @@
-"""What is timed: anything that can train the model of this project and predict with it.
-
-May import: numpy, imdb_rnn.batches.
-"""
+"""What is timed: anything that can train the model of this project and predict with it."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -10,7 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.batches import Arrays, steps_per_epoch, training_batches
+from backends_test.data import training_batches
+from imdb_rnn.text.batches import Arrays, steps_per_epoch
 
 BATCH_SIZE = 64
 
@@ -18,7 +16,7 @@ BATCH_SIZE = 64
 class Trainer(Protocol):
     """One way to train the model: Embedding(10003, 16), SimpleRNN(8), Dense(1), Keras's Adam with its defaults.
 
-    It is made from six float32 arrays, the weights in the order of `model.get_weights()` (see imdb_rnn.oracle.Weights),
+    It is made from six float32 arrays, the weights in the order of `model.get_weights()` (see backends_test.oracle.Weights),
     and the optimizer's state begins at zero.
     """
 

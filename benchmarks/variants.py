@@ -1,7 +1,4 @@
-"""The ways to train the model with Keras that are timed: the tutorial's, the best stock settings, this library's.
-
-May import: keras, numpy, the standard library, imdb_rnn, benchmarks.trainer.
-"""
+"""The ways to train the model with Keras that are timed: the tutorial's, the best stock settings, this library's."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -12,15 +9,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from backends_test.data import training_batches
 from benchmarks.trainer import BATCH_SIZE, Trainer
-from imdb_rnn import paths
-from imdb_rnn.batches import Arrays, blocks_of_epoch, steps_per_epoch, training_batches
-from imdb_rnn.classifier import FEW_REVIEWS
-from imdb_rnn.engine import keras_session, load_engine, load_training_engine
-from imdb_rnn.epochs import STEPS
-from imdb_rnn.forward import scores_of
-from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model
+from imdb_rnn import execution_paths
+from imdb_rnn.backends import keras_session, load_backend, load_training_backend
+from imdb_rnn.inference.classifier import FEW_REVIEWS
+from imdb_rnn.model.architecture import LOSS, OPTIMIZER, build_model, compile_model
+from imdb_rnn.model.numpy_forward import logits_of, sigmoid
+from imdb_rnn.text.batches import Arrays, blocks_of_epoch, steps_per_epoch
 from imdb_rnn.threads import one_blas_thread
+from imdb_rnn.training.loop import STEPS
 
 LARGEST_PREDICTION = 4_096  # reviews that are predicted at once
 
@@ -48,7 +46,7 @@ class Keras(Trainer):
     def compile(self) -> None:
         """Set optimizer, loss and metric."""
         self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
-        load_engine().prepare_optimizer(self.model.optimizer)
+        load_backend().prepare_optimizer(self.model.optimizer)
 
     def train(self, batches: Sequence[Arrays]) -> None:
         """See `benchmarks.trainer.Trainer.train`."""
@@ -72,9 +70,9 @@ class Keras(Trainer):
 
     def path(self) -> dict[str, str]:
         """See `benchmarks.trainer.Trainer.path`."""
-        (recurrence,) = paths(self.model).values()
+        (recurrence,) = execution_paths(self.model).values()
         return {
-            "device": load_engine().device(),
+            "device": load_backend().device(),
             "recurrence": recurrence,
             "jit_compile": str(self.model.jit_compile),
             "steps_per_execution": str(self.model.steps_per_execution),
@@ -113,7 +111,7 @@ class Compiled(Keras):
         """Set optimizer, loss and metric."""
         settings: dict[str, Any] = {"jit_compile": True, "steps_per_execution": 32}
         self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"], **settings)
-        load_engine().prepare_optimizer(self.model.optimizer)
+        load_backend().prepare_optimizer(self.model.optimizer)
 
 
 class Library(Keras):
@@ -122,13 +120,13 @@ class Library(Keras):
     def compile(self) -> None:
         """Set optimizer, loss and metric."""
         compile_model(self.model)
-        self.steps = load_training_engine().compile_steps(self.model)
+        self.steps = load_training_backend().compile_steps(self.model)
 
     def train(self, batches: Sequence[Arrays]) -> None:
         """See `benchmarks.trainer.Trainer.train`."""
         for _, alike in groupby(batches, lambda batch: batch.x.shape):
             x, y = zip(*alike, strict=True)
-            with keras_session():  # as in `imdb_rnn.training.fit`
+            with keras_session():  # as in `imdb_rnn.training.fit.fit`
                 self.steps(np.stack(x), np.stack(y))
 
     def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
@@ -140,7 +138,7 @@ class Library(Keras):
     def predict(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """See `benchmarks.trainer.Trainer.predict`."""
         with one_blas_thread() if len(ids) > FEW_REVIEWS else nullcontext():
-            return scores_of(self.weights(), ids)
+            return sigmoid(logits_of(self.weights(), ids))
 
     def path(self) -> dict[str, str]:
         """See `benchmarks.trainer.Trainer.path`."""

@@ -1,7 +1,5 @@
 """Measures one configuration in a fresh process, in the environment of its backend; prints what it found as JSON.
 
-May import: numpy, the standard library, benchmarks; inside functions the framework.
-
     python -m benchmarks.worker TASK
 
 TASK is a `Task` as JSON.
@@ -18,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks import growth, sameness, steady
+from benchmarks import correctness, scaling, steady_state
 from benchmarks.configurations import Configuration, Kind, configurations_on
 from benchmarks.devices import allocator_peak, driver_memory, expected_device, host_peak
 from benchmarks.inputs import read_check, read_training
@@ -61,7 +59,7 @@ def perform(task: Task) -> dict[str, Any]:
     """
     (configuration,) = (one for one in configurations_on(task.kind) if one.name == task.name)
     module, _, maker = configuration.make.partition(":")
-    seconds_of_import, make = steady.timed(lambda: getattr(importlib.import_module(module), maker))
+    seconds_of_import, make = steady_state.timed(lambda: getattr(importlib.import_module(module), maker))
     measure = {"check": check, "steady": measure_steadily, "growth": measure_growth}[task.measurement]
     values, metadata = measure(configuration, make, task)
     return {"values": {"import": [seconds_of_import]} | values, "metadata": metadata}
@@ -69,8 +67,8 @@ def perform(task: Task) -> dict[str, Any]:
 
 def check(configuration: Configuration, make: Callable[..., Trainer], task: Task) -> tuple[dict[str, Any], Any]:
     """Compare with the oracle."""
-    difference = sameness.difference(make, read_check(Path(task.inputs)))
-    return {}, {"difference": difference, "tolerance": sameness.tolerance()}
+    difference = correctness.difference(make, read_check(Path(task.inputs)))
+    return {}, {"difference": difference, "tolerance": correctness.tolerance()}
 
 
 def measure_steadily(
@@ -78,17 +76,17 @@ def measure_steadily(
 ) -> tuple[dict[str, Any], Any]:
     """Time start, training and prediction."""
     values: dict[str, Any] = {}
-    seconds, training = steady.timed(lambda: read_training(Path(task.inputs)))
+    seconds, training = steady_state.timed(lambda: read_training(Path(task.inputs)))
     values["data"] = [seconds]
-    seconds, trainer = steady.timed(lambda: make(training.initial))
+    seconds, trainer = steady_state.timed(lambda: make(training.initial))
     values["build"] = [seconds]
     path = check_path(configuration, task.kind, trainer)
-    values |= steady.measure_training(trainer, steady.first_reviews(training, task.batches))
+    values |= steady_state.measure_training(trainer, steady_state.first_reviews(training, task.batches))
     memory: dict[str, int | None] = {"memory host": host_peak()}
     if task.kind == "gpu":
         memory |= {"memory allocator": allocator_peak(configuration.framework), "memory driver": driver_memory()}
     values |= {name: [float(size)] for name, size in memory.items() if size}
-    values |= steady.measure_prediction(trainer, training.predicted, task.calls)
+    values |= steady_state.measure_prediction(trainer, training.predicted, task.calls)
     return values, {f"path_{name}": value for name, value in (path | {"versions": versions()}).items()}
 
 
@@ -102,7 +100,7 @@ def measure_growth(
         return make(weights, length) if configuration.kind == "variant" else make(weights)
 
     training = read_training(Path(task.inputs))
-    return {n: [s] for n, s in growth.measure_growth(made, training, configuration.any_units)}, {}
+    return {n: [s] for n, s in scaling.measure_growth(made, training, configuration.any_units)}, {}
 
 
 def check_path(configuration: Configuration, kind: Kind, trainer: Trainer) -> dict[str, str]:

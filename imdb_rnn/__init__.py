@@ -1,6 +1,6 @@
 """One Keras 3 model that reads film reviews, unchanged on JAX, PyTorch and TensorFlow.
 
-May import: the standard library. Names are looked up when they are first used, because Keras settles on a backend when
+Names are looked up when they are first used, because Keras settles on a backend when
 it is imported: `import imdb_rnn` loads neither Keras nor any backend, and leaves the environment as it is.
 
     import os
@@ -18,50 +18,49 @@ from typing import TYPE_CHECKING, Any
 __version__: str
 
 if TYPE_CHECKING:
-    from imdb_rnn.acceleration import accelerate, paths
-    from imdb_rnn.classifier import Classifier, Evaluation, Prediction
     from imdb_rnn.corpora import Corpus, load_reviews
-    from imdb_rnn.errors import (
-        BackendError,
-        BundleError,
-        DataError,
-        ImdbRnnError,
-        ModelError,
-        RecipeError,
-        ReviewError,
-    )
+    from imdb_rnn.errors import BackendError, BundleError, DataError, ImdbRnnError, ModelError, RecipeError, ReviewError
     from imdb_rnn.estimator import ReviewClassifier
-    from imdb_rnn.explanation import Explanation, explain
-    from imdb_rnn.model import build_model, initial_weights
-    from imdb_rnn.recipe import Recipe
-    from imdb_rnn.tokens import Vocabulary, tokenize
-    from imdb_rnn.training import Training, train
+    from imdb_rnn.inference.classifier import Classifier, Evaluation, Prediction
+    from imdb_rnn.inference.explanation import Explanation, explain
+    from imdb_rnn.inference.manifest import Manifest
+    from imdb_rnn.model.acceleration import accelerate, execution_paths
+    from imdb_rnn.model.architecture import build_model, initial_weights
+    from imdb_rnn.text.reviews import EncodedReviews
+    from imdb_rnn.text.tokens import Vocabulary, tokenize
+    from imdb_rnn.training.evaluation import SourceEvaluation, evaluate
+    from imdb_rnn.training.fit import Training, train
+    from imdb_rnn.training.recipe import Recipe
 
 _HOMES = {
     "BackendError": "errors",
     "BundleError": "errors",
-    "Classifier": "classifier",
+    "Classifier": "inference.classifier",
     "Corpus": "corpora",
     "DataError": "errors",
-    "Evaluation": "classifier",
-    "Explanation": "explanation",
+    "EncodedReviews": "text.reviews",
+    "Evaluation": "inference.classifier",
+    "Explanation": "inference.explanation",
     "ImdbRnnError": "errors",
+    "Manifest": "inference.manifest",
     "ModelError": "errors",
-    "Prediction": "classifier",
-    "Recipe": "recipe",
+    "Prediction": "inference.classifier",
+    "Recipe": "training.recipe",
     "RecipeError": "errors",
     "ReviewClassifier": "estimator",
     "ReviewError": "errors",
-    "Training": "training",
-    "Vocabulary": "tokens",
-    "accelerate": "acceleration",
-    "build_model": "model",
-    "explain": "explanation",
-    "initial_weights": "model",
+    "SourceEvaluation": "training.evaluation",
+    "Training": "training.fit",
+    "Vocabulary": "text.tokens",
+    "accelerate": "model.acceleration",
+    "build_model": "model.architecture",
+    "evaluate": "training.evaluation",
+    "execution_paths": "model.acceleration",
+    "explain": "inference.explanation",
+    "initial_weights": "model.architecture",
     "load_reviews": "corpora",
-    "paths": "acceleration",
-    "tokenize": "tokens",
-    "train": "training",
+    "tokenize": "text.tokens",
+    "train": "training.fit",
 }
 
 __all__ = [
@@ -70,23 +69,27 @@ __all__ = [
     "Classifier",
     "Corpus",
     "DataError",
+    "EncodedReviews",
     "Evaluation",
     "Explanation",
     "ImdbRnnError",
+    "Manifest",
     "ModelError",
     "Prediction",
     "Recipe",
     "RecipeError",
     "ReviewClassifier",
     "ReviewError",
+    "SourceEvaluation",
     "Training",
     "Vocabulary",
     "accelerate",
     "build_model",
+    "evaluate",
+    "execution_paths",
     "explain",
     "initial_weights",
     "load_reviews",
-    "paths",
     "tokenize",
     "train",
 ]

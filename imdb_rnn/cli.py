@@ -1,8 +1,5 @@
 """The command line: `imdb-rnn train`, `evaluate`, `predict`, …
 
-May import: typer, the standard library, imdb_rnn.errors, imdb_rnn.printable, imdb_rnn.text_files; inside commands the
-rest of imdb_rnn, so that help is quick.
-
 Results go to standard output, progress and notices to standard error. The exit status is 0 when all went well, 1 for an
 error that is named in one line, 2 for a command that was not understood, 130 when interrupted.
 """
@@ -19,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from imdb_rnn import text_files
 from imdb_rnn.errors import BundleError, ImdbRnnError, ReviewError
 from imdb_rnn.printable import printable
+from imdb_rnn.text import text_files
 
 if TYPE_CHECKING:
-    from imdb_rnn.classifier import Classifier
+    from imdb_rnn.inference.classifier import Classifier
 
 FACES = {"positive": "😀", "negative": "💥"}
 WORDS = {
@@ -39,8 +36,6 @@ WORDS = {
 }
 SHOWN_CHARACTERS = 30
 PNG = b"\x89PNG"
-# Sources that a folder can name without naming a path.
-KNOWN_SOURCES = ("imdb", "tfds", "embedded")
 
 
 @contextmanager
@@ -91,7 +86,7 @@ app = typer.Typer(
 )
 
 Data = Annotated[
-    str, typer.Option("--data", metavar="SOURCE", help="auto, imdb, tfds, folder:PATH, npz:PATH or embedded.")
+    str, typer.Option("--data", metavar="SOURCE", help="auto, imdb, tfds, folder:PATH, npz:PATH or synthetic.")
 ]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A folder saved by `imdb-rnn train`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -148,26 +143,26 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, keep the best epoch, evaluate it and save it."""
-    from imdb_rnn import training
-    from imdb_rnn.bundle import MANIFEST_FILE
-    from imdb_rnn.recipe import Recipe
+    from imdb_rnn.inference.bundle import MANIFEST_FILE
+    from imdb_rnn.training import fit
+    from imdb_rnn.training.recipe import Recipe
 
     settings = {} if epochs is None else {"epochs": epochs}
     settings |= {"seed": seed, "batch_size": batch_size}
     try:
-        manifest = training.train(data, out, Recipe.named(recipe, **settings)).manifest
+        manifest = fit.train(data, out, Recipe.named(recipe, **settings)).manifest
     except KeyboardInterrupt:
         saved = (out / MANIFEST_FILE).is_file()
         typer.echo(f"The best model so far is in {out}." if saved else "Nothing was saved yet.", err=True)
         raise
     if as_json:
-        _print_json({**manifest, "out": str(out)})
+        _print_json({**manifest.to_json(), "out": str(out)})
         return
-    print(f"data           {printable(manifest['data']['source'])}")
-    print(f"backend        {manifest['backend']} on {manifest['device']}")
-    print(f"best epoch     {manifest['best_epoch']} of {manifest['epochs']}")
-    print(f"validation     loss {manifest['val_loss']:.4f}, accuracy {manifest['val_accuracy']:.4f}")
-    print(f"test           loss {manifest['test_loss']:.4f}, accuracy {manifest['test_accuracy']:.4f}")
+    print(f"data           {printable(manifest.source)}")
+    print(f"backend        {manifest.backend} on {manifest.device}")
+    print(f"best epoch     {manifest.best_epoch} of {manifest.epochs}")
+    print(f"validation     loss {manifest.val_loss:.4f}, accuracy {manifest.val_accuracy:.4f}")
+    print(f"test           loss {manifest.test_loss:.4f}, accuracy {manifest.test_accuracy:.4f}")
     print(f"saved in       {printable(str(out))}")
     for file in sorted(out.iterdir()):
         print(f"               {file.name}")
@@ -188,24 +183,14 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare a saved model's scores with known labels."""
-    from imdb_rnn.batches import split_reviews
-    from imdb_rnn.classifier import Classifier
-    from imdb_rnn.corpora import load_reviews
+    from imdb_rnn.training import evaluation
 
-    classifier = Classifier.load(directory)
-    trained_on = classifier.manifest.get("data", {})
-    source = data or _source_of(directory, trained_on)
-    corpus = load_reviews(source)
-    if corpus.vocabulary.truncate(classifier.num_words) != classifier.vocabulary:
-        corpus = load_reviews(source, classifier.vocabulary)
-    if (split == "val" or not data) and corpus.fingerprint != trained_on.get("fingerprint"):
-        typer.echo(f"imdb-rnn: {printable(source)} does not hold what the model was trained on.", err=True)
-    result = classifier.evaluate(corpus.test if split == "test" else split_reviews(corpus.train)[1])
+    found = evaluation.evaluate(directory, data, split=split)
     if as_json:
-        data_used = {"source": corpus.source, "fingerprint": corpus.fingerprint}
-        _print_json({"split": split, "loss": result.loss, "accuracy": result.accuracy, "data": data_used})
+        data_used = {"source": found.source, "fingerprint": found.fingerprint}
+        _print_json({"split": split, "loss": found.loss, "accuracy": found.accuracy, "data": data_used})
     else:
-        print(f"{printable(corpus.source)}, {split}: loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
+        print(f"{printable(found.source)}, {split}: loss {found.loss:.4f}, accuracy {found.accuracy:.4f}")
 
 
 @app.command()
@@ -222,7 +207,7 @@ def predict(
 
     Every line has its row. One that cannot be read has no score, but a reason.
     """
-    from imdb_rnn.classifier import Classifier
+    from imdb_rnn.inference.classifier import Classifier
     from imdb_rnn.samples import SAMPLES
 
     if sum((bool(texts), file is not None, samples)) > 1:
@@ -263,8 +248,8 @@ def explain_review(
     """Show what each word contributes to a review's score, and the score as the review goes on."""
     from rich.console import Console
 
-    from imdb_rnn import explanation
-    from imdb_rnn.classifier import Classifier
+    from imdb_rnn.inference import explanation
+    from imdb_rnn.inference.classifier import Classifier
 
     found = explanation.explain(Classifier.load(directory), text)
     if html is not None:
@@ -290,7 +275,7 @@ def summary(
     as_json: Json = False,
 ) -> None:
     """Show the model's layers and their parameters."""
-    from imdb_rnn.model import build_model, parameters
+    from imdb_rnn.model.architecture import build_model, parameters
 
     model = build_model(num_words, encoder=encoder)
     if as_json:
@@ -306,8 +291,8 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Draw loss and accuracy over the epochs of a saved training."""
-    from imdb_rnn import bundle
-    from imdb_rnn.plots import plot_history
+    from imdb_rnn.inference import bundle
+    from imdb_rnn.training.plots import plot_history
 
     history, manifest = bundle.read_part(directory, bundle.HISTORY_FILE), bundle.read_manifest(directory)
     try:
@@ -344,11 +329,11 @@ def describe(
         lengths = part.lengths - 1  # without the id that starts a review
         found[name] = {
             "reviews": len(part),
-            "positive": int(part.labels.sum()),
+            "positive": int(part.required_labels().sum()),
             "mean_words": round(float(lengths.mean()), 1),
             "longest": int(lengths.max()),
         }
-    found["first_review"] = {"label": "positive" if corpus.train.labels[0] else "negative", "text": first}
+    found["first_review"] = {"label": "positive" if corpus.train.required_labels()[0] else "negative", "text": first}
     if as_json:
         _print_json(found)
         return
@@ -377,25 +362,25 @@ def encoders(
 
     500 words are what the tutorial's first model uses; its one-hot vectors grow with the number of words.
     """
-    from imdb_rnn import training
     from imdb_rnn.corpora import load_reviews
-    from imdb_rnn.model import ENCODERS
-    from imdb_rnn.recipe import Recipe
+    from imdb_rnn.model.architecture import ENCODERS
+    from imdb_rnn.training.fit import train as train_classifier
+    from imdb_rnn.training.recipe import Recipe
 
     corpus = load_reviews(data)
     rows = []
     for encoder in ENCODERS:
         typer.echo(f"imdb-rnn: training with the encoder {encoder}", err=True)
         recipe = Recipe.tutorial(encoder=encoder, epochs=epochs, seed=seed, num_words=num_words)
-        trained = training.train(corpus, None, recipe)
+        trained = train_classifier(corpus, None, recipe)
         width = trained.classifier.model.layers[0].output.shape[-1]
         rows.append(
             {
                 "encoder": encoder,
-                "parameters": sum(trained.manifest["parameters"].values()),
+                "parameters": sum(trained.manifest.parameters.values()),
                 "bytes_a_sample": recipe.max_len * width * 4,
-                "test_accuracy": trained.manifest["test_accuracy"],
-                "training_seconds": trained.manifest["seconds"]["training"],
+                "test_accuracy": trained.manifest.test_accuracy,
+                "training_seconds": trained.manifest.seconds["training"],
             }
         )
     if as_json:
@@ -407,23 +392,6 @@ def encoders(
             f"{row['encoder']:<12}{row['parameters']:>12,}{row['bytes_a_sample']:>18,}{row['test_accuracy']:>16.4f}"
             f"{row['training_seconds']:>10.1f} s"
         )
-
-
-def _source_of(directory: Path, trained_on: dict[str, Any]) -> str:
-    """The source of the reviews that a model was trained on. A path is refused, because any folder could name it.
-
-    Raises:
-        BundleError: they are not, or the folder does not say what they are.
-    """
-    source = trained_on.get("source", "unknown")
-    if source in KNOWN_SOURCES:
-        return str(source)
-    msg = (
-        f"Cannot evaluate {directory}. Expected: --data SOURCE, for a folder that names none of "
-        f"{', '.join(KNOWN_SOURCES)}. Received: no --data, and a folder trained on {source!r:.300}, which is not "
-        f"opened by itself."
-    )
-    raise BundleError(msg)
 
 
 class _Row(NamedTuple):

@@ -1,7 +1,5 @@
 """The errors that this library raises on purpose.
 
-May import: nothing.
-
 Every message says what was expected, what was received and what to do. The command line prints it as one line.
 """
 

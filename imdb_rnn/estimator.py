@@ -1,9 +1,4 @@
-"""The classifier as a scikit-learn estimator, for anybody's texts of two classes.
-
-May import: numpy, scikit-learn, the standard library, imdb_rnn.bundle, imdb_rnn.class_weights, imdb_rnn.classifier,
-imdb_rnn.corpora.reviews, imdb_rnn.errors, imdb_rnn.model, imdb_rnn.normalization, imdb_rnn.oracle, imdb_rnn.recipe,
-imdb_rnn.texts, imdb_rnn.tokens, imdb_rnn.training.
-"""
+"""The classifier as a scikit-learn estimator, for anybody's texts of two classes."""
 
 import hashlib
 import json
@@ -23,23 +18,23 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, column_or_1d
 
-from imdb_rnn import bundle
-from imdb_rnn.class_weights import (
+from imdb_rnn.errors import BundleError, ImdbRnnError, RecipeError, ReviewError
+from imdb_rnn.inference import bundle
+from imdb_rnn.inference.classifier import Classifier, unknown_words
+from imdb_rnn.model.numpy_forward import sigmoid
+from imdb_rnn.text.normalization import lacks_spaces
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.texts import as_texts
+from imdb_rnn.text.tokens import Vocabulary
+from imdb_rnn.training.class_weights import (
     check_class_weight,
     class_weight_of,
     record_of_class_weight,
     weights_of_classes,
 )
-from imdb_rnn.classifier import Classifier, unknown_words
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.errors import BundleError, ImdbRnnError, RecipeError, ReviewError
-from imdb_rnn.model import plain_number
-from imdb_rnn.normalization import lacks_spaces
-from imdb_rnn.oracle import sigmoid
-from imdb_rnn.recipe import Recipe
-from imdb_rnn.texts import as_texts
-from imdb_rnn.tokens import Vocabulary
-from imdb_rnn.training import fit
+from imdb_rnn.training.fit import Source, Weighted, fit
+from imdb_rnn.training.recipe import Recipe
+from imdb_rnn.validation import plain_number
 
 ESTIMATOR_FILE = bundle.ESTIMATOR_FILE
 NO_SPACES = (
@@ -123,7 +118,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
         Raises:
             ValueError: an argument is none of these, or the texts are too few, or without words.
-            BackendError: see `imdb_rnn.engine.training_backend_name`.
+            BackendError: see `imdb_rnn.backends.training_backend_name`.
             RecipeError: a setting is out of range.
         """
         self._check_params()
@@ -158,17 +153,19 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             raise ReviewError(msg)
         known = vocabulary.truncate(recipe.num_words)
         digest = hashlib.sha256("\0".join(given).encode("utf-8", "surrogatepass")).hexdigest()
+        weighted = bool((weights != 1).any())
         training = fit(
-            encode(known, learned, targets[learn]),
-            encode(known, [given[i] for i in validate], targets[validate]),
+            Weighted(encode(known, learned, targets[learn]), weights[learn] if weighted else None),
+            Weighted(
+                encode(known, [given[i] for i in validate], targets[validate]), weights[validate] if weighted else None
+            ),
             vocabulary,
             recipe,
-            {"source": "texts", "fingerprint": digest},
-            weights=(weights[learn], weights[validate]) if (weights != 1).any() else None,
+            Source("texts", digest),
         )
         self._keep(training.classifier)
         self.history_ = training.history
-        self.n_iter_ = training.manifest["epochs"]
+        self.n_iter_ = training.manifest.epochs
         return self
 
     def decision_function(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
@@ -190,7 +187,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         """See `decision_function`; to be called by a public method, so that a warning names the user's line."""
         check_is_fitted(self)
         given = texts_of(texts)
-        reviews = encode(self.vocabulary_, given, np.zeros(len(given)))
+        reviews = encode(self.vocabulary_, given)
         if problem := unknown_words(reviews):
             warnings.warn(problem, UserWarning, stacklevel=3)
         return self.classifier_.logits(reviews)
@@ -202,7 +199,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             directory: a new or empty folder, or one that this estimator was loaded from or saved to.
 
         Raises:
-            BackendError: see `imdb_rnn.engine.backend_name`.
+            BackendError: see `imdb_rnn.backends.backend_name`.
             BundleError: it cannot be written or holds something else, or JSON cannot hold the labels.
             ModelError: see `imdb_rnn.Classifier.save`.
             RecipeError: a parameter is out of range.
@@ -210,7 +207,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         check_is_fitted(self)
         self._check_params()  # or `load` would refuse the folder
         folder = Path(directory)
-        with bundle.saving(folder):
+        with bundle.disk_errors_as_bundle_errors(folder):
             beside = {
                 bundle.HISTORY_FILE: bundle.json_bytes(self.history_),
                 ESTIMATOR_FILE: bundle.json_bytes({"params": self._params(), **record_of_labels(self.classes_)}),
@@ -242,7 +239,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             raise BundleError(msg) from error
         estimator._keep(classifier)
         estimator.history_ = bundle.read_part(folder, bundle.HISTORY_FILE)
-        estimator.n_iter_ = classifier.manifest.get("epochs")
+        estimator.n_iter_ = classifier.manifest.epochs
         return estimator
 
     def _recipe(self) -> Recipe:
@@ -305,7 +302,7 @@ def texts_of(given: Any) -> list[str]:
     """Texts as a list, at least one.
 
     Raises:
-        ReviewError: see `imdb_rnn.texts.as_texts`, or there is none.
+        ReviewError: see `imdb_rnn.text.texts.as_texts`, or there is none.
     """
     texts = as_texts(given)
     if not texts:
@@ -314,7 +311,7 @@ def texts_of(given: Any) -> list[str]:
     return texts
 
 
-def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike) -> EncodedReviews:
+def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike | None = None) -> EncodedReviews:
     """Texts in the ids of a vocabulary."""
     return EncodedReviews.from_sequences(map(vocabulary.encode_typed, texts), targets)
 

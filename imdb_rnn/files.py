@@ -1,7 +1,4 @@
-"""Writing a file whole or not at all, and reading one that a stranger may have made.
-
-May import: the standard library.
-"""
+"""Writing a file whole or not at all, and reading one that a stranger may have made."""
 
 import hashlib
 import io
@@ -17,7 +14,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 # The longest list of members that an archive may have, in bytes: some hundreds of members.
-LONGEST_LIST = 1 << 16
+MAX_MEMBER_LIST_BYTES = 1 << 16
 
 # The end of a zip archive, which tells where its list of members is, and what stands before each member.
 _END = struct.Struct("<4s4H2LH")
@@ -27,7 +24,7 @@ _CHUNK = 1 << 16
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Write a file so that a reader, or a kill at any moment, sees the old content or the new one, never half of it.
 
     Args:
@@ -94,7 +91,7 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
 
     Raises:
         ValueError: it is no zip archive, is damaged, has a comment or 64-bit sizes, names a member twice, or its list
-            of members is longer than `LONGEST_LIST` bytes.
+            of members is longer than `MAX_MEMBER_LIST_BYTES` bytes.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(max(end - _END.size - _LOCATOR_SIZE, 0))
@@ -103,8 +100,8 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
         msg = "no zip archive, or one that is cut off or has a comment"
         raise ValueError(msg)
     *_, length, _, comment_length = _END.unpack(tail[-_END.size :])
-    if comment_length or tail[: -_END.size].startswith(b"PK\6\7") or length > LONGEST_LIST:
-        msg = f"a zip archive with a comment, with 64-bit sizes, or with a list of members above {LONGEST_LIST:,} bytes"
+    if comment_length or tail[: -_END.size].startswith(b"PK\6\7") or length > MAX_MEMBER_LIST_BYTES:
+        msg = f"a zip archive with a comment, with 64-bit sizes, or with a list of members above {MAX_MEMBER_LIST_BYTES:,} bytes"
         raise ValueError(msg)
     try:
         archive = zipfile.ZipFile(file)

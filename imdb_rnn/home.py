@@ -1,4 +1,4 @@
-"""Paths that begin with `~`, for users who may have no home. May import: the standard library."""
+"""Paths that begin with `~`, for users who may have no home."""
 
 from pathlib import Path
 

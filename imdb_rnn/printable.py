@@ -1,4 +1,4 @@
-"""Strangers' text on a terminal. May import: nothing."""
+"""Strangers' text on a terminal."""
 
 
 def printable(text: str) -> str:

@@ -1,7 +1,4 @@
-"""Ten short reviews to try a model on, with what a reader would say of each.
-
-May import: nothing.
-"""
+"""Ten short reviews to try a model on, with what a reader would say of each."""
 
 POSITIVE, NEGATIVE = "positive", "negative"
 

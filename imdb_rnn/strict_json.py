@@ -1,7 +1,4 @@
-"""Parses JSON that a stranger may have made.
-
-May import: the standard library.
-"""
+"""Parses JSON that a stranger may have made."""
 
 import json
 import math

@@ -1,10 +1,8 @@
 """How many threads this library's own work takes: one.
 
-May import: the standard library; inside functions threadpoolctl.
-
 The matrices of this model are small. Shared among threads, an operation takes no less time on an idle machine. Beside
 other work it takes many times as long, because each operation waits until every thread has had its turn on a core.
-`imdb_rnn.engine` does the same for the backend.
+`imdb_rnn.backends` does the same for the backend.
 """
 
 from collections.abc import Iterator

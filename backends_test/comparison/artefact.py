@@ -1,9 +1,8 @@
 """The stages of the ladder as the running backend computes them, in float32 or float64, left as a file for others.
 
 Runs in each tox environment, in a process of its own, because Keras takes its float type once.
-May import: numpy, keras, imdb_rnn, the modules beside it.
 
-    KERAS_BACKEND=jax python -m parity.artefact FOLDER float32 fast
+    KERAS_BACKEND=jax python -m backends_test.comparison.artefact FOLDER float32 fast
 
 writes FOLDER/float32.npz, arrays by "stage/tensor", and FOLDER/float32.json: backend, versions, device, dtype, jit
 mode, data, and a fingerprint of the sources that computed it. With "stock" in place of "fast" Keras computes alone, but
@@ -21,12 +20,8 @@ import keras
 import numpy as np
 
 import imdb_rnn
-from imdb_rnn import build_model, initial_weights
-from imdb_rnn.batches import Arrays
-from imdb_rnn.engine import PREDICTING_BACKENDS, backend_name, load_engine, load_training_engine
-from imdb_rnn.model import compile_model, parameters
-from parity.inputs import SEED, STEPS, Inputs, load_corpus, make_inputs
-from parity.reference import (
+from backends_test.comparison.inputs import SEED, STEPS, Inputs, load_corpus, make_inputs
+from backends_test.comparison.reference import (
     CLIP_NORM,
     CLIP_VALUE,
     LEARNING_RATE,
@@ -36,7 +31,11 @@ from parity.reference import (
     saturated_batch,
     saturated_weights,
 )
-from parity.stages import sources_fingerprint
+from backends_test.comparison.stages import sources_fingerprint
+from imdb_rnn import build_model, initial_weights
+from imdb_rnn.backends import PREDICTING_BACKENDS, backend_name, load_backend, load_training_backend
+from imdb_rnn.model.architecture import compile_model, parameters
+from imdb_rnn.text.batches import Arrays
 
 
 def adam() -> keras.optimizers.Adam:
@@ -80,7 +79,7 @@ class Way(NamedTuple):
 def compile_stock(model: keras.Model, optimizer: Any, metrics: list[Any]) -> None:
     """Compile as Keras would, with optimizers that compute the same formula everywhere."""
     model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=metrics)
-    load_engine().prepare_optimizer(model.optimizer)
+    load_backend().prepare_optimizer(model.optimizer)
 
 
 def train_stock(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float]:
@@ -92,7 +91,7 @@ def train_stock(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float
 
 def train_fast(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float]:
     """The same by the engine."""
-    steps = load_training_engine().compile_steps(model)
+    steps = load_training_backend().compile_steps(model)
     for x, y in batches:
         model.reset_metrics()
         steps(x[None], y[None])
@@ -200,9 +199,9 @@ def main() -> None:
     note = {
         "backend": backend_name(),
         "dtype": str(model.get_weights()[0].dtype),
-        "device": load_engine().device(),
+        "device": load_backend().device(),
         "jit_compile": model.jit_compile,
-        "versions": {name: version(name) for name in ("keras", "numpy")} | {backend_name(): load_engine().version()},
+        "versions": {name: version(name) for name in ("keras", "numpy")} | {backend_name(): load_backend().version()},
         "data": inputs.data,
         "sources": sources_fingerprint(Path(imdb_rnn.__file__).parent),
     }

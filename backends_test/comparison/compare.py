@@ -1,7 +1,4 @@
-"""All participants side by side: what each environment has left, and how far every pair is apart at every stage.
-
-May import: numpy, imdb_rnn but for what needs Keras, the modules beside it.
-"""
+"""All participants side by side: what each environment has left, and how far every pair is apart at every stage."""
 
 import json
 from collections.abc import Iterator
@@ -12,13 +9,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from imdb_rnn import oracle
-from imdb_rnn.bundle import read_bundle
-from imdb_rnn.oracle import Adam, Weights
-from parity import reference
-from parity.environments import PREDICTING, ROOT, TRAINING
-from parity.inputs import load_corpus, make_inputs, read_batches
-from parity.stages import (
+from backends_test import oracle
+from backends_test.comparison import reference
+from backends_test.comparison.inputs import load_corpus, make_inputs, read_batches
+from backends_test.comparison.stages import (
     DTYPES,
     LADDER,
     OPENVINO_LABELS,
@@ -29,14 +23,18 @@ from parity.stages import (
     sources_fingerprint,
     tolerance,
 )
+from backends_test.environments import ROOT
+from backends_test.oracle import Adam, Weights
+from imdb_rnn.backends import PREDICTING_BACKENDS, TABLE, TRAINING_BACKENDS
+from imdb_rnn.inference.bundle import read_bundle
 
 # dtype -> participant -> what it computed.
 Found = dict[str, dict[str, Artefact]]
 # dtype -> "one - other" -> differences of the losses, step by step.
 Growth = dict[str, dict[str, list[float]]]
 # Between these, every pair is compared; the backends that only predict are compared with the oracle.
-MAIN = ("oracle", *TRAINING)
-PAIRS = [*combinations(MAIN, 2), *(("oracle", name) for name in PREDICTING)]
+MAIN = ("oracle", *TRAINING_BACKENDS)
+PAIRS = [*combinations(MAIN, 2), *(("oracle", name) for name in PREDICTING_BACKENDS)]
 # The stages that need no training.
 PREDICTED = (
     "parameters",
@@ -65,11 +63,12 @@ def read_all(folder: Path, dtype: str) -> dict[str, Artefact]:
     """
     sources = sources_fingerprint(ROOT / "imdb_rnn")
     found = {}
-    for backend, environment in (TRAINING | (PREDICTING if dtype == "float32" else {})).items():
+    for backend in (*TRAINING_BACKENDS, *(PREDICTING_BACKENDS if dtype == "float32" else ())):
+        environment = TABLE[backend].environment
         try:
             found[backend] = read_artefact(folder / backend, dtype)
             notes = [found[backend].note]
-            if backend in TRAINING:
+            if backend in TRAINING_BACKENDS:
                 notes.append(json.loads((folder / backend / "model.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             msg = f"Nothing usable from {backend} in {dtype}. Received: {error}. Run first: tox -e {environment}"
@@ -87,7 +86,7 @@ def read_all(folder: Path, dtype: str) -> dict[str, Artefact]:
 def oracle_of_saved_models(folder: Path) -> dict[str, reference.Tensors]:
     """The stages that begin with a saved model, as the oracle computes them from the arrays in the file."""
     stages: dict[str, reference.Tensors] = {"saved model": {}, "saved model, plain Keras": {}, "continued training": {}}
-    for saver in TRAINING:
+    for saver in TRAINING_BACKENDS:
         bundle = read_bundle(folder / saver / "model")
         weights = Weights.of(bundle.weights)
         scores = oracle.forward(weights, np.load(folder / saver / "ids.npy")).scores[:, 0]
@@ -177,7 +176,7 @@ def compare_saved_models(found: dict[str, Artefact]) -> list[dict[str, Any]]:
         by more than 1e-6), `labels` (that differ).
     """
     exchanged = []
-    for saver, loader in product(TRAINING, TRAINING | PREDICTING):
+    for saver, loader in product(TRAINING_BACKENDS, (*TRAINING_BACKENDS, *PREDICTING_BACKENDS)):
         if saver == loader or loader not in found:
             continue
         theirs, ours = (found[name].stages["saved model"][f"by {saver}"] for name in (saver, loader))
@@ -208,7 +207,7 @@ def partings(rows: list[dict[str, Any]]) -> Iterator[str]:
             f"{one} - {other}"
             for one, other in PAIRS
             if f"{one} - {other}" not in row["pairs"]
-            and (other not in PREDICTING or (row["dtype"] == "float32" and row["stage"] in PREDICTED))
+            and (other not in PREDICTING_BACKENDS or (row["dtype"] == "float32" and row["stage"] in PREDICTED))
         ]
         if missing:
             yield f"{row['stage']!r} in {row['dtype']} was not computed for {', '.join(missing)}"

@@ -1,15 +1,13 @@
 """Whether backends are equal where training ends: many seeds each, and two one-sided tests of the test accuracy.
 
-May import: numpy, scipy, matplotlib, the standard library, the modules beside it.
-
 A training is chaotic, so that one seed ends elsewhere on each backend. What can be equal is how good the models are. A
 seed means the same initial weights and the same batches everywhere, and therefore samples are paired by seed.
 
 Run by `tox -e parity-long`, which needs the real IMDB reviews, takes about an hour, and leaves what is committed:
 results/parity-long.json and docs/parity-long.png.
 
-    python -m parity.equivalence train FOLDER BACKEND    one JSON file a seed; seeds that are there are kept
-    python -m parity.equivalence report FOLDER           the tests, results/parity-long.json, docs/parity-long.png
+    python -m backends_test.comparison.equivalence train FOLDER BACKEND    one JSON file a seed; seeds that are there are kept
+    python -m backends_test.comparison.equivalence report FOLDER           the tests, results/parity-long.json, docs/parity-long.png
 """
 
 import json
@@ -24,7 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from parity.environments import NAMES, ROOT, TRAINING, run_under
+from backends_test.environments import ROOT, TITLES, run_under
+from imdb_rnn.backends import TRAINING_BACKENDS
 
 SEEDS = range(20)
 # The difference of mean accuracy below which two backends count as equal, and the level of the tests.
@@ -42,16 +41,16 @@ TRAIN = """
 import json, sys
 from pathlib import Path
 from imdb_rnn import Recipe, load_reviews, train
-from imdb_rnn.files import replacing
+from imdb_rnn.files import atomic_write
 folder = Path(sys.argv[1])
 corpus = load_reviews("imdb")
 for seed in map(int, sys.argv[2:]):
     path = folder / f"{seed}.json"
     if not path.exists():
         manifest = train(corpus, recipe=Recipe.tutorial(seed=seed), progress=False).manifest
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(manifest))
-        print(manifest["backend"], seed, manifest["test_accuracy"], flush=True)
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(manifest.to_json()))
+        print(manifest.backend, seed, manifest.test_accuracy, flush=True)
 """
 
 
@@ -105,7 +104,8 @@ def collect(folder: Path) -> dict[str, Any]:
         ValueError: seeds are not of one run: other versions, other data, another recipe.
     """
     runs = {
-        backend: [json.loads((folder / backend / f"{seed}.json").read_text()) for seed in SEEDS] for backend in TRAINING
+        backend: [json.loads((folder / backend / f"{seed}.json").read_text()) for seed in SEEDS]
+        for backend in TRAINING_BACKENDS
     }
     for backend, found in runs.items():
         for run in found:
@@ -116,7 +116,9 @@ def collect(folder: Path) -> dict[str, Any]:
                 raise ValueError(msg)
     accuracies = {backend: [run["test_accuracy"] for run in found] for backend, found in runs.items()}
     # Chosen on validation reviews: some seeds stop at the first epoch and stay near chance.
-    learned = [i for i in range(len(SEEDS)) if all(runs[backend][i]["val_accuracy"] > LEARNED for backend in TRAINING)]
+    learned = [
+        i for i in range(len(SEEDS)) if all(runs[backend][i]["val_accuracy"] > LEARNED for backend in TRAINING_BACKENDS)
+    ]
     every = list(range(len(SEEDS)))
     pairs = {
         f"{one} - {other}": {
@@ -130,7 +132,7 @@ def collect(folder: Path) -> dict[str, Any]:
                 ("as independent samples, those that learned", learned, False),
             )
         }
-        for one, other in combinations(TRAINING, 2)
+        for one, other in combinations(TRAINING_BACKENDS, 2)
     }
     return {
         "command": COMMAND,
@@ -160,7 +162,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     for (backend, values), shift in zip(accuracies.items(), (-0.2, 0, 0.2), strict=True):
         shown = np.clip(values, low - 0.006, None)
         places = np.array(results["seeds"]) + shift
-        (drawn,) = accuracy.plot(places[learned], shown[learned], "o", markersize=5, label=NAMES[backend])
+        (drawn,) = accuracy.plot(places[learned], shown[learned], "o", markersize=5, label=TITLES[backend])
         colour = drawn.get_color()
         accuracy.plot(np.delete(places, learned), np.delete(shown, learned), "v", color=colour, markersize=5)
     for seed in set(results["seeds"]) - set(results["learned"]):
@@ -176,7 +178,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     accuracy.legend(fontsize=9, ncols=3, loc="upper center")
     for position, (pair, tests) in enumerate(results["pairs"].items()):
         found = tests[PRIMARY]
-        label = " − ".join(NAMES[backend] for backend in pair.split(" - "))
+        label = " − ".join(TITLES[backend] for backend in pair.split(" - "))
         differences.plot([100 * found["low"], 100 * found["high"]], [position, position], "-", color="black", lw=2)
         differences.plot(100 * found["difference"], position, "o", color="black")
         differences.text(0, position + 0.15, label, ha="center")
@@ -197,7 +199,7 @@ def table(results: dict[str, Any]) -> str:
     ]
     for pair, tests in results["pairs"].items():
         found = tests[PRIMARY]
-        names = " − ".join(NAMES[backend] for backend in pair.split(" - "))
+        names = " − ".join(TITLES[backend] for backend in pair.split(" - "))
         low, difference, high = (f"{100 * found[name]:+.2f}" for name in ("low", "difference", "high"))
         rows.append(f"| {names} | {difference} points | {low} to {high} | {found['p_value']:.0e} |")
     return "\n".join(rows)

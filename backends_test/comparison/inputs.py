@@ -1,21 +1,20 @@
-"""What every backend, and the oracle, is given: the same weights, the same batches, the same reviews.
-
-May import: numpy, imdb_rnn but for what needs Keras.
-"""
+"""What every backend, and the oracle, is given: the same weights, the same batches, the same reviews."""
 
 import hashlib
 import os
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
-from imdb_rnn import Corpus, Recipe, initial_weights, load_reviews
-from imdb_rnn.batches import Arrays, split_corpus, split_reviews, steps_per_epoch, training_batches
-from imdb_rnn.teacher import taught
-from imdb_rnn.windows import DrawnWindows
+from backends_test.data import split_corpus, training_batches
+from imdb_rnn import Corpus, Recipe, load_reviews
+from imdb_rnn.model.architecture import draw_weights
+from imdb_rnn.text.batches import Arrays, steps_per_epoch
+from imdb_rnn.text.windows import DrawnWindows
+from imdb_rnn.training.splits import split_reviews
+from imdb_rnn.training.teacher import with_soft_labels
 
 SEED = 42
 BATCH_SIZE = 64
@@ -57,11 +56,11 @@ class Inputs(NamedTuple):
 
 
 def load_corpus() -> Corpus:
-    """The real IMDB reviews where `IMDB_RNN_DATA` names them, else the embedded ones: the same in every environment.
+    """The real IMDB reviews where `IMDB_RNN_DATA` names them, else the synthetic ones: the same in every environment.
 
     Not "auto": each environment would try to download for itself, and one might fail.
     """
-    return load_reviews("imdb" if os.environ.get("IMDB_RNN_DATA") else "embedded")
+    return load_reviews("imdb" if os.environ.get("IMDB_RNN_DATA") else "synthetic")
 
 
 def make_inputs(corpus: Corpus) -> Inputs:
@@ -82,7 +81,7 @@ def make_inputs(corpus: Corpus) -> Inputs:
     )
     digests = [
         hashlib.sha256(x.tobytes() + y.tobytes()).digest()
-        for examples in (splits.train, drawn, taught(few, recipe.teacher_share, SEED))
+        for examples in (splits.train, drawn, with_soft_labels(few, recipe.teacher_share, SEED))
         for x, y in islice(training_batches(examples, BATCH_SIZE, SEED), epochs)
     ]
     return Inputs(
@@ -96,10 +95,8 @@ def make_inputs(corpus: Corpus) -> Inputs:
 
 
 def draw_initial(seed: int = SEED) -> list[np.ndarray]:
-    """The initial weights, drawn without Keras: all that is asked of a model is the names and shapes of its weights."""
-    kinds = [name.removeprefix("out_") for name in SHAPES]
-    weights = [SimpleNamespace(name=kind, shape=shape) for kind, shape in zip(kinds, SHAPES.values(), strict=True)]
-    return cast(list[np.ndarray], initial_weights(SimpleNamespace(weights=weights), seed))
+    """The initial weights, drawn without Keras."""
+    return draw_weights([(name.removeprefix("out_"), shape) for name, shape in SHAPES.items()], seed)
 
 
 def draw_start() -> list[np.ndarray]:

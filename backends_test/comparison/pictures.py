@@ -1,4 +1,4 @@
-"""The pictures of the parity report. May import: matplotlib, numpy, the modules beside it."""
+"""The pictures of the parity report."""
 
 import base64
 import io
@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from parity.compare import PARTED, Growth
-from parity.environments import NAMES
+from backends_test.comparison.compare import PARTED, Growth
+from backends_test.environments import TITLES
 
 # Powers of ten at the ends of the colour scale: rounding of float64, and what is no agreement at all.
 LEAST, MOST = -17, -1
@@ -17,7 +17,7 @@ LEAST, MOST = -17, -1
 
 def title_of(pair: str) -> str:
     """A pair as people read it: "jax - torch" is "JAX, PyTorch"."""
-    return ", ".join(NAMES[name] for name in pair.split(" - "))
+    return ", ".join(TITLES[name] for name in pair.split(" - "))
 
 
 def growth_figure(grown: Growth, source: str) -> Figure:

@@ -1,7 +1,4 @@
-"""The stages of the ladder as the oracle computes them, in NumPy and float64.
-
-May import: numpy, scikit-learn, imdb_rnn but for what needs Keras, the modules beside it.
-"""
+"""The stages of the ladder as the oracle computes them, in NumPy and float64."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,10 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-from imdb_rnn import oracle
-from imdb_rnn.batches import Arrays
-from imdb_rnn.oracle import Weights
-from parity.inputs import HORIZON, SHAPES, STEPS, Inputs
+from backends_test import oracle
+from backends_test.comparison.inputs import HORIZON, SHAPES, STEPS, Inputs
+from backends_test.oracle import Weights
+from imdb_rnn.text.batches import Arrays
 
 LEARNING_RATE = 0.001
 CLIP_VALUE = 1e-3

@@ -1,12 +1,11 @@
 """The pairwise report: says whether the backends agree, stage by stage and pair by pair, and where they part first.
 
-Run by `tox -e parity`. May import: numpy, jinja2, matplotlib, rich, imdb_rnn but for what needs Keras, the modules
-beside it.
+Run by `tox -e parity`.
 
-    python -m parity.report FOLDER              compares; writes parity.json, parity.md, parity.html, growth.png there
-    python -m parity.report FOLDER --publish    renews what is committed, too: backends_test/results/parity.json,
+    python -m backends_test.comparison.report FOLDER              compares; writes parity.json, parity.md, parity.html, growth.png there
+    python -m backends_test.comparison.report FOLDER --publish    renews what is committed, too: backends_test/results/parity.json,
                                                 docs/parity.md, docs/parity-growth.png and the tables in the README
-    python -m parity.report FOLDER --show       prints the table of what was compared last
+    python -m backends_test.comparison.report FOLDER --show       prints the table of what was compared last
 
 The exit status is 1 if a pair parts beyond the tolerance of a stage, or if what an environment should have left is
 missing or older than the sources.
@@ -26,10 +25,8 @@ import jinja2
 from rich.console import Console
 from rich.table import Table
 
-from imdb_rnn.errors import ImdbRnnError
-from imdb_rnn.files import replacing
-from parity import equivalence
-from parity.compare import (
+from backends_test.comparison import equivalence
+from backends_test.comparison.compare import (
     PAIRS,
     PARTED,
     Found,
@@ -44,11 +41,14 @@ from parity.compare import (
     partings,
     read_all,
 )
-from parity.environments import PREDICTING, ROOT, TRAINING, run_under
-from parity.inputs import HORIZON
-from parity.pictures import as_data_uri, growth_figure, heat, title_of
-from parity.readme import in_readme
-from parity.stages import DTYPES, LADDER
+from backends_test.comparison.inputs import HORIZON
+from backends_test.comparison.pictures import as_data_uri, growth_figure, heat, title_of
+from backends_test.comparison.stages import DTYPES, LADDER
+from backends_test.environments import ROOT, run_under
+from backends_test.markdown import in_readme
+from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS
+from imdb_rnn.errors import ImdbRnnError
+from imdb_rnn.files import atomic_write
 
 RESULTS = ROOT / "backends_test" / "results" / "parity.json"
 README = ROOT / "README.md"
@@ -61,20 +61,20 @@ def shown(difference: float) -> str:
 
 def pairs_of(dtype: str) -> list[str]:
     """The pairs that are compared in a dtype: in float64 only those that train, and the oracle."""
-    return [f"{one} - {other}" for one, other in PAIRS if dtype == "float32" or other not in PREDICTING]
+    return [f"{one} - {other}" for one, other in PAIRS if dtype == "float32" or other not in PREDICTING_BACKENDS]
 
 
 def exchange(folder: Path) -> None:
     """Have every environment read, and go on training, what the others have saved.
 
     Raises:
-        MissingArtefactError: see `parity.compare.read_all`; or an environment is missing.
+        MissingArtefactError: see `backends_test.comparison.compare.read_all`; or an environment is missing.
     """
     for dtype in DTYPES:
         read_all(folder, dtype)
-    for backend in (*TRAINING, *PREDICTING):
+    for backend in (*TRAINING_BACKENDS, *PREDICTING_BACKENDS):
         try:
-            run_under(backend, "-m", "parity.exchange", folder)
+            run_under(backend, "-m", "backends_test.comparison.exchange", folder)
         except (FileNotFoundError, CalledProcessError) as error:
             msg = f"{backend} cannot read what the others saved. Received: {error}"
             raise MissingArtefactError(msg) from error
@@ -100,7 +100,7 @@ def make_report(found: Found, grown: Growth) -> dict[str, Any]:
 
 def summary_as_markdown(report: dict[str, Any]) -> str:
     """One table for the README: each pair of backends in float32, the oracle and float64 at their farthest."""
-    pairs = [f"{one} - {other}" for one, other in combinations(TRAINING, 2)]
+    pairs = [f"{one} - {other}" for one, other in combinations(TRAINING_BACKENDS, 2)]
     lines = [
         f"| stage | {' | '.join(map(title_of, pairs))} | oracle | float64 |",
         f"| --- |{' --- |' * (len(pairs) + 2)}",
@@ -108,7 +108,7 @@ def summary_as_markdown(report: dict[str, Any]) -> str:
     rows = {(row["stage"], row["dtype"]): row["pairs"] for row in report["rows"]}
     for stage in LADDER:
         single, double = rows[stage.name, "float32"], rows.get((stage.name, "float64"))
-        oracle = [single[f"oracle - {name}"] for name in TRAINING]
+        oracle = [single[f"oracle - {name}"] for name in TRAINING_BACKENDS]
         cells = [_cell(cell) for cell in (*(single[pair] for pair in pairs), _farthest(oracle))]
         cells.append(_cell(_farthest(double.values())) if double else "float32 only")
         lines.append(f"| {stage.name} | {' | '.join(cells)} |")
@@ -158,7 +158,7 @@ def as_html(report: dict[str, Any], grown: Growth) -> str:
         report
         | {
             "dtypes": DTYPES,
-            "trains": list(TRAINING),
+            "trains": list(TRAINING_BACKENDS),
             "growth": as_data_uri(growth_figure(grown, report["data"])),
         }
     )
@@ -195,7 +195,7 @@ def _cell(cell: dict[str, Any] | None) -> str:
 
 def write_json(path: Path, report: dict[str, Any]) -> None:
     """Write a report, whole or not at all."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

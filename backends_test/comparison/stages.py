@@ -1,7 +1,4 @@
-"""The ladder: every stage that is compared, and the one table of tolerances. What a comparison is.
-
-May import: numpy, the standard library.
-"""
+"""The ladder: every stage that is compared, and the one table of tolerances. What a comparison is."""
 
 import hashlib
 import json
@@ -129,7 +126,7 @@ class Artefact(NamedTuple):
     """What a participant computed.
 
     Attributes:
-        note: backend, dtype, device, versions, data, sources; see `parity.artefact`.
+        note: backend, dtype, device, versions, data, sources; see `backends_test.comparison.artefact`.
         stages: stage -> tensor -> array.
     """
 
@@ -138,7 +135,7 @@ class Artefact(NamedTuple):
 
 
 def read_artefact(folder: Path, dtype: str) -> Artefact:
-    """Read what `parity.artefact` wrote.
+    """Read what `backends_test.comparison.artefact` wrote.
 
     Raises:
         FileNotFoundError: nothing is there.

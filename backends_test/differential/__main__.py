@@ -1,6 +1,6 @@
 """Compares cases, and writes to backends_test/results/differential how many there were of each consumer.
 
-KERAS_BACKEND=torch PYTHONPATH=backends_test python -m differential 2000
+KERAS_BACKEND=torch python -m backends_test.differential 2000
 """
 
 import json
@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from differential.comparison import check
-from imdb_rnn.engine import backend_name, load_engine
+from backends_test.differential.comparison import check
+from imdb_rnn.backends import backend_name, load_backend
 
 RESULTS = Path(__file__).parents[1] / "results" / "differential"
 
@@ -28,7 +28,7 @@ def main() -> None:
     target.parent.mkdir(exist_ok=True)
     note: dict[str, Any] = {
         "backend": backend,
-        "versions": {"python": platform.python_version(), "keras": version("keras"), backend: load_engine().version()},
+        "versions": {"python": platform.python_version(), "keras": version("keras"), backend: load_backend().version()},
         "differences": 0,
     }
     by_consumer: Counter[str] = Counter()

@@ -1,7 +1,4 @@
-"""One case with stock Keras and with this library, and many that Hypothesis draws.
-
-May import: keras, numpy, hypothesis, imdb_rnn, the standard library, the modules beside it.
-"""
+"""One case with stock Keras and with this library, and many that Hypothesis draws."""
 
 from collections import Counter
 from typing import Any
@@ -11,9 +8,9 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from differential.consumers import SLOW, consumers
-from differential.models import CHANGES, STRUCTURES, Case, build
-from imdb_rnn import paths
+from backends_test.differential.consumers import SLOW, consumers
+from backends_test.differential.models import CHANGES, STRUCTURES, Case, build
+from imdb_rnn import execution_paths
 
 # float32, over few steps, up to third derivatives.
 RELATIVE, ABSOLUTE = 2e-4, 2e-5
@@ -26,7 +23,7 @@ def outcome(case: Case, fast: bool) -> tuple[Arrays | Exception, str]:
     path = "left to Keras"
     try:
         model, x = build(case, fast)
-        if "fast" in paths(model).values():
+        if "fast" in execution_paths(model).values():
             path = "fast"
         keras.utils.set_random_seed(case.seed)  # PyTorch draws dropout from its global generator
         found = keras.tree.flatten(consumers()[case.consumer](model, x))

@@ -1,7 +1,6 @@
 """Those who use a model on every backend, and the choice of those of the backend that runs.
 
-A consumer takes a model and an input, and returns what it finds. May import: keras, numpy, imdb_rnn, the standard
-library, the modules beside it.
+A consumer takes a model and an input, and returns what it finds.
 """
 
 import copy
@@ -15,8 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from differential.models import layers_of
-from imdb_rnn.engine import backend_name
+from backends_test.differential.models import layers_of
+from imdb_rnn.backends import backend_name
 
 Consumer = Callable[[keras.Model, np.ndarray], Any]
 
@@ -117,5 +116,5 @@ SHARED: dict[str, Consumer] = {
 
 def consumers() -> dict[str, Consumer]:
     """Name -> consumer, of all on the backend that runs."""
-    of_backend: dict[str, Consumer] = importlib.import_module(f"differential.{backend_name()}").CONSUMERS
+    of_backend: dict[str, Consumer] = importlib.import_module(f"backends_test.differential.{backend_name()}").CONSUMERS
     return SHARED | of_backend

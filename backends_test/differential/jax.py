@@ -1,4 +1,4 @@
-"""Those who use a model on JAX. May import: jax, keras, numpy, the modules beside it."""
+"""Those who use a model on JAX."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 import keras
 import numpy as np
 
-from differential.consumers import Consumer
+from backends_test.differential.consumers import Consumer
 
 
 def function_of(model: keras.Model) -> Callable[[Any, Any], Any]:

@@ -1,7 +1,4 @@
-"""The cases: models with recurrent layers, and the changes that a program makes to them after they were accelerated.
-
-May import: keras, numpy, imdb_rnn, the standard library.
-"""
+"""The cases: models with recurrent layers, and the changes that a program makes to them after they were accelerated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ import keras
 import numpy as np
 
 from imdb_rnn import accelerate
-from imdb_rnn.engine import backend_name
+from imdb_rnn.backends import backend_name
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class Case:
         structure: what holds the layer; see `STRUCTURES`.
         masked: whether time steps are masked.
         change: what is done to the model after it was accelerated; see `CHANGES`.
-        consumer: who uses the model; see `differential.consumers`.
+        consumer: who uses the model; see `backends_test.differential.consumers`.
         shape: of the input: sequences, steps, features.
         seed: of the weights and the input.
     """

@@ -1,4 +1,4 @@
-"""Those who use a model on TensorFlow. May import: tensorflow, keras, numpy, the modules beside it."""
+"""Those who use a model on TensorFlow."""
 
 import tempfile
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from differential.consumers import Consumer, loss_of
+from backends_test.differential.consumers import Consumer, loss_of
 
 
 def gradient(model: keras.Model, x: Any, order: int = 1) -> Any:

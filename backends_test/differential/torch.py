@@ -1,4 +1,4 @@
-"""Those who use a model on PyTorch. May import: torch, keras, numpy, the modules beside it."""
+"""Those who use a model on PyTorch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import torch
 
-from differential.consumers import Consumer, loss_of
-from differential.models import layers_of
+from backends_test.differential.consumers import Consumer, loss_of
+from backends_test.differential.models import layers_of
 
 
 def tensors(model: keras.Model, x: np.ndarray) -> tuple[Any, list[Any]]:

@@ -1,45 +1,13 @@
-"""What the tests share: the backend they run under, small corpora, real IMDB where it is found, and child processes.
+"""What the tests share: small corpora, and real IMDB reviews where they are found."""
 
-The environment's own backend is never skipped: an unknown or absent one stops the session.
-"""
-
-import json
 import os
-import shutil
-import sys
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-# At the end, so that a library that is installed stays the one that is tested.
-sys.path.append(str(Path(__file__).parent.parent))
-
-import imdb_rnn
-from imdb_rnn import BackendError, Corpus, Recipe, Training, load_reviews, train
-from imdb_rnn.batches import split_corpus, training_batches
-from imdb_rnn.corpora.embedded import make_texts
-from imdb_rnn.corpora.reviews import encode_texts
-from imdb_rnn.engine import backend_name
-from parity.inputs import BATCH_SIZE, MORE_STEPS, SEED, load_corpus
-from parity.stages import sources_fingerprint
-
-# Quick enough for every run, long enough to learn something.
-QUICK = Recipe.tutorial(epochs=2, patience=1)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--require-gpu", action="store_true", help="fail, and do not skip, the ladder on a GPU if none is found"
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    try:
-        backend_name()
-    except BackendError as error:
-        raise pytest.UsageError(f"{error} (or run: tox -e jax)") from error
+from imdb_rnn import Corpus, load_reviews
+from imdb_rnn.corpora.corpus import encode_texts
+from imdb_rnn.corpora.synthetic import make_texts
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,29 +17,10 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def backend() -> str:
-    return backend_name()
-
-
-@pytest.fixture(scope="session")
 def small_corpus() -> Corpus:
-    """Embedded reviews, few enough to train on in a second or two."""
+    """Synthetic reviews, few enough to train on in a second or two."""
     train_texts, test_texts = make_texts(2_000, 500)
-    return encode_texts("embedded", "small", train_texts, test_texts, None)
-
-
-@pytest.fixture(scope="session")
-def trained(small_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Training]:
-    """A folder saved by a quick training, and what that training returned."""
-    folder = tmp_path_factory.mktemp("trained") / "model"
-    return folder, train(small_corpus, folder, QUICK, progress=False)
-
-
-@pytest.fixture(scope="session")
-def robust(small_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Training]:
-    """The same by the recipe "robust"."""
-    folder = tmp_path_factory.mktemp("robust") / "model"
-    return folder, train(small_corpus, folder, Recipe(epochs=2), progress=False)
+    return encode_texts("synthetic", "small", train_texts, test_texts, None)
 
 
 @pytest.fixture(scope="session")
@@ -86,29 +35,3 @@ def imdb_data() -> Path:
 @pytest.fixture(scope="session")
 def imdb(imdb_data: Path) -> Corpus:
     return load_reviews("imdb")
-
-
-@pytest.fixture(scope="session")
-def artefacts(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Path:
-    """The folder of what this backend leaves for backends_test/parity."""
-    given = os.environ.get("IMDB_RNN_ARTEFACTS")
-    folder = (Path(given) if given else tmp_path_factory.mktemp("artefacts")) / backend
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def exchanged(artefacts: Path) -> Training:
-    """Three epochs of the tutorial's recipe, on real IMDB where it is, left for the other backends to go on with."""
-    # The note goes first and comes last: nothing counts without it, and so nothing old passes for new.
-    (artefacts / "model.json").unlink(missing_ok=True)
-    shutil.rmtree(artefacts / "model", ignore_errors=True)
-    corpus = load_corpus()
-    training = train(corpus, artefacts / "model", Recipe.tutorial(epochs=3), progress=False)
-    splits = split_corpus(corpus, training.classifier.num_words, training.classifier.max_len)
-    np.save(artefacts / "ids.npy", splits.test.x)
-    x, y = zip(*islice(training_batches(splits.train, BATCH_SIZE, SEED, first_epoch=3), MORE_STEPS), strict=True)
-    np.savez(artefacts / "continued.npz", x=np.stack(x), y=np.stack(y))
-    note = {"sources": sources_fingerprint(Path(imdb_rnn.__file__).parent)}
-    (artefacts / "model.json").write_text(json.dumps(note), encoding="utf-8")
-    return training

@@ -1,7 +1,6 @@
 """A training step in C, compiled where it runs: how near one core comes to what it could do at best.
 
-May import: numpy, the standard library, benchmarks.trainer, imdb_rnn.batches, imdb_rnn.oracle. Compiles
-benchmarks/kernel.c, with whichever C compiler is found.
+Compiles `kernel.c` with whichever C compiler is found.
 """
 
 import ctypes
@@ -16,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from backends_test.oracle import EPSILON
 from benchmarks.trainer import Trainer
-from imdb_rnn.batches import Arrays
-from imdb_rnn.oracle import EPSILON
+from imdb_rnn.text.batches import Arrays
 
 Floats = npt.NDArray[np.float32]
 
 NO_COMPILER = "no C compiler here"
-SOURCE = Path(__file__).parents[1] / "kernel.c"
+SOURCE = Path(__file__).parent / "kernel.c"
 # Not -ffast-math: it is no quicker here, it makes tanh wrong near zero by adding 1 and taking it away again, and GCC up
 # to 12 links code to it that makes denormal numbers zero in the whole process. Of what it stands for, these let the
 # compiler use vectors for square roots and for comparisons, and fuse products with sums.

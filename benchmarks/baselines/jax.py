@@ -1,7 +1,4 @@
-"""The model in JAX alone, without Keras, Flax or Optax: functions of arrays, `lax.scan` over time, Adam by hand.
-
-May import: jax, numpy, imdb_rnn.batches, imdb_rnn.oracle (for its epsilon), benchmarks.trainer.
-"""
+"""The model in JAX alone, without Keras, Flax or Optax: functions of arrays, `lax.scan` over time, Adam by hand."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from jax import lax
 
+from backends_test.oracle import EPSILON
 from benchmarks.trainer import Trainer
-from imdb_rnn.batches import Arrays
-from imdb_rnn.oracle import EPSILON
+from imdb_rnn.text.batches import Arrays
 
 STEPS_A_CALL = 78  # a quarter of an epoch of 20,000 reviews
 

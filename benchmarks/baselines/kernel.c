@@ -1,6 +1,6 @@
 /* One training step of the model in C, and what the machine can do at best, measured the same way. One thread.
 
-   Built and called by benchmarks/peers/c.py and benchmarks/limit.py. Mathematics: imdb_rnn/oracle.py, in float32.
+   Built and called by benchmarks/baselines/c.py and benchmarks/roofline.py. Mathematics: backends_test/oracle.py, in float32.
 
    The eight units of one review fill one vector, the sixteen numbers of one embedding two. So nothing has to be
    transposed, and a batch may have any size. What hides the latency of a step is that the reviews of a batch do not
@@ -32,7 +32,7 @@ struct layers {
     float kernel[D][U], recurrent[U][U], bias[U], out_kernel[U], out_bias;
 };
 
-/* Each array holds the embeddings, `ids` rows of D, and then a `struct layers`. Same fields in peers/c.py. */
+/* Each array holds the embeddings, `ids` rows of D, and then a `struct layers`. Same fields in baselines/c.py. */
 struct model {
     float *weights, *gradient, *m, *v;
     int64_t ids, steps;

@@ -2,8 +2,6 @@
 
 The kernel meets each of the 10,003 embeddings once a step, not each token of a batch: (E W)[x] is E[x] W, and on the
 way back the derivatives of all tokens with one id are summed before they are multiplied.
-
-May import: numpy, imdb_rnn.batches, imdb_rnn.oracle (for its epsilon), benchmarks.trainer.
 """
 
 from collections.abc import Sequence
@@ -11,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from backends_test.oracle import EPSILON
 from benchmarks.trainer import Trainer
-from imdb_rnn.batches import Arrays
-from imdb_rnn.oracle import EPSILON
+from imdb_rnn.text.batches import Arrays
 
 Array = npt.NDArray[np.float32]
 

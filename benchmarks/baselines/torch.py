@@ -2,8 +2,6 @@
 
 `torch.nn.RNN` has two biases where the model has one: the second stays zero and is not trained. `torch.optim.Adam`
 adds epsilon after its bias correction and Keras before it: at step t, Keras's epsilon is PyTorch's times √(1 - β₂ᵗ).
-
-May import: torch, numpy, imdb_rnn.batches, imdb_rnn.oracle (for its epsilon), benchmarks.trainer.
 """
 
 import math
@@ -15,9 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from backends_test.oracle import EPSILON
 from benchmarks.trainer import Trainer
-from imdb_rnn.batches import Arrays
-from imdb_rnn.oracle import EPSILON
+from imdb_rnn.text.batches import Arrays
 
 # Reviews that are predicted at once; every token of theirs takes memory for its embedding.
 TOGETHER = 1_000

@@ -1,13 +1,10 @@
 """The only place that names a backend: which there are, which one runs, and what each needs done differently.
 
-May import: the standard library, imdb_rnn.engine.choice, imdb_rnn.engine.start, imdb_rnn.keras_settings; inside
-functions the one engine module that runs.
+`backends/choice.py` chooses the backend, and `backends/start.py` starts it. Each backend has a module `backends/<name>.py`
+with the names of `Backend`, and if it trains those of `TrainingBackend` as well. What they compute is defined by
+backends_test.oracle. `backends/eligibility.py` says which models an engine may train without Keras's own step.
 
-`engine/choice.py` chooses the backend, and `engine/start.py` starts it. Each backend has a module `engine/<name>.py`
-with the names of `Engine`, and if it trains those of `TrainingEngine` as well. What they compute is defined by
-imdb_rnn.oracle. `engine/by_hand.py` says which models an engine may train without Keras's own step.
-
-To add a backend: add its name to `BACKENDS` in `engine/choice.py` and write that module.
+To add a backend: add its name to `BACKENDS` in `backends/choice.py` and write that module.
 """
 
 import importlib
@@ -19,36 +16,36 @@ from typing import Any, Literal, Protocol, cast
 
 import numpy.typing as npt
 
-from imdb_rnn.engine.choice import (
-    BACKENDS,
-    PREDICTING_BACKENDS,
+from imdb_rnn.backends.choice import (
     backend_name,
     installed_backends,
     is_installed,
     training_backend_name,
 )
-from imdb_rnn.engine.start import keras_lock, load_keras
-from imdb_rnn.keras_settings import EPSILON, FLOATX
+from imdb_rnn.backends.keras_settings import EPSILON, FLOATX
+from imdb_rnn.backends.start import keras_lock, load_keras
+from imdb_rnn.backends.table import PREDICTING_BACKENDS, TABLE, TRAINING_BACKENDS
 
 __all__ = [
-    "BACKENDS",
     "PREDICTING_BACKENDS",
-    "Engine",
+    "TABLE",
+    "TRAINING_BACKENDS",
+    "Backend",
     "Steps",
-    "TrainingEngine",
+    "TrainingBackend",
     "backend_name",
     "installed_backends",
     "is_installed",
     "keras_session",
-    "load_engine",
+    "load_backend",
     "load_keras",
-    "load_training_engine",
+    "load_training_backend",
     "training_backend_name",
 ]
 
 
-class Engine(Protocol):
-    """What a module `engine/<name>.py` provides.
+class Backend(Protocol):
+    """What a module `backends/<name>.py` provides.
 
     Attributes:
         jit_compile: for `keras.Model.compile`.
@@ -89,8 +86,8 @@ class Steps:
         self.make(x, y)
 
 
-class TrainingEngine(Engine, Protocol):
-    """What a module `engine/<name>.py` provides as well if the backend can train.
+class TrainingBackend(Backend, Protocol):
+    """What a module `backends/<name>.py` provides as well if the backend can train.
 
     Attributes:
         output_begins_at_zero: what Keras's layer gives out, before the first step that its mask lets through: zeros, or
@@ -148,7 +145,7 @@ def keras_session() -> Iterator[ModuleType]:
         BackendError: see `load_keras`.
     """
     keras = load_keras()
-    with keras_lock(), load_engine().one_thread(), _default_settings(keras):
+    with keras_lock(), load_backend().one_thread(), _default_settings(keras):
         yield keras
 
 
@@ -173,21 +170,21 @@ def _default_settings(keras: ModuleType) -> Iterator[None]:
         config.set_max_steps_per_epoch(steps)
 
 
-def load_training_engine() -> TrainingEngine:
+def load_training_backend() -> TrainingBackend:
     """Import what is particular to the backend that Keras runs on, if it can train.
 
     Raises:
         BackendError: see `training_backend_name` and `load_keras`.
     """
     training_backend_name()
-    return cast(TrainingEngine, load_engine())
+    return cast(TrainingBackend, load_backend())
 
 
-def load_engine() -> Engine:
+def load_backend() -> Backend:
     """Import what is particular to the backend that Keras runs on.
 
     Raises:
         BackendError: see `load_keras`.
     """
     name = load_keras().backend.backend()
-    return cast(Engine, importlib.import_module(f"imdb_rnn.engine.{name}"))
+    return cast(Backend, importlib.import_module(f"imdb_rnn.backends.{name}"))

@@ -1,7 +1,5 @@
 """Which backend Keras runs on, and which there are.
 
-May import: the standard library, imdb_rnn.errors, imdb_rnn.home.
-
 The variable `KERAS_BACKEND` names it, else the Keras that is loaded, else Keras's own settings, else what is installed.
 """
 
@@ -14,13 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from imdb_rnn.backends.table import PREDICTING_BACKENDS, TABLE, TRAINING_BACKENDS
 from imdb_rnn.errors import BackendError
 from imdb_rnn.home import expanded
-
-# Those that train and predict.
-BACKENDS = ("jax", "torch", "tensorflow")
-# Those that only predict: the name, and what must be installed for it (Keras's NumPy backend itself imports JAX).
-PREDICTING_BACKENDS = {"numpy": "jax", "openvino": "openvino"}
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +22,7 @@ _log = logging.getLogger(__name__)
 def is_installed(name: str) -> bool:
     """Whether a backend could be imported here; it is not."""
     try:
-        spec = importlib.util.find_spec(PREDICTING_BACKENDS.get(name, name))
+        spec = importlib.util.find_spec(TABLE[name].package if name in TABLE else name)
     except Exception:  # noqa: BLE001 (a module that some program put there has no specification, …)
         return False
     # Without an origin it is a folder that happens to have this name.
@@ -37,14 +31,14 @@ def is_installed(name: str) -> bool:
 
 def installed_backends() -> list[str]:
     """The backends that are installed, of those that train."""
-    return [name for name in BACKENDS if is_installed(name)]
+    return [name for name in TRAINING_BACKENDS if is_installed(name)]
 
 
 def backend_name() -> str:
     """The backend that Keras runs on, or will run on.
 
     Returns:
-        One of `BACKENDS` or `PREDICTING_BACKENDS`: the value of `KERAS_BACKEND`. If that is not set, the backend of the
+        The name of a backend in `TABLE`: the value of `KERAS_BACKEND`. If that is not set, the backend of the
         Keras that is loaded already; else the one in Keras's `keras.json`, if it is installed; else the only one that
         is installed, of those that train, which is logged once.
 
@@ -52,11 +46,11 @@ def backend_name() -> str:
         BackendError: there is none, it is unknown, not installed, or not the one that Keras is running on.
     """
     asked, loaded = os.environ.get("KERAS_BACKEND", ""), _loaded_backend()
-    name = asked or loaded or _backend_ofkeras_json() or _only_backend()
-    if name not in (*BACKENDS, *PREDICTING_BACKENDS):
+    name = asked or loaded or _backend_of_keras_json() or _only_backend()
+    if name not in TABLE:
         raise _bad_backend("KERAS_BACKEND", repr(name))
     if not is_installed(name):
-        needed = PREDICTING_BACKENDS.get(name, name)
+        needed = TABLE[name].package
         lack = "which is not installed" if needed == name else f"which needs {needed}"
         raise _bad_backend("KERAS_BACKEND", f"{name!r}, {lack}")
     if loaded and loaded != name:
@@ -69,7 +63,7 @@ def _bad_backend(where: str, received: str) -> BackendError:
     """The error for a backend that cannot be used."""
     installed = installed_backends()
     advice = f"export KERAS_BACKEND={installed[0]}" if installed else 'pip install "imdb_rnn[jax]"'
-    expected = f"one of {', '.join(BACKENDS)}, or to predict only {', '.join(PREDICTING_BACKENDS)}"
+    expected = f"one of {', '.join(TRAINING_BACKENDS)}, or to predict only {', '.join(PREDICTING_BACKENDS)}"
     return BackendError(
         f"Bad {where}. Expected: {expected}. Received: {received}. "
         f"Installed here: {', '.join(installed) or 'none'}. Try: {advice}"
@@ -93,7 +87,7 @@ def keras_json() -> Path:
     return folder / "keras.json"
 
 
-def _named_inkeras_json() -> Any:
+def _named_in_keras_json() -> Any:
     """What `keras.json` names as the backend; None if it names none, or cannot be read, of which Keras will tell."""
     try:
         return json.loads(keras_json().read_text()).get("backend")
@@ -101,7 +95,7 @@ def _named_inkeras_json() -> Any:
         return None
 
 
-def _backend_ofkeras_json() -> str:
+def _backend_of_keras_json() -> str:
     """The backend that `keras.json` names; "" if it names none, or one that is not installed.
 
     Keras writes the file itself, with "tensorflow" in it, so nobody may have chosen that one.
@@ -109,10 +103,10 @@ def _backend_ofkeras_json() -> str:
     Raises:
         BackendError: it names an unknown one.
     """
-    named = _named_inkeras_json()
+    named = _named_in_keras_json()
     if named is None:
         return ""
-    if named not in (*BACKENDS, *PREDICTING_BACKENDS):
+    if named not in TABLE:
         raise _bad_backend(f"`backend` in {keras_json()}", f"{named!r:.100}")
     return str(named) if is_installed(named) else ""
 
@@ -125,7 +119,7 @@ def _only_backend() -> str:
     """
     installed = installed_backends()
     if len(installed) != 1:
-        named = _named_inkeras_json()
+        named = _named_in_keras_json()
         beside = "" if named is None else f", and {named!r} in {keras_json()}, which is not installed"
         raise _bad_backend("KERAS_BACKEND", f"not set{beside}")
     _tell_once(installed[0])
@@ -145,7 +139,7 @@ def training_backend_name() -> str:
     """
     name = backend_name()
     if name in PREDICTING_BACKENDS:
-        expected = f"one of {', '.join(BACKENDS)}, to train"
+        expected = f"one of {', '.join(TRAINING_BACKENDS)}, to train"
         msg = f"Bad KERAS_BACKEND. Expected: {expected}. Received: {name!r}, which only predicts."
         raise BackendError(msg)
     return name

@@ -1,7 +1,4 @@
-"""JAX under Keras. See imdb_rnn.engine for what each function promises.
-
-May import: jax, the standard library, imdb_rnn.engine.
-"""
+"""JAX under Keras. See imdb_rnn.backends for what each function promises."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from imdb_rnn.engine import Steps
+from imdb_rnn.backends import Steps
 
 jit_compile = True
 output_begins_at_zero = False

@@ -1,7 +1,4 @@
-"""The settings of Keras's layers and of Adam that define the review classifier.
-
-May import: the standard library.
-"""
+"""The settings of Keras's layers and of Adam that define the review classifier."""
 
 from typing import Any
 

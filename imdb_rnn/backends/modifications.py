@@ -1,7 +1,4 @@
-"""Finds methods of Keras objects that a program has replaced.
-
-May import: the standard library.
-"""
+"""Finds methods of Keras objects that a program has replaced."""
 
 import inspect
 from typing import Any

@@ -1,7 +1,4 @@
-"""OpenVINO under Keras, which predicts and does not train. See imdb_rnn.engine for what each function promises.
-
-May import: openvino.
-"""
+"""OpenVINO under Keras, which predicts and does not train. See imdb_rnn.backends for what each function promises."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any

@@ -1,8 +1,4 @@
-"""Starts Keras on its backend, once in a process, or says in one line why it does not start.
-
-May import: the standard library, imdb_rnn.engine.choice, imdb_rnn.errors; inside functions keras and the one engine
-module that runs.
-"""
+"""Starts Keras on its backend, once in a process, or says in one line why it does not start."""
 
 import importlib
 import os
@@ -13,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 
-from imdb_rnn.engine.choice import PREDICTING_BACKENDS, backend_name, keras_json
+from imdb_rnn.backends.choice import backend_name, keras_json
+from imdb_rnn.backends.table import TABLE
 from imdb_rnn.errors import BackendError
 
 # Those that hang in a forked process, because their threads exist only in the parent.
@@ -89,11 +86,11 @@ def _start(name: str) -> None:
     try:
         with _variables_of_keras(name):
             keras = importlib.import_module("keras")
-        importlib.import_module(f"imdb_rnn.engine.{name}")
+        importlib.import_module(f"imdb_rnn.backends.{name}")
         keras.ops.convert_to_numpy(keras.ops.ones(1, "float32") + 1)
     except Exception as error:
         msg = _reason_of_failure(name, error)
-        if PREDICTING_BACKENDS.get(name, name) not in sys.modules and not _is_of_settings(error):
+        if TABLE[name].package not in sys.modules and not _is_of_settings(error):
             _broken[name] = msg
         raise BackendError(msg) from error
     finally:
@@ -127,7 +124,7 @@ def _forget_half_of_keras() -> None:
 
 def _reason_of_failure(name: str, error: Exception) -> str:
     """The message for an error while Keras starts: what failed, and which file, variable or package to look at."""
-    needed = PREDICTING_BACKENDS.get(name, name)
+    needed = TABLE[name].package
     if _is_of_settings(error):
         expected = "settings that Keras accepts"
         places = [str(keras_json()), *_set_here(_SETTINGS_VARIABLES)]

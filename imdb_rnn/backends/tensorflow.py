@@ -1,7 +1,4 @@
-"""TensorFlow under Keras. See imdb_rnn.engine for what each function promises.
-
-May import: numpy, tensorflow, the standard library, imdb_rnn.engine, imdb_rnn.engine.by_hand.
-"""
+"""TensorFlow under Keras. See imdb_rnn.backends for what each function promises."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from imdb_rnn.engine import Steps, by_hand, load_keras
+from imdb_rnn.backends import Steps, eligibility, load_keras
 
 # Without XLA every operation of a recurrence's hundred steps is a kernel of its own, and costs more than it computes.
 jit_compile = True
@@ -157,11 +154,11 @@ def compile_steps(model: Any) -> Steps:
 
 
 def _unsupported_reason(model: Any) -> str:
-    return _distributed_reason(model) or by_hand.unsupported_reason(model)
+    return _distributed_reason(model) or eligibility.unsupported_reason(model)
 
 
 def _unsupported_forward_reason(model: Any) -> str:
-    return _distributed_reason(model) or by_hand.unsupported_forward_reason(model)
+    return _distributed_reason(model) or eligibility.unsupported_forward_reason(model)
 
 
 def _distributed_reason(model: Any) -> str:

@@ -1,6 +1,4 @@
-"""PyTorch under Keras. See imdb_rnn.engine for what each function promises.
-
-May import: torch, the standard library, imdb_rnn.engine, imdb_rnn.engine.by_hand, imdb_rnn.keras_settings.
+"""PyTorch under Keras. See imdb_rnn.backends for what each function promises.
 
 Every operation of PyTorch on a CPU takes a microsecond or two before it computes anything, and a step of this model is
 a chain of two hundred times a few. So the loops here hold two operations a time step and no more, write into memory
@@ -19,9 +17,9 @@ from torch.optim.adam import adam
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
-from imdb_rnn.engine import Steps
-from imdb_rnn.engine.by_hand import unsupported_reason
-from imdb_rnn.keras_settings import EPSILON
+from imdb_rnn.backends import Steps
+from imdb_rnn.backends.eligibility import unsupported_reason
+from imdb_rnn.backends.keras_settings import EPSILON
 
 jit_compile = "auto"
 output_begins_at_zero = True
@@ -289,7 +287,7 @@ def _observer(model: Any) -> str:
 
 
 class _StepsByHand:
-    """The steps of Embedding, SimpleRNN and Dense with binary cross-entropy and Adam: imdb_rnn.oracle in PyTorch.
+    """The steps of Embedding, SimpleRNN and Dense with binary cross-entropy and Adam: backends_test.oracle in PyTorch.
 
     Keras's metrics see all reviews of a call at once.
     """
@@ -316,7 +314,7 @@ class _StepsByHand:
         ids = torch.from_numpy(x).to(weights[0].device, torch.int64)
         labels = torch.from_numpy(y).to(weights[0])
         scores = torch.empty_like(labels)
-        room = Room.of(weights[1].new_zeros((x.shape[2] + 1, len(weights[2]), x.shape[1])))
+        room = Buffers.of(weights[1].new_zeros((x.shape[2] + 1, len(weights[2]), x.shape[1])))
         begun, rate = int(iterations.value), float(learning_rate.value)
         counts = [torch.tensor(float(begun)) for _ in weights]  # which Adam itself moves on
         beta_1, beta_2 = float(optimizer.beta_1), float(optimizer.beta_2)
@@ -346,7 +344,7 @@ class _StepsByHand:
         model.compute_metrics(None, labels, scores)
 
 
-class Room(NamedTuple):
+class Buffers(NamedTuple):
     """Memory that every step writes into anew, and its parts, which are not cut again for every step.
 
     Attributes:
@@ -389,12 +387,12 @@ def differentiate(
     labels: torch.Tensor,
     gradients: list[torch.Tensor],
     scores: torch.Tensor,
-    room: Room,
+    room: Buffers,
 ) -> None:
     """The oracle's `forward` and `gradients`, written into arrays that are there.
 
     Args:
-        weights: the six of the model, in the order of `imdb_rnn.oracle.Weights`.
+        weights: the six of the model, in the order of `backends_test.oracle.Weights`.
         ids: shape (reviews, T).
         labels: shape (reviews, 1).
         gradients: for the derivatives of the mean loss; arrays of the shapes of the weights.

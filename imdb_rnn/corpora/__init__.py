@@ -1,19 +1,16 @@
-"""Where reviews come from, one module a source; every source gives the same arrays.
-
-May import: the standard library, imdb_rnn.corpora.*, imdb_rnn.errors, imdb_rnn.tokens.
-"""
+"""Where reviews come from, one module a source; every source gives the same arrays."""
 
 import logging
 from pathlib import Path, PurePath
 
-from imdb_rnn.corpora import embedded, folder, imdb, npz, tfds
-from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, LabelledTexts
+from imdb_rnn.corpora import folder, imdb, npz, synthetic, tfds
+from imdb_rnn.corpora.corpus import Corpus, LabelledTexts
 from imdb_rnn.errors import DataError, ImdbRnnError
-from imdb_rnn.tokens import Vocabulary
+from imdb_rnn.text.tokens import Vocabulary
 
-__all__ = ["SOURCES", "Corpus", "EncodedReviews", "LabelledTexts", "load_reviews"]
+__all__ = ["SOURCES", "Corpus", "LabelledTexts", "load_reviews"]
 
-SOURCES = ("auto", "imdb", "tfds", "folder:PATH", "npz:PATH", "embedded")
+SOURCES = ("auto", "imdb", "tfds", "folder:PATH", "npz:PATH", "synthetic")
 
 # Long enough for 17 MB on a good line, short enough for those who have no network.
 AUTO_PATIENCE_SECONDS = 10
@@ -25,18 +22,18 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
     """Read reviews.
 
     Args:
-        source: one of `SOURCES`, "auto", "imdb", "tfds", "folder:PATH", "npz:PATH" or "embedded".
+        source: one of `SOURCES`, "auto", "imdb", "tfds", "folder:PATH", "npz:PATH" or "synthetic".
         vocabulary: the words to encode with; None takes those of the source.
 
     Returns:
-        The reviews as ids. Of "auto" the `source` is what was really read, "imdb" or "embedded".
+        The reviews as ids. Of "auto" the `source` is what was really read, "imdb" or "synthetic".
 
     Raises:
         DataError: the source is unknown, missing, damaged or not what it should be.
     """
     if not isinstance(source, str):
         raise _not_a_name(source)
-    whole = {"auto": _load_auto, "imdb": imdb.load, "tfds": tfds.load, "embedded": embedded.load}
+    whole = {"auto": _load_auto, "imdb": imdb.load, "tfds": tfds.load, "synthetic": synthetic.load}
     kind, _, path = source.partition(":")
     try:
         if source in whole:
@@ -71,10 +68,10 @@ def _load_auto(vocabulary: Vocabulary | None) -> Corpus:
         files = imdb.find_files(AUTO_PATIENCE_SECONDS)
     except DataError as error:
         _log.warning(
-            "No IMDB reviews here: training on the EMBEDDED reviews instead, which this package makes itself. "
+            "No IMDB reviews here: training on the SYNTHETIC reviews instead, which this package makes itself. "
             "Figures from them are not IMDB figures. (%s)",
             error,
         )
-        return embedded.load(vocabulary)
+        return synthetic.load(vocabulary)
     # Outside the try: a local copy that is damaged is reported, not silently passed over.
     return npz.load("imdb", *files, vocabulary)

@@ -1,8 +1,5 @@
 """Encoded corpora kept as flat arrays, so that only the first start has to parse.
 
-May import: numpy, platformdirs, the standard library, imdb_rnn.corpora.npy, imdb_rnn.corpora.reviews, imdb_rnn.files,
-imdb_rnn.home, imdb_rnn.printable, imdb_rnn.tokens.
-
 A cached corpus is an uncompressed .npz of integer arrays. Its name is a hash of what tells its content apart, so that
 it is never out of date. It holds a checksum of its arrays and of what its name stands for, so that a file that was
 damaged, renamed or exchanged is noticed; it is then made again, as if it were not there. Deleting the folder is safe.
@@ -21,16 +18,17 @@ import numpy.typing as npt
 import platformdirs
 
 from imdb_rnn.corpora import npy
-from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, check_reviews
-from imdb_rnn.files import open_archive, open_file, read_member, replacing
+from imdb_rnn.corpora.corpus import Corpus
+from imdb_rnn.files import atomic_write, open_archive, open_file, read_member
 from imdb_rnn.home import expanded
 from imdb_rnn.printable import printable
-from imdb_rnn.tokens import Vocabulary
+from imdb_rnn.text.reviews import EncodedReviews, check_reviews
+from imdb_rnn.text.tokens import Vocabulary
 
 # A part of every name: raise it when the arrays or the way of making them change.
 FORMAT = 3
 # The largest corpus that is cached, in bytes. IMDB has 50 million. A larger corpus is encoded again every time.
-LARGEST = 64_000_000
+MAX_ENTRY_BYTES = 64_000_000
 
 _SPLITS = ("train", "test")
 _AXES = ("ids", "offsets", "labels")
@@ -99,16 +97,16 @@ def _write(path: Path, corpus: Corpus, key: str) -> None:
     for split in _SPLITS:
         reviews = getattr(corpus, split)
         arrays |= {f"{split}_{axis}": np.ascontiguousarray(getattr(reviews, axis)) for axis in _AXES}
-    if sum(part.nbytes for part in arrays.values()) > LARGEST - 100_000:
-        msg = f"a corpus of more than {LARGEST:,} bytes"
+    if sum(part.nbytes for part in arrays.values()) > MAX_ENTRY_BYTES - 100_000:
+        msg = f"a corpus of more than {MAX_ENTRY_BYTES:,} bytes"
         raise ValueError(msg)
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(file, checksum=_checksum(key, arrays), **arrays)
 
 
 def _read(path: Path, source: str, key: str) -> Corpus:
     with open_file(path) as file, open_archive(file) as archive:
-        left, arrays = min(os.fstat(file.fileno()).st_size, LARGEST), {}
+        left, arrays = min(os.fstat(file.fileno()).st_size, MAX_ENTRY_BYTES), {}
         for name in ("checksum", *_ARRAYS):
             content = read_member(archive, f"{name}.npy", left)
             left -= len(content)

@@ -1,8 +1,5 @@
 """Reviews in a folder of text files: `train/pos`, `train/neg`, `test/pos`, `test/neg`, one review a file.
 
-May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.normalization,
-imdb_rnn.printable, imdb_rnn.text_files, imdb_rnn.tokens.
-
 This is how the Large Movie Review Dataset is distributed; a user's own reviews in this shape work as well. The
 vocabulary is made from the training texts. A review without a letter or a digit teaches nothing, and is left out.
 """
@@ -16,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from imdb_rnn.corpora.cache import cached
-from imdb_rnn.corpora.reviews import (
+from imdb_rnn.corpora.corpus import (
     Corpus,
     LabelledTexts,
     check_classes,
@@ -26,17 +23,17 @@ from imdb_rnn.corpora.reviews import (
 )
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file
-from imdb_rnn.normalization import has_words
 from imdb_rnn.printable import printable
-from imdb_rnn.text_files import decode
-from imdb_rnn.tokens import Vocabulary
+from imdb_rnn.text.normalization import has_words
+from imdb_rnn.text.text_files import decode
+from imdb_rnn.text.tokens import Vocabulary
 
 LABELS = {"pos": 1, "neg": 0}
 
 # The most that is read. The Large Movie Review Dataset has 65 million bytes in 50,000 files, the largest of 13,704.
-LARGEST_REVIEW = 1_000_000
-LARGEST_FOLDER = 200_000_000
-MOST_FILES = 200_000
+MAX_REVIEW_BYTES = 1_000_000
+MAX_FOLDER_BYTES = 200_000_000
+MAX_FILES = 200_000
 
 # So many characters without a word are no review.
 _BEGINNING = 10_000
@@ -114,7 +111,7 @@ def _texts(path: Path, files: list[_File]) -> Iterator[tuple[_File, str]]:
     """Read files, one at a time."""
     for file in files:
         try:
-            text = decode(read_file(file.path, LARGEST_REVIEW))
+            text = decode(read_file(file.path, MAX_REVIEW_BYTES))
         except (OSError, ValueError) as error:
             msg = f"Cannot read {file.path}. Expected: text in UTF-8. Received: {error}"
             raise DataError(msg) from error
@@ -127,8 +124,8 @@ def _check_size(path: Path, files: list[_File]) -> None:
         total = sum(file.path.stat().st_size for file in files)
     except OSError:
         return  # reading it says which file it is, and why
-    if total > LARGEST_FOLDER:
-        msg = f"Cannot read folder:{path}. Expected: at most {LARGEST_FOLDER:,} bytes of text. Received: {total:,}."
+    if total > MAX_FOLDER_BYTES:
+        msg = f"Cannot read folder:{path}. Expected: at most {MAX_FOLDER_BYTES:,} bytes of text. Received: {total:,}."
         raise DataError(msg)
 
 
@@ -158,13 +155,13 @@ def _entries(path: Path, split: str, name: str) -> list[Path]:
             for count, entry in enumerate(entries, start=1):
                 if not entry.name.startswith(".") and entry.name.lower() not in _DROPPINGS:
                     names.append(entry.name)
-                if count > MOST_FILES:
+                if count > MAX_FILES:
                     break
     except (FileNotFoundError, NotADirectoryError):
         count = -1
     found = any(map(_is_text, names))
-    if count > MOST_FILES or not found:
-        received = "is not there" if count < 0 else f"holds more than {MOST_FILES:,}" if found else "has no .txt file"
+    if count > MAX_FILES or not found:
+        received = "is not there" if count < 0 else f"holds more than {MAX_FILES:,}" if found else "has no .txt file"
         msg = (
             f"Cannot read folder:{path}. Expected: text files in train/pos, train/neg, test/pos and test/neg. "
             f"Received: {split}/{name} {received}."

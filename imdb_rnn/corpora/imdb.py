@@ -1,8 +1,5 @@
 """The IMDB reviews as Keras distributes them: found on this machine, else downloaded.
 
-May import: the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.home, imdb_rnn.printable,
-imdb_rnn.tokens.
-
 Looked for in `IMDB_RNN_DATA`, then in Keras's own cache. A file found there is used as it is and never changed, so
 `keras.utils.get_file` is not for us: it downloads again, and in the end deletes, a file whose hash it does not know.
 """
@@ -20,12 +17,12 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 from imdb_rnn.corpora import npz
-from imdb_rnn.corpora.reviews import Corpus
+from imdb_rnn.corpora.corpus import Corpus
 from imdb_rnn.errors import DataError
-from imdb_rnn.files import replacing
+from imdb_rnn.files import atomic_write
 from imdb_rnn.home import expanded
 from imdb_rnn.printable import printable
-from imdb_rnn.tokens import Vocabulary
+from imdb_rnn.text.tokens import Vocabulary
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 REVIEWS = "imdb.npz"
@@ -137,7 +134,7 @@ def download(url: str, folder: Path | None, algorithm: str, expected: str, *, pa
     def fetch() -> None:
         try:
             with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response:  # noqa: S310 (the URL is ours)
-                content.append(response.read(npz.LARGEST_FILE))
+                content.append(response.read(npz.MAX_FILE_BYTES))
         except (OSError, HTTPException) as error:
             failure.append(str(error) or type(error).__name__)
             if isinstance(error, HTTPError):  # which holds the connection open
@@ -153,7 +150,7 @@ def download(url: str, folder: Path | None, algorithm: str, expected: str, *, pa
     if received:
         msg = (
             f"Cannot download {name}. Expected: {url}. Received: {received}. Set IMDB_RNN_DATA to a folder that "
-            f"holds {REVIEWS} and {WORD_INDEX}, or use --data embedded."
+            f"holds {REVIEWS} and {WORD_INDEX}, or use --data synthetic."
         )
         raise DataError(msg)
     try:
@@ -168,7 +165,7 @@ def _keep(content: bytes, name: str, folder: Path | None) -> Path:
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with replacing(folder / name) as scratch:
+            with atomic_write(folder / name) as scratch:
                 scratch.write_bytes(content)
         except OSError as error:
             _log.info("%s is not kept: %s", name, printable(str(error)))

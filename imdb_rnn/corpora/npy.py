@@ -1,7 +1,5 @@
 """Arrays of whole numbers in NumPy's own format, `.npy`, read without trusting the file.
 
-May import: numpy, the standard library.
-
 `numpy.load` makes room for whatever shape a header declares. Here the header must be of the form that NumPy writes, and
 the data exactly as long as the header says.
 """

@@ -1,7 +1,5 @@
 """Reviews in a file of Keras's format: `imdb.npz` and the word index beside it.
 
-May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.tokens.
-
 The file holds `x_train`, `y_train`, `x_test`, `y_test`, the x being arrays of lists of word ranks, which NumPy stores
 as a pickle. A pickle can run code when it is read, so it is never unpickled: see `pickled_lists.py`.
 
@@ -21,21 +19,22 @@ import numpy.typing as npt
 
 from imdb_rnn.corpora import npy
 from imdb_rnn.corpora.cache import cached
+from imdb_rnn.corpora.corpus import Corpus, check_classes
 from imdb_rnn.corpora.pickled_lists import read_lists
-from imdb_rnn.corpora.reviews import Corpus, EncodedReviews, check_classes
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import open_archive, open_file, read_member, sha256_of_files
-from imdb_rnn.tokens import INDEX_FROM, OOV, PADDING, START, Vocabulary
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import INDEX_FROM, OOV, PADDING, START, Vocabulary
 
 # The order in which `keras.datasets.imdb.load_data` returns the reviews of the file.
 KERAS_SHUFFLE_SEED = 113
 
 # The largest files that are read: in bytes, IMDB's is 17 million, its reviews are 14 million for each split and its
 # labels 200,000; it has 25,000 reviews in each split.
-LARGEST_FILE = 64_000_000
-LARGEST_REVIEWS = 32_000_000
-LARGEST_LABELS = 1_000_000
-MOST_REVIEWS = 60_000
+MAX_FILE_BYTES = 64_000_000
+MAX_REVIEWS_BYTES = 32_000_000
+MAX_LABELS_BYTES = 1_000_000
+MAX_REVIEWS = 60_000
 
 # Without another 1 or a 3, so many words or so many reviews that begin with 1 are ids.
 _ENOUGH_WORDS = 1000
@@ -97,10 +96,10 @@ def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | Non
             msg = f"Cannot read {source}. Expected: a file {file}. Received: none there."
             raise DataError(msg)
     try:
-        fingerprint = sha256_of_files(path, word_index, limit=LARGEST_FILE)
+        fingerprint = sha256_of_files(path, word_index, limit=MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
         msg = (
-            f"Cannot read {source}. Expected: files of at most {LARGEST_FILE:,} bytes, as lists of word ranks are, but "
+            f"Cannot read {source}. Expected: files of at most {MAX_FILE_BYTES:,} bytes, as lists of word ranks are, but "
             f"large padded tables are not. Received: {error}"
         )
         raise DataError(msg) from error
@@ -122,7 +121,7 @@ def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus
         encoded = [_encode(split, len(vocabulary), are_ids) for split in splits]
         for split in splits:
             check_classes(source, split.labels, split.name)
-        if sha256_of_files(path, word_index, limit=LARGEST_FILE) != fingerprint:
+        if sha256_of_files(path, word_index, limit=MAX_FILE_BYTES) != fingerprint:
             msg = "a file that changes while it is read"
             raise ValueError(msg)
     except DataError:
@@ -146,15 +145,15 @@ def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus
 
 
 def _read_split(archive: zipfile.ZipFile, name: str) -> _Split:
-    labels = _read_array(archive, f"y_{name}.npy", LARGEST_LABELS, npy.read_whole_numbers)
-    if labels.ndim != 1 or len(labels) > MOST_REVIEWS:
-        msg = f"y_{name} of shape {labels.shape}; the limit is ({MOST_REVIEWS},)"
+    labels = _read_array(archive, f"y_{name}.npy", MAX_LABELS_BYTES, npy.read_whole_numbers)
+    if labels.ndim != 1 or len(labels) > MAX_REVIEWS:
+        msg = f"y_{name} of shape {labels.shape}; the limit is ({MAX_REVIEWS},)"
         raise ValueError(msg)
     if not np.isin(labels, (0, 1)).all():
         msg = "labels, not all of them 0 or 1"
         raise ValueError(msg)
     read_reviews = partial(_read_reviews, count=len(labels))
-    numbers, lengths = _read_array(archive, f"x_{name}.npy", LARGEST_REVIEWS, read_reviews)
+    numbers, lengths = _read_array(archive, f"x_{name}.npy", MAX_REVIEWS_BYTES, read_reviews)
     return _Split(name, numbers, lengths, labels.astype(np.int8))
 
 

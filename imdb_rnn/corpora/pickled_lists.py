@@ -1,7 +1,5 @@
 """Lists of whole numbers in the pickle that NumPy writes for an array of objects, read without unpickling it.
 
-May import: numpy, the standard library.
-
 A pickle is a program: it can name any function and call it, and functions that look harmless are not. Here the program
 is followed opcode by opcode. It may make whole numbers, lists, tuples and short strings; the functions that NumPy names
 are understood, never called; everything else is refused. So are pickles that NumPy does not write: nested lists,
@@ -19,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 # The most words in all reviews together: IMDB's 25,000 training reviews have 5.9 million.
-MOST_WORDS = 10_000_000
+MAX_WORD_IDS = 10_000_000
 # The most opcodes. NumPy needs 5 for a list, up to 28 for an array, and a few more for every 1,000 words and 64 KiB.
-MOST_STEPS = 750_000
+MAX_OPCODES = 750_000
 _STEPS = 30
 
 # Python's pickler appends to a list 1,000 items at a time.
@@ -142,7 +140,7 @@ class _Reader:
         actions: dict[int, Callable[[bytes], None]] = {
             index: getattr(self, f"_{name}") for name, index in _OPCODE.groupindex.items() if name != "stop"
         }
-        steps = min(200 + _STEPS * self.count + len(self.content) // 100, MOST_STEPS)
+        steps = min(200 + _STEPS * self.count + len(self.content) // 100, MAX_OPCODES)
         try:
             for _ in range(steps):
                 opcode = _OPCODE.match(self.content, self.position)
@@ -176,7 +174,7 @@ class _Reader:
         lengths = ends - starts
         words = np.frombuffer(self.words, np.int32)
         total = int(lengths.sum())
-        if total > MOST_WORDS:
+        if total > MAX_WORD_IDS:
             raise self._too_many(total)
         # A row that occurs twice is stored once, and empty rows have no place.
         in_order = np.cumsum(lengths)
@@ -185,7 +183,7 @@ class _Reader:
         return Lists(words, lengths)
 
     def _too_many(self, words: int) -> ValueError:
-        return ValueError(f"{words:,} words or more; the limit is {MOST_WORDS:,}")
+        return ValueError(f"{words:,} words or more; the limit is {MAX_WORD_IDS:,}")
 
     def _from_mark(self) -> list[Any]:
         place = len(self.stack) - 1
@@ -208,7 +206,7 @@ class _Reader:
             raise self._refusal()
         self.words.fromlist(items)
         target.end = len(self.words)
-        if target.end > MOST_WORDS:
+        if target.end > MAX_WORD_IDS:
             raise self._too_many(target.end)
 
     def _protocol(self, opcode: bytes) -> None:
@@ -335,7 +333,7 @@ class _Reader:
         if len(content) != length * dtype.itemsize:
             raise self._refusal()
         numbers = np.frombuffer(content, dtype)
-        if len(self.words) + length > MOST_WORDS:
+        if len(self.words) + length > MAX_WORD_IDS:
             raise self._too_many(len(self.words) + length)
         if length and not -(1 << 31) <= int(numbers.min()) <= int(numbers.max()) < 1 << 31:
             raise self._refusal()

@@ -1,13 +1,11 @@
 """Film reviews that the package makes itself: a stand-in for the IMDB data set on machines without network.
 
-May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.files, imdb_rnn.tokens.
-
 A review is made in three steps, each for all reviews of a split at once, which is what makes it fast:
 
 1. verdicts: half are praise, half are blame; one label in ten is wrong on purpose: a perfect reader scores 0.90.
 2. plan: which kinds of sentence a review has, in which order, and for which side each of them speaks. Praise may
    concede faults and may begin as blame, but its last opinion is the verdict.
-3. words: every planned sentence is a template of `embedded_words.py` whose slots are filled from its lists.
+3. words: every planned sentence is a template of `synthetic_words.py` whose slots are filled from its lists.
 
 Templates hold slots in braces: `{part}` is a word of the list "part", `{Part}` the same with capitals (which come
 unasked at the start of a sentence), `{a part}` puts "a" or "an" before it, `{?very}` is there every second time,
@@ -25,11 +23,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.corpora import embedded_words as words
+from imdb_rnn.corpora import synthetic_words as words
 from imdb_rnn.corpora.cache import cached
-from imdb_rnn.corpora.reviews import Corpus, LabelledTexts, encode_texts, fingerprint_of_texts
+from imdb_rnn.corpora.corpus import Corpus, LabelledTexts, encode_texts, fingerprint_of_texts
 from imdb_rnn.files import sha256_of_files
-from imdb_rnn.tokens import Vocabulary
+from imdb_rnn.text.tokens import Vocabulary
 
 Integers = npt.NDArray[np.int64]
 _Cast = dict[str, list[str]]  # names and pronouns, one a review
@@ -54,9 +52,9 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
 
     def make() -> Corpus:
         train, test = make_texts()
-        return encode_texts("embedded", fingerprint_of_texts(train, test), train, test, vocabulary)
+        return encode_texts("synthetic", fingerprint_of_texts(train, test), train, test, vocabulary)
 
-    return cached("embedded", f"embedded {key}", vocabulary, make)
+    return cached("synthetic", f"synthetic {key}", vocabulary, make)
 
 
 def make_texts(

@@ -1,9 +1,9 @@
-"""What the embedded film reviews are made of: words, sentence templates, weights. Data only, all our own writing.
+"""What the synthetic film reviews are made of: words, sentence templates, weights. Data only, all our own writing.
 
-May import: nothing. Read by: imdb_rnn.corpora.embedded, which explains the slot notation.
+`imdb_rnn.corpora.synthetic` explains the slot notation.
 
-Order matters: inside a word list the first words are drawn most often. Any edit changes the embedded corpus,
-and with it the checksum in `backends_test/test_embedded.py`.
+Order matters: inside a word list the first words are drawn most often. Any edit changes the synthetic corpus,
+and with it the checksum in `backends_test/tests/core/test_synthetic.py`.
 """
 
 

@@ -1,8 +1,5 @@
 """The IMDB reviews of TensorFlow Datasets, read without TensorFlow.
 
-May import: numpy, the standard library, imdb_rnn.corpora, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.home,
-imdb_rnn.printable, imdb_rnn.tokens; inside functions tensorflow_datasets, which is optional.
-
 TFDS holds raw texts. Encoded with Keras's word index, unknown words left out, they are the very reviews of `imdb`, in
 another order. Only a prepared copy is read; nothing is downloaded or prepared here, because without a network TFDS
 hangs for minutes, and preparing needs TensorFlow.
@@ -17,12 +14,12 @@ import numpy as np
 
 from imdb_rnn.corpora import imdb
 from imdb_rnn.corpora.cache import cached
-from imdb_rnn.corpora.reviews import Corpus, LabelledTexts, check_classes, encode_texts
+from imdb_rnn.corpora.corpus import Corpus, LabelledTexts, check_classes, encode_texts
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file, sha256_of_files
 from imdb_rnn.home import expanded
 from imdb_rnn.printable import printable
-from imdb_rnn.tokens import Vocabulary
+from imdb_rnn.text.tokens import Vocabulary
 
 NAME = "imdb_reviews/plain_text:1.0.0"
 PREPARED = Path("imdb_reviews/plain_text/1.0.0")
@@ -32,8 +29,8 @@ PREPARE = (
 )
 BATCH = 1000
 # The largest files of a copy that are read, in bytes: IMDB's records have 21 million for each split, all else 2,000.
-LARGEST_RECORDS = 100_000_000
-LARGEST_NOTE = 1_000_000
+MAX_RECORDS_BYTES = 100_000_000
+MAX_NOTE_BYTES = 1_000_000
 
 
 def load(vocabulary: Vocabulary | None = None) -> Corpus:
@@ -71,8 +68,8 @@ def _check_files(data_dir: Path) -> str:
     try:
         for file in (data_dir / PREPARED.parts[0]).rglob("*"):
             if file not in records and not file.is_dir():
-                read_file(file, LARGEST_NOTE)
-        return sha256_of_files(*records, limit=LARGEST_RECORDS)
+                read_file(file, MAX_NOTE_BYTES)
+        return sha256_of_files(*records, limit=MAX_RECORDS_BYTES)
     except (OSError, ValueError) as error:
         msg = f"Cannot read tfds in {data_dir}. Expected: a whole copy of {NAME}. Received: {error}"
         raise DataError(msg) from error

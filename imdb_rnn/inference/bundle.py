@@ -1,8 +1,5 @@
 """A saved folder: what is in it, how it is written, and how it is read without being trusted.
 
-May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.keras_file, imdb_rnn.model,
-imdb_rnn.recipe, imdb_rnn.strict_json, imdb_rnn.tokens.
-
 - `best-embedding-model.keras`: a plain Keras file; `keras.models.load_model` opens it on any backend.
 - `best-embedding-config.json`: the tutorial's settings, `max_len`, `num_words` and `word_index` (word -> rank, 1 is the
   most frequent word), and under `imdb_rnn` what this library needs beside them.
@@ -10,7 +7,7 @@ imdb_rnn.recipe, imdb_rnn.strict_json, imdb_rnn.tokens.
 - `history.json`, `history.png`: loss and accuracy after each epoch.
 - `estimator.json`: the labels and parameters of a `ReviewClassifier`.
 
-Nothing in a folder is trusted: the model is built by our own code (see imdb_rnn.keras_file), and every size is checked
+Nothing in a folder is trusted: the model is built by our own code (see imdb_rnn.inference.keras_file), and every size is checked
 against the bytes that are there before memory is taken for it.
 
 Folders of earlier versions, whose `word_index` holds ids from 4 and whose manifest holds no hashes, can still be read,
@@ -29,12 +26,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn import keras_file, strict_json
+from imdb_rnn import strict_json
 from imdb_rnn.errors import BundleError, DataError
-from imdb_rnn.files import read_file, replacing
-from imdb_rnn.model import LEAST
-from imdb_rnn.recipe import MOST_IDS, MOST_WORDS
-from imdb_rnn.tokens import INDEX_FROM, Vocabulary
+from imdb_rnn.files import atomic_write, read_file
+from imdb_rnn.inference import keras_file
+from imdb_rnn.inference.manifest import Manifest
+from imdb_rnn.text.preprocessing import Preprocessing, make_preprocessing
+from imdb_rnn.text.tokens import INDEX_FROM, Vocabulary
+from imdb_rnn.validation import MAX_MAX_LEN, MAX_NUM_WORDS, MINIMUM
 
 MODEL_FILE = keras_file.MODEL_FILE
 CONFIG_FILE = keras_file.CONFIG_FILE
@@ -52,7 +51,7 @@ OURS = "imdb_rnn"
 _SEAL = ("format", "files", "previous", "sha256")
 
 # Bytes.
-_LARGEST_JSON = 8_000_000
+_MAX_JSON_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -60,34 +59,30 @@ class Bundle:
     """A saved folder, read and checked.
 
     Attributes:
-        max_len: ids that the model takes.
-        num_words: ids are below this number.
-        windows: whether a longer review is read as a whole, in windows, or only its end.
+        preprocessing: how the model reads reviews.
         words: all words of the corpus, the most frequent first.
         vocabulary: those that the model knows.
         weights: float32 arrays in the order of `build_model(num_words, max_len).weights`.
         trainable: for each of the three layers, whether training changes its weights.
         optimizer: the state of Adam: iteration and learning rate, then momentum and velocity of each trainable weight;
             None if the file has no such state.
-        manifest: the content of `manifest.json`; empty if there is none.
+        manifest: what is known of the training.
     """
 
-    max_len: int
-    num_words: int
-    windows: bool
+    preprocessing: Preprocessing
     words: tuple[str, ...]
     vocabulary: Vocabulary
     weights: list[npt.NDArray[np.float32]]
     trainable: tuple[bool, ...]
     optimizer: list[npt.NDArray[Any]] | None
-    manifest: dict[str, Any]
+    manifest: Manifest
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def saving(directory: Path) -> Iterator[None]:
+def disk_errors_as_bundle_errors(directory: Path) -> Iterator[None]:
     """Turn what goes wrong with a disk into a `BundleError`."""
     try:
         yield
@@ -97,7 +92,7 @@ def saving(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def claimed(directory: Path) -> Iterator[None]:
+def exclusive_directory(directory: Path) -> Iterator[None]:
     """Keep a new or empty folder for one training.
 
     While the block runs a marker in the folder keeps other trainings out. If no manifest has been written by its end,
@@ -106,7 +101,7 @@ def claimed(directory: Path) -> Iterator[None]:
     Raises:
         BundleError: it is a file, holds something already, or cannot be made.
     """
-    with saving(directory):
+    with disk_errors_as_bundle_errors(directory):
         missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         filled = any(directory.iterdir())
@@ -134,7 +129,7 @@ def claimed(directory: Path) -> Iterator[None]:
 def _marked(directory: Path) -> Iterator[None]:
     """Keep others from writing to a folder at the same time."""
     marker = directory / ".training"
-    with saving(directory):
+    with disk_errors_as_bundle_errors(directory):
         marker.touch(exist_ok=False)
     try:
         yield
@@ -142,7 +137,7 @@ def _marked(directory: Path) -> Iterator[None]:
         marker.unlink(missing_ok=True)
 
 
-def save(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
     """Write a new or empty folder, or replace the model in the folder of the same classifier.
 
     Args:
@@ -153,25 +148,25 @@ def save(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes
     Raises:
         BundleError: the folder holds something else, or cannot be written.
     """
-    with saving(directory):
+    with disk_errors_as_bundle_errors(directory):
         names = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
     settings = [name for name in (CONFIG_FILE, ESTIMATOR_FILE) if name in files]
     if names <= FILES and {*settings, MANIFEST_FILE} <= names:
         for name in settings:
-            if _read(directory / name, _LARGEST_JSON) != files[name]:
+            if _read(directory / name, _MAX_JSON_BYTES) != files[name]:
                 msg = (
                     f"Cannot save to {directory}. Expected: a new or an empty folder, or that of this classifier. "
                     f"Received: one with another {name}. Name another one; nothing in it was changed."
                 )
                 raise BundleError(msg)
-        with _marked(directory), saving(directory):
+        with _marked(directory), disk_errors_as_bundle_errors(directory):
             write(directory, manifest, {name: content for name, content in files.items() if name not in settings})
     else:
-        with claimed(directory), saving(directory):
+        with exclusive_directory(directory), disk_errors_as_bundle_errors(directory):
             write(directory, manifest, files)
 
 
-def write(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+def write(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
     """Write files and then the manifest, so that a kill at any moment leaves a folder that can be read.
 
     Several files cannot be replaced at once. So a manifest that describes the old and the new state is written first.
@@ -191,10 +186,10 @@ def write(directory: Path, manifest: Mapping[str, Any], files: Mapping[str, byte
     kept = {} if before is None else before["files"]
     hashes = kept | {name: _sha256(content) for name, content in files.items()}
     if before is not None:
-        _put(directory / MANIFEST_FILE, json_bytes(_sealed(manifest, hashes, before)))
+        _put(directory / MANIFEST_FILE, json_bytes(_sealed(manifest.to_json(), hashes, before)))
     for name, content in files.items():
         _put(directory / name, content)
-    _put(directory / MANIFEST_FILE, json_bytes(_sealed(manifest, hashes)))
+    _put(directory / MANIFEST_FILE, json_bytes(_sealed(manifest.to_json(), hashes)))
 
 
 def json_bytes(content: Any) -> bytes:
@@ -206,29 +201,27 @@ def json_bytes(content: Any) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
-def config_bytes(words: Sequence[str], num_words: int, max_len: int, windows: bool) -> bytes:
+def config_bytes(words: Sequence[str], preprocessing: Preprocessing) -> bytes:
     """Write the settings as the content of `best-embedding-config.json`.
 
     Args:
-        words: all words of the corpus, the most frequent first. Words after the first `MOST_WORDS` are not written,
+        words: all words of the corpus, the most frequent first. Words after the first `MAX_NUM_WORDS` are not written,
             because no model can know them.
-        num_words: the ids of the model are below this number.
-        max_len: the number of ids that the model takes.
-        windows: whether a longer review is read as a whole, in windows.
+        preprocessing: how the model reads reviews.
 
     Raises:
         BundleError: the words have too many bytes to be read again.
     """
     config = {
-        "max_len": max_len,
-        "num_words": num_words,
-        "word_index": {word: rank for rank, word in enumerate(words[:MOST_WORDS], start=1)},
-        OURS: {"format": FORMAT, "windows": windows},
+        "max_len": preprocessing.max_len,
+        "num_words": preprocessing.num_words,
+        "word_index": {word: rank for rank, word in enumerate(words[:MAX_NUM_WORDS], start=1)},
+        OURS: {"format": FORMAT, "windows": preprocessing.windows},
     }
     content = json.dumps(config, ensure_ascii=False, indent=4).encode()
-    if len(content) > _LARGEST_JSON:
+    if len(content) > _MAX_JSON_BYTES:
         msg = (
-            f"Cannot save the vocabulary. Expected: words of at most {_LARGEST_JSON:,} bytes in all. "
+            f"Cannot save the vocabulary. Expected: words of at most {_MAX_JSON_BYTES:,} bytes in all. "
             f"Received: {len(content):,} bytes for {len(words):,} words."
         )
         raise BundleError(msg)
@@ -236,7 +229,7 @@ def config_bytes(words: Sequence[str], num_words: int, max_len: int, windows: bo
 
 
 def _put(path: Path, content: bytes) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
@@ -252,7 +245,7 @@ class _State(NamedTuple):
         accepted: file name -> every SHA-256 that the file may have.
     """
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     files: dict[str, str] | None
     accepted: dict[str, set[str]]
 
@@ -298,7 +291,7 @@ def _state_of(directory: Path, model: bytes) -> _State:
     """
     sealed = _read_json(directory / MANIFEST_FILE)
     if not any(name in sealed for name in _SEAL):
-        return _State(sealed, None, {})
+        return _State(_manifest_of(directory, sealed), None, {})
     states = [sealed, sealed.get("previous", sealed)]
     if not all(isinstance(state, dict) and _is_sealed(state) for state in states):
         version = sealed.get("format")
@@ -318,13 +311,20 @@ def _state_of(directory: Path, model: bytes) -> _State:
     hash_of_model = _sha256(model)
     for state in states:
         if state["files"].get(MODEL_FILE) == hash_of_model:
-            manifest = {name: value for name, value in state.items() if name not in _SEAL}
-            return _State(manifest, state["files"], accepted)
+            return _State(_manifest_of(directory, state), state["files"], accepted)
     msg = (
         f"Cannot read {directory / MODEL_FILE}. Expected: the model that {MANIFEST_FILE} was saved with. "
         f"Received: another one, or a damaged one. To save a model that was trained on, use Classifier.save."
     )
     raise BundleError(msg)
+
+
+def _manifest_of(directory: Path, sealed: Mapping[str, Any]) -> Manifest:
+    try:
+        return Manifest.from_json({name: value for name, value in sealed.items() if name not in _SEAL})
+    except ValueError as error:
+        msg = f"Cannot read {directory / MANIFEST_FILE}. Expected: what `imdb-rnn train` writes. Received: {error}."
+        raise BundleError(msg) from error
 
 
 def _current_on_disk(directory: Path) -> dict[str, Any]:
@@ -339,8 +339,8 @@ def _current_on_disk(directory: Path) -> dict[str, Any]:
     files = dict(state.files)
     for name in {*files} - {MODEL_FILE}:
         with suppress(BundleError):  # a file that is missing or damaged keeps the hash that it was saved with
-            files[name] = _sha256(_checked(directory / name, _read(directory / name, _LARGEST_JSON), state))
-    return _sealed(state.manifest, files)
+            files[name] = _sha256(_checked(directory / name, _read(directory / name, _MAX_JSON_BYTES), state))
+    return _sealed(state.manifest.to_json(), files)
 
 
 def _checked(path: Path, content: bytes, state: _State) -> bytes:
@@ -371,25 +371,26 @@ def read_bundle(directory: Path) -> Bundle:
     if not there:
         msg = f"Cannot load {directory}. Expected: a folder saved by `imdb-rnn train --out`. Received: no such folder."
         raise BundleError(msg)
-    settings = _read(directory / CONFIG_FILE, _LARGEST_JSON)
+    settings = _read(directory / CONFIG_FILE, _MAX_JSON_BYTES)
     config = _parsed(directory / CONFIG_FILE, settings)
     ours = config.get(OURS)
     by_tutorial = ours is None and "windows" not in config and not (directory / MANIFEST_FILE).exists()
-    content = _read(directory / MODEL_FILE, keras_file.LARGEST_MODEL)
-    state = _State({}, None, {}) if by_tutorial else _state_of(directory, content)
+    content = _read(directory / MODEL_FILE, keras_file.MAX_MODEL_BYTES)
+    state = _State(Manifest(), None, {}) if by_tutorial else _state_of(directory, content)
     _checked(directory / CONFIG_FILE, settings, state)
     if ours is not None and state.files is None:
         msg = f"Cannot read {directory / MANIFEST_FILE}. Expected: hashes of the files. Received: a manifest without."
         raise BundleError(msg)
-    num_words = _whole_number(directory, config, "num_words", LEAST["num_words"], MOST_WORDS)
-    max_len = _whole_number(directory, config, "max_len", 1, MOST_IDS)
+    num_words = _whole_number(directory, config, "num_words", MINIMUM["num_words"], MAX_NUM_WORDS)
+    max_len = _whole_number(directory, config, "max_len", 1, MAX_MAX_LEN)
     windows = False if by_tutorial else _windows(directory, config if ours is None else ours)
     words = _read_words(directory, config, 1 if by_tutorial or ours is not None else INDEX_FROM + 1)
     vocabulary = _known(directory, words, num_words)
+    preprocessing = make_preprocessing(num_words, max_len, windows)
     if not by_tutorial:
-        _check_of_one_training(directory, state.manifest, num_words, max_len, windows, vocabulary)
+        _check_of_one_training(directory, state.manifest, preprocessing, vocabulary)
     model = keras_file.read_model(directory / MODEL_FILE, content, num_words, max_len)
-    return Bundle(max_len, num_words, windows, words, vocabulary, *model, state.manifest)
+    return Bundle(preprocessing, words, vocabulary, *model, state.manifest)
 
 
 def read_part(directory: Path, name: str) -> dict[str, Any]:
@@ -399,12 +400,12 @@ def read_part(directory: Path, name: str) -> dict[str, Any]:
         BundleError: it is missing, damaged, or not the one that was saved with the manifest.
     """
     path = Path(directory) / name
-    content = _read(path, _LARGEST_JSON)
+    content = _read(path, _MAX_JSON_BYTES)
     return _parsed(path, _checked(path, content, _state_on_disk(Path(directory))))
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """Read the content of `manifest.json`.
+def read_manifest(directory: Path) -> Manifest:
+    """Read `manifest.json`.
 
     Raises:
         BundleError: it is missing, damaged, or was not saved with the model.
@@ -413,7 +414,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def _state_on_disk(directory: Path) -> _State:
-    return _state_of(directory, _read(directory / MODEL_FILE, keras_file.LARGEST_MODEL))
+    return _state_of(directory, _read(directory / MODEL_FILE, keras_file.MAX_MODEL_BYTES))
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -425,7 +426,7 @@ def _read(path: Path, limit: int) -> bytes:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    return _parsed(path, _read(path, _LARGEST_JSON))
+    return _parsed(path, _read(path, _MAX_JSON_BYTES))
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:
@@ -497,26 +498,21 @@ def _known(directory: Path, words: Sequence[str], num_words: int) -> Vocabulary:
 
 def _check_of_one_training(
     directory: Path,
-    manifest: Mapping[str, Any],
-    num_words: int,
-    max_len: int,
-    windows: bool,
+    manifest: Manifest,
+    preprocessing: Preprocessing,
     vocabulary: Vocabulary,
 ) -> None:
     """Raise `BundleError` unless settings and manifest are of one training."""
-    trained, data = (part if isinstance(part := manifest.get(name), dict) else {} for name in ("recipe", "data"))
-    if not all(isinstance(data.get(name), str) for name in ("source", "fingerprint")):
-        msg = f"Cannot load {directory}. Expected: `data` in {MANIFEST_FILE}, source and fingerprint. Received: none."
-        raise BundleError(msg)
-    for name, value in (("max_len", max_len), ("num_words", num_words), ("windows", windows)):
-        if trained.get(name) != value:
-            wanted = reprlib.repr(trained.get(name))
+    for name in ("max_len", "num_words", "windows"):
+        value = getattr(preprocessing, name)
+        if manifest.recipe.get(name) != value:
+            wanted = reprlib.repr(manifest.recipe.get(name))
             msg = (
                 f"Cannot load {directory}. Expected: `{name}` {wanted} in {CONFIG_FILE}, as trained. "
                 f"Received: {value}. The files are not of one training."
             )
             raise BundleError(msg)
-    if manifest.get("vocabulary") != vocabulary.fingerprint:
+    if manifest.vocabulary != vocabulary.fingerprint:
         msg = (
             f"Cannot load {directory}. Expected: the `word_index` that the model was trained with. Received: another "
             f"one, of {len(vocabulary)} words. The files are not of one training."

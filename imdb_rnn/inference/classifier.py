@@ -1,32 +1,29 @@
-"""A trained model that reads texts.
-
-May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.bundle, imdb_rnn.corpora.reviews, imdb_rnn.engine
-(which loads Keras), imdb_rnn.errors, imdb_rnn.forward, imdb_rnn.keras_file, imdb_rnn.model, imdb_rnn.oracle,
-imdb_rnn.texts, imdb_rnn.threads, imdb_rnn.tokens, imdb_rnn.windows.
-"""
+"""A trained model that reads texts."""
 
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn import bundle, keras_file
-from imdb_rnn.batches import pad
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.engine import keras_session, load_keras
+from imdb_rnn.backends import keras_session, load_keras
+from imdb_rnn.backends.keras_settings import EPSILON
 from imdb_rnn.errors import BundleError, ModelError, ReviewError
-from imdb_rnn.forward import check_logits, logits_of
-from imdb_rnn.model import Encoder, build_model, compile_model, true_or_false, whole_number
-from imdb_rnn.oracle import EPSILON, binary_crossentropy, sigmoid
-from imdb_rnn.texts import as_texts
+from imdb_rnn.inference import bundle, keras_file
+from imdb_rnn.inference.manifest import Manifest
+from imdb_rnn.model.architecture import Encoder, build_model, compile_model
+from imdb_rnn.model.numpy_forward import binary_crossentropy, check_logits, logits_of, sigmoid
+from imdb_rnn.text.preprocessing import Preprocessing
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.texts import as_texts
+from imdb_rnn.text.tokens import OOV, Vocabulary
+from imdb_rnn.text.windows import combine
 from imdb_rnn.threads import one_blas_thread
-from imdb_rnn.tokens import OOV, Vocabulary
-from imdb_rnn.windows import Windows, combine, windows_of
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # Longer than any review, shorter than a book: such a text is a mistake, most often a whole file given as one review.
-LONGEST_REVIEW = 100_000
+MAX_REVIEW_WORDS = 100_000
 # Reviews a step when many are scored: enough to keep any backend busy, a few megabytes of memory.
 SCORING_BATCH = 1000
 # The products of so many reviews are computed in one thread anyhow, and setting their number would take longer.
@@ -43,8 +40,6 @@ AT_WORK = (
     "Cannot read the values of the model. Expected: a model at rest. Received: one that another thread trains or "
     "evaluates, or whose training was interrupted. Wait for the end, or load the model again."
 )
-# Figures in a manifest that hold only for the weights at the end of the training.
-_FIGURES = ("val_loss", "val_accuracy", "test_loss", "test_accuracy", "temperature")
 
 
 class Prediction(NamedTuple):
@@ -82,14 +77,12 @@ class Classifier:
 
     Args:
         vocabulary: the words behind the ids.
-        num_words: ids are below this number.
-        max_len: ids that the model takes.
-        windows: whether a longer review is read as a whole, in windows, or only its end.
+        preprocessing: how the model reads reviews.
         manifest: what is known of the training.
         model: takes int32 ids, shape (batch, max_len), and gives scores, shape (batch, 1); None to build it when
             somebody asks for it, of what follows.
         weights: of the model, in the order of `build_model().weights`.
-        optimizer: the state of its Adam, as in `imdb_rnn.bundle.Bundle`; None for a new Adam.
+        optimizer: the state of its Adam, as in `imdb_rnn.inference.bundle.Bundle`; None for a new Adam.
         trainable: for each layer, whether training changes its weights.
         words: all words of the corpus, the most frequent first, which `save` writes; None is those of `vocabulary`.
     """
@@ -97,10 +90,8 @@ class Classifier:
     def __init__(
         self,
         vocabulary: Vocabulary,
-        num_words: int,
-        max_len: int,
-        windows: bool,
-        manifest: dict[str, Any],
+        preprocessing: Preprocessing,
+        manifest: Manifest,
         *,
         model: "keras.Model | None" = None,
         weights: list[npt.NDArray[np.float32]] | None = None,
@@ -109,9 +100,7 @@ class Classifier:
         words: Sequence[str] | None = None,
     ) -> None:
         self.vocabulary = vocabulary
-        self.num_words = whole_number("num_words", num_words)
-        self.max_len = whole_number("max_len", max_len)
-        self.windows = true_or_false("windows", windows)
+        self.preprocessing = preprocessing
         self.manifest = manifest
         self._words = vocabulary.words if words is None else tuple(words)
         if model is not None:
@@ -137,7 +126,7 @@ class Classifier:
     def load(cls, directory: Path | str) -> Self:
         """Load a folder saved by `train` or `save`, whichever backend trained it. Loads no backend.
 
-        A folder that the tutorial's own program has written can be loaded, too: its `manifest` is empty.
+        A folder that the tutorial's own program has written can be loaded, too: its `manifest` knows nothing of the training.
 
         Raises:
             BundleError: a file is missing, damaged, or does not fit the others.
@@ -145,9 +134,7 @@ class Classifier:
         saved = bundle.read_bundle(Path(directory))
         return cls(
             saved.vocabulary,
-            saved.num_words,
-            saved.max_len,
-            saved.windows,
+            saved.preprocessing,
             saved.manifest,
             weights=saved.weights,
             optimizer=saved.optimizer,
@@ -166,7 +153,7 @@ class Classifier:
             directory: a new or empty folder, or one that this classifier was loaded from or saved to.
 
         Raises:
-            BackendError: see `imdb_rnn.engine.backend_name`.
+            BackendError: see `imdb_rnn.backends.backend_name`.
             BundleError: it cannot be written, or holds something else.
             ModelError: the layers of the model have been changed, or another thread trains it.
         """
@@ -185,27 +172,30 @@ class Classifier:
                 if _is_at_work(model, model.variables):
                     raise ModelError(AT_WORK) from error
                 raise
-        words = bundle.config_bytes(self._words, *self.reading)
+        words = bundle.config_bytes(self._words, self.preprocessing)
         bundle.save(
             directory, self._manifest_now(weights), {bundle.CONFIG_FILE: words, bundle.MODEL_FILE: content, **beside}
         )
 
-    def _manifest_now(self, weights: list[npt.NDArray[np.float32]]) -> dict[str, Any]:
+    def _manifest_now(self, weights: list[npt.NDArray[np.float32]]) -> Manifest:
         """The manifest for the current weights."""
-        reading = {"num_words": self.num_words, "max_len": self.max_len, "windows": self.windows}
-        manifest = {"data": {"source": "unknown", "fingerprint": "unknown"}} | self.manifest
-        manifest |= {
-            "vocabulary": self.vocabulary.fingerprint,
-            "recipe": {**self.manifest.get("recipe", {}), **reading},
-        }
+        reading = {name: getattr(self.preprocessing, name) for name in ("num_words", "max_len", "windows")}
+        manifest = replace(
+            self.manifest, vocabulary=self.vocabulary.fingerprint, recipe={**self.manifest.recipe, **reading}
+        )
         if _digest_of(weights) == self._digest:
             return manifest
-        return {name: value for name, value in manifest.items() if name not in _FIGURES} | {"trained_further": True}
+        return replace(manifest.without_results(), trained_further=True)
 
     @property
-    def reading(self) -> tuple[int, int, bool]:
-        """How reviews become what the model takes: `num_words`, `max_len` and `windows`."""
-        return self.num_words, self.max_len, self.windows
+    def num_words(self) -> int:
+        """The ids of the model are below this number."""
+        return self.preprocessing.num_words
+
+    @property
+    def max_len(self) -> int:
+        """The number of ids that the model takes at once."""
+        return self.preprocessing.max_len
 
     @property
     def model(self) -> "keras.Model":
@@ -215,7 +205,7 @@ class Classifier:
         weights, and `save` saves them.
 
         Raises:
-            BackendError: see `imdb_rnn.engine.backend_name`.
+            BackendError: see `imdb_rnn.backends.backend_name`.
         """
         with keras_session():
             model = self._built()
@@ -274,17 +264,13 @@ class Classifier:
         weights, parts = self.weights(), []
         with one_blas_thread() if len(reviews) > FEW_REVIEWS else nullcontext():
             for start in range(0, len(reviews), SCORING_BATCH):
-                x, review = self.read(reviews.take(np.arange(start, min(start + SCORING_BATCH, len(reviews)))))
+                x, review = self.preprocessing.rows(
+                    reviews.take(np.arange(start, min(start + SCORING_BATCH, len(reviews))))
+                )
                 parts.append(combine(logits_of(weights, x), review))
         return np.concatenate(parts) if parts else np.empty(0)
 
-    def read(self, reviews: EncodedReviews) -> Windows:
-        """What the model takes of reviews: all windows of each, or its last ids."""
-        if self.windows:
-            return windows_of(reviews, self.num_words, self.max_len)
-        return Windows(pad(reviews, self.num_words, self.max_len), np.arange(len(reviews)))
-
-    def score(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    def probabilities(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """Score what the model takes by the backend.
 
         Args:
@@ -294,7 +280,7 @@ class Classifier:
             float32, shape (n,), 0 to 1.
 
         Raises:
-            BackendError: see `imdb_rnn.engine.backend_name`.
+            BackendError: see `imdb_rnn.backends.backend_name`.
             ModelError: they are not numbers, or see `weights`.
         """
         if not len(ids):
@@ -309,16 +295,18 @@ class Classifier:
         """Score reviews by the backend, and compare with their labels.
 
         Raises:
-            BackendError: see `imdb_rnn.engine.backend_name`.
-            ModelError: see `score`.
+            BackendError: see `imdb_rnn.backends.backend_name`.
+            DataError: the reviews have no labels.
+            ModelError: see `probabilities`.
 
         Source: `keras.losses.BinaryCrossentropy`, `keras.metrics.BinaryAccuracy`.
         """
-        x, review = self.read(reviews)
-        scores = np.clip(self.score(x).astype(np.float64), EPSILON, 1 - EPSILON)
+        labels = reviews.required_labels()
+        x, review = self.preprocessing.rows(reviews)
+        scores = np.clip(self.probabilities(x).astype(np.float64), EPSILON, 1 - EPSILON)
         logits = combine(np.log(scores) - np.log1p(-scores), review)
-        right = (logits > 0) == (reviews.labels == 1)
-        return Evaluation(binary_crossentropy(logits[:, None], reviews.labels[:, None]), float(right.mean()))
+        right = (logits > 0) == (labels == 1)
+        return Evaluation(binary_crossentropy(logits, labels), float(right.mean()))
 
     def weights(self) -> list[npt.NDArray[np.float32]]:
         """The current weights, in the order of `build_model().weights`.
@@ -392,16 +380,16 @@ class Classifier:
             if reason := self._unreadable_reason(ids):
                 which = f"review {number} of {len(texts)}" if len(texts) > 1 else "review"
                 msg = (
-                    f"Bad {which}. Expected: a text of at most {LONGEST_REVIEW:,} words, of which the model knows at "
+                    f"Bad {which}. Expected: a text of at most {MAX_REVIEW_WORDS:,} words, of which the model knows at "
                     f"least one. Received: {reason}: {text[:40]!r}."
                 )
                 raise ReviewError(msg)
             sequences.append(ids)
-        return EncodedReviews.from_sequences(sequences, np.zeros(len(sequences)))
+        return EncodedReviews.from_sequences(sequences)
 
     def _unreadable_reason(self, ids: Sequence[int]) -> str:
         words = len(ids) - 1
-        if words > LONGEST_REVIEW:
+        if words > MAX_REVIEW_WORDS:
             return f"{words:,} words"
         if any(i > OOV for i in ids):
             return ""

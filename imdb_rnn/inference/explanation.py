@@ -1,8 +1,5 @@
 """What a review's score is made of, word by word: on a terminal, and as a page of its own.
 
-May import: numpy, jinja2, rich, the standard library, imdb_rnn.classifier, imdb_rnn.corpora.reviews, imdb_rnn.errors,
-imdb_rnn.files, imdb_rnn.oracle, imdb_rnn.printable.
-
 Nothing is approximated. The score after a word is that of the review ending there; in a review of one window, that is
 the hidden state read out at that word. A word's contribution is what the logit loses when the word is left out.
 """
@@ -14,18 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.classifier import Classifier, Prediction
-from imdb_rnn.corpora.reviews import EncodedReviews
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.files import replacing
-from imdb_rnn.oracle import sigmoid
+from imdb_rnn.files import atomic_write
+from imdb_rnn.inference.classifier import Classifier, Prediction
+from imdb_rnn.model.numpy_forward import sigmoid
 from imdb_rnn.printable import printable
+from imdb_rnn.text.reviews import EncodedReviews
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 # Longer reviews take long, and nobody looks at so many words.
-LONGEST_REVIEW = 2_000
+MAX_EXPLAINED_WORDS = 2_000
 # A contribution of this many logits has the full colour.
 STRONG = 1.0
 GREEN, RED = (46, 160, 90), (220, 80, 60)
@@ -68,8 +65,8 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     prediction = classifier.predict_review(text)
     ids = np.array(classifier.vocabulary.encode_typed(text), np.int32)
     count = len(ids) - 1
-    if count > LONGEST_REVIEW:
-        msg = f"Cannot explain the review. Expected: at most {LONGEST_REVIEW:,} words. Received: {count:,}."
+    if count > MAX_EXPLAINED_WORDS:
+        msg = f"Cannot explain the review. Expected: at most {MAX_EXPLAINED_WORDS:,} words. Received: {count:,}."
         raise ReviewError(msg)
     # Row by row the ids of a review to be read, START among them.
     growing = np.tri(count, count + 1, 1, dtype=bool)
@@ -77,7 +74,7 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     chosen = np.concatenate([growing, without])
     offsets = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
     flat = np.broadcast_to(ids, chosen.shape)[chosen]
-    logits = classifier.logits(EncodedReviews(flat, offsets, np.zeros(len(chosen), np.int8)))
+    logits = classifier.logits(EncodedReviews(flat, offsets))
     return Explanation(
         prediction, classifier.vocabulary.typed_spans(text), sigmoid(logits[:count]), logits[count - 1] - logits[count:]
     )
@@ -143,7 +140,7 @@ def to_html(explanation: Explanation) -> str:
         parts.append({"between": text[begin:first], "word": text[first:after], "score": score, "by": contribution})
         parts[-1]["colour"] = "rgb({}, {}, {})".format(*colour_of(contribution))
         begin = after
-    template = files("imdb_rnn").joinpath("explanation.html.jinja").read_text(encoding="utf-8")
+    template = files("imdb_rnn.inference").joinpath("explanation.html.jinja").read_text(encoding="utf-8")
     words = explanation.words
     page: str = (
         Environment(autoescape=True)
@@ -175,5 +172,5 @@ def write_page(explanation: Explanation, path: Path) -> None:
     if path.exists() and not path.read_bytes().startswith(PAGE):
         msg = f"{path} is there already, and is no page"
         raise FileExistsError(msg)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(to_html(explanation), encoding="utf-8")

@@ -1,7 +1,5 @@
 """Reads the arrays of an HDF5 file as Keras writes it, without trusting the file.
 
-May import: numpy, the standard library.
-
 The HDF5 library believes sizes in a file that was made to mislead it: three changed bytes made it take 4 GB. Here every
 number is an offset into bytes that are there, or an error, and the steps are counted.
 """

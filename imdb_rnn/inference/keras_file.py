@@ -1,8 +1,5 @@
 """The `.keras` file of the review classifier: written so that every backend opens it, and read without Keras.
 
-May import: numpy, the standard library, imdb_rnn.engine (which loads Keras), imdb_rnn.errors, imdb_rnn.files,
-imdb_rnn.hdf5, imdb_rnn.keras_settings, imdb_rnn.model, imdb_rnn.strict_json.
-
 Keras never interprets a stranger's file here (`safe_mode` is a deny-list): the layers that the file names must be those
 of the model, and only arrays of the expected shape and type are copied out of it.
 """
@@ -18,24 +15,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy.typing as npt
 
-from imdb_rnn.engine import keras_session
+from imdb_rnn.backends import keras_session
+from imdb_rnn.backends.keras_settings import ADAM_OPTIONS, EPSILON, LAYERS
 from imdb_rnn.errors import BundleError
 from imdb_rnn.files import open_archive, read_member
-from imdb_rnn.hdf5 import Hdf5File
-from imdb_rnn.keras_settings import ADAM_OPTIONS, EPSILON, LAYERS
-from imdb_rnn.model import EMBEDDING_DIM, EXTRA_IDS, UNITS, Encoder
+from imdb_rnn.inference.hdf5 import Hdf5File
+from imdb_rnn.model.architecture import EMBEDDING_DIM, EXTRA_IDS, UNITS, Encoder
 from imdb_rnn.strict_json import parse
 
 if TYPE_CHECKING:
     import keras
 
 MODEL_FILE = "best-embedding-model.keras"
-# The settings beside it; see imdb_rnn.bundle.
+# The settings beside it; see imdb_rnn.inference.bundle.
 CONFIG_FILE = "best-embedding-config.json"
 
-# Bytes. A model of `imdb_rnn.recipe.MOST_WORDS` words with the state of Adam has 28.8 million.
-LARGEST_MODEL = 30_000_000
-_LARGEST_CONFIG = 1_000_000
+# Bytes. A model of `imdb_rnn.training.recipe.MAX_NUM_WORDS` words with the state of Adam has 28.8 million.
+MAX_MODEL_BYTES = 30_000_000
+_MAX_CONFIG_BYTES = 1_000_000
 # Inside the file, which is a zip archive.
 _WEIGHTS_MEMBER = "model.weights.h5"
 _CONFIG_MEMBER = "config.json"
@@ -109,7 +106,7 @@ def _with_plain_optimizers(settings: Any) -> Any:
 
 
 class SavedModel(NamedTuple):
-    """What is copied out of a .keras file; see `imdb_rnn.bundle.Bundle`."""
+    """What is copied out of a .keras file; see `imdb_rnn.inference.bundle.Bundle`."""
 
     weights: list[npt.NDArray[Any]]
     trainable: tuple[bool, ...]
@@ -131,8 +128,8 @@ def read_model(path: Path, content: bytes, num_words: int, max_len: int) -> Save
     shapes = shapes_of(num_words)
     try:
         with open_archive(io.BytesIO(content)) as archive:
-            config = parse(read_member(archive, _CONFIG_MEMBER, _LARGEST_CONFIG))
-            arrays = read_member(archive, _WEIGHTS_MEMBER, LARGEST_MODEL)
+            config = parse(read_member(archive, _CONFIG_MEMBER, _MAX_CONFIG_BYTES))
+            arrays = read_member(archive, _WEIGHTS_MEMBER, MAX_MODEL_BYTES)
         layers = config["config"]["layers"]
         if reason := unsupported_layers_reason(layers):
             raise ValueError(reason)

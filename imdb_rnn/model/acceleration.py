@@ -1,7 +1,5 @@
 """Makes the SimpleRNN layers of any Keras model fast, without changing what they compute.
 
-May import: the standard library, imdb_rnn.engine (which loads Keras), imdb_rnn.errors.
-
 Keras multiplies each step's inputs by the kernel inside the loop over time, and leaves the backward pass to autodiff.
 Here all steps are multiplied at once, and the loop is `recurrence` of the engine, with a backward pass of its own. A
 layer keeps its class, its weights and its configuration: only its `inner_loop` is replaced, on this one object, so that
@@ -14,8 +12,8 @@ Exporters, function transforms and layers that have been changed use Keras's own
 import logging
 from typing import TYPE_CHECKING, Any
 
-from imdb_rnn.engine import load_keras, load_training_engine, training_backend_name
-from imdb_rnn.engine.modifications import modification_of
+from imdb_rnn.backends import load_keras, load_training_backend, training_backend_name
+from imdb_rnn.backends.modifications import modification_of
 from imdb_rnn.errors import ModelError
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def accelerate(model: "keras.layers.Layer") -> None:
 
     Raises:
         ModelError: it is not a Keras model or layer.
-        BackendError: the backend cannot train, or see `imdb_rnn.engine.backend_name`.
+        BackendError: the backend cannot train, or see `imdb_rnn.backends.backend_name`.
     """
     training_backend_name()
     layers = recurrent_layers(model)
@@ -46,7 +44,7 @@ def accelerate(model: "keras.layers.Layer") -> None:
             layer.inner_loop = _InnerLoop(layer)
 
 
-def paths(model: "keras.layers.Layer") -> dict[str, str]:
+def execution_paths(model: "keras.layers.Layer") -> dict[str, str]:
     """Which path each recurrent layer of a model takes when it is called eagerly or trained.
 
     Args:
@@ -71,7 +69,7 @@ def recurrent_layers(model: Any) -> dict[str, Any]:
     """Find every recurrent layer of a model, the model included, as Keras finds its sublayers.
 
     Returns:
-        Name -> layer; see `paths` for the names.
+        Name -> layer; see `execution_paths` for the names.
 
     Raises:
         ModelError: `model` is not a Keras model or layer.
@@ -140,7 +138,7 @@ def unsupported_reason(layer: Any) -> str:
         return f"its cell computes in {cell.compute_dtype}"
     if not is_fast(layer) and "inner_loop" in vars(layer):
         return "its method inner_loop has been replaced"
-    return modification_of(cell, ("call", "__call__")) or load_training_engine().hook_of(cell)
+    return modification_of(cell, ("call", "__call__")) or load_training_backend().hook_of(cell)
 
 
 class _InnerLoop:
@@ -148,7 +146,7 @@ class _InnerLoop:
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
-        self.engine = load_training_engine()
+        self.engine = load_training_backend()
         self.ops = load_keras().ops
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:

@@ -1,17 +1,15 @@
-"""The model, defined once for every backend, its initial weights and its optimizer, the same on every backend.
+"""The model, defined once for every backend, its initial weights and its optimizer, the same on every backend."""
 
-May import: numpy, imdb_rnn.acceleration, imdb_rnn.engine (which loads Keras), imdb_rnn.errors.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.acceleration import accelerate
-from imdb_rnn.engine import BACKENDS, backend_name, load_engine, load_keras
-from imdb_rnn.errors import RecipeError
+from imdb_rnn import seeds
+from imdb_rnn.backends import TRAINING_BACKENDS, backend_name, load_backend, load_keras
+from imdb_rnn.model.acceleration import accelerate
+from imdb_rnn.validation import check_choice, whole_number
 
 if TYPE_CHECKING:
     import keras
@@ -28,56 +26,6 @@ OPTIMIZER = "adam"
 LOSS = "binary_crossentropy"
 # Ids that a vocabulary of num_words could use if its ranks were shifted by 3 and not cut: the tutorial's size.
 EXTRA_IDS = 3
-# The least that a setting can be, where that is not 1: four ids mean no word, so a model needs a fifth.
-LEAST = {"num_words": 5, "seed": 0}
-
-
-def plain_number(value: Any) -> Any:
-    """Convert a number of NumPy to Python's own: a scalar, or an array without dimensions. Others stay as they are."""
-    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf":
-        return float(value) if value.dtype.kind == "f" else int(value)
-    return value
-
-
-def whole_number(name: str, value: object) -> int:
-    """Return a setting as an int, or raise `RecipeError` unless it is a whole number, not below the least it can be."""
-    least, number = LEAST.get(name, 1), plain_number(value)
-    if type(number) is not int or number < least:
-        msg = f"Bad `{name}`. Expected: a whole number of at least {least}. Received: {value!r}."
-        raise RecipeError(msg)
-    return number
-
-
-def share(name: str, value: object) -> float:
-    """Return a setting as a float, or raise `RecipeError` unless it is a number from 0 to 1."""
-    number = plain_number(value)
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 1:
-        msg = f"Bad `{name}`. Expected: a number from 0 to 1. Received: {value!r}."
-        raise RecipeError(msg)
-    return float(number)
-
-
-def true_or_false(name: str, value: object) -> bool:
-    """Return a setting as a bool, or raise `RecipeError` unless it is one."""
-    if not isinstance(value, bool | np.bool_):
-        msg = f"Bad `{name}`. Expected: True or False. Received: {value!r}."
-        raise RecipeError(msg)
-    return bool(value)
-
-
-def check_encoder(encoder: object) -> None:
-    """Raise `RecipeError` unless there is such an encoder."""
-    if encoder not in ENCODERS:
-        msg = f"Bad `encoder`. Expected: one of {', '.join(ENCODERS)}. Received: {encoder!r}."
-        raise RecipeError(msg)
-
-
-def check_recurrent_initializer(name: object) -> None:
-    """Raise `RecipeError` unless there is such an initializer."""
-    if name not in RECURRENT_INITIALIZERS:
-        names = ", ".join(RECURRENT_INITIALIZERS)
-        msg = f"Bad `recurrent_initializer`. Expected: one of {names}. Received: {name!r}."
-        raise RecipeError(msg)
 
 
 def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder = "embedding") -> "keras.Sequential":
@@ -94,10 +42,10 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
 
     Raises:
         RecipeError: an argument is out of range.
-        BackendError: see `imdb_rnn.engine.backend_name`.
+        BackendError: see `imdb_rnn.backends.backend_name`.
     """
     num_words, max_len = whole_number("num_words", num_words), whole_number("max_len", max_len)
-    check_encoder(encoder)
+    check_choice("encoder", encoder, ENCODERS)
     keras = load_keras()
     layers = keras.layers
     # The type is named, or a user's keras.json could make it another one, and with it another model.
@@ -126,15 +74,15 @@ def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Seq
         optimizer: Keras's, or its name; one that has trained the model already goes on as it is.
         metrics: Keras's, or their names.
     """
-    engine = load_engine()
-    if backend_name() in BACKENDS:
+    engine = load_backend()
+    if backend_name() in TRAINING_BACKENDS:
         accelerate(model)
     model.compile(optimizer=optimizer, loss=LOSS, metrics=list(metrics), jit_compile=engine.jit_compile)
     engine.prepare_model(model)
     engine.prepare_optimizer(model.optimizer)
 
 
-def accuracy_of_shares() -> "keras.metrics.Metric":
+def soft_label_accuracy() -> "keras.metrics.Metric":
     """Keras's "accuracy", also for targets between 0 and 1: how many scores are on the same side of a half."""
     keras = load_keras()
 
@@ -171,18 +119,36 @@ def initial_weights(
 
     Source: Glorot and Bengio 2010; Saxe et al. 2014; Le et al. 2015 (identity); `keras.initializers`.
     """
+    shapes = [(weight.name, tuple(weight.shape)) for weight in model.weights]
+    return draw_weights(shapes, seed, recurrent_initializer)
+
+
+def draw_weights(
+    shapes: Iterable[tuple[str, tuple[int, ...]]],
+    seed: int,
+    recurrent_initializer: RecurrentInitializer = "orthogonal",
+) -> list[npt.NDArray[np.float32]]:
+    """Draw initial weights for names and shapes, without a model.
+
+    Args:
+        shapes: the name of each weight in its layer, such as "kernel", and its shape.
+        seed: see `initial_weights`.
+        recurrent_initializer: see `initial_weights`.
+
+    Raises:
+        RecipeError: see `initial_weights`.
+    """
     seed = whole_number("seed", seed)
-    check_recurrent_initializer(recurrent_initializer)
+    check_choice("recurrent_initializer", recurrent_initializer, RECURRENT_INITIALIZERS)
     draws = {
         "embeddings": _uniform_embedding,
         "kernel": _glorot_uniform,
         "recurrent_kernel": {"orthogonal": _orthogonal, "identity": _identity}[recurrent_initializer],
         "bias": _zeros,
     }
-    # A generator for each weight: the draws of one do not depend on the size of another.
     return [
-        draws[weight.name](np.random.default_rng((seed, position)), tuple(weight.shape)).astype(np.float32)
-        for position, weight in enumerate(model.weights)
+        draws[name](seeds.for_weight(seed, position), shape).astype(np.float32)
+        for position, (name, shape) in enumerate(shapes)
     ]
 
 

@@ -1,29 +1,47 @@
 """The forward pass in NumPy and float32, which answers without any backend.
 
-May import: numpy, imdb_rnn.errors, imdb_rnn.oracle.
-
 A backend takes longer to be asked about one review than NumPy to read it, and longest to be loaded for it.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn.backends.keras_settings import EPSILON
 from imdb_rnn.errors import ModelError
-from imdb_rnn.oracle import sigmoid
+
+Float = TypeVar("Float", bound=np.floating[Any])
 
 
-def scores_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-    """Read reviews: the sigmoid of `logits_of`, which has the arguments; float32, shape (n,), 0 to 1."""
-    return sigmoid(logits_of(weights, ids))
+def sigmoid(logits: npt.NDArray[Float]) -> npt.NDArray[Float]:
+    """Convert logits to scores, 1 / (1 + exp(-z)), without overflow and in the float type that is given."""
+    # The exponent is never positive, so that it cannot overflow.
+    small = np.exp(-np.abs(logits))
+    scores: npt.NDArray[Float] = np.where(logits < 0, small, np.ones_like(small)) / (1 + small)
+    return scores
+
+
+def binary_crossentropy(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int8]) -> float:
+    """Compute the mean loss of reviews in nats, with scores clipped to [1e-7, 1 - 1e-7] as Keras does.
+
+    Args:
+        logits: float64, shape (n,).
+        labels: 0 or 1, shape (n,).
+
+    Source: `keras.losses.BinaryCrossentropy`.
+    """
+    scores = np.clip(sigmoid(logits), EPSILON, 1 - EPSILON)
+    losses = np.where(labels == 1, -np.log(scores), -np.log1p(-scores))
+    return float(losses.mean())
 
 
 def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
     """Read reviews.
 
     Args:
-        weights: those of the model, in the order of `imdb_rnn.oracle.Weights`, float32; without embeddings, if words
+        weights: those of the model, in the order of `build_model().weights`, float32; without embeddings, if words
             come in as one-hot vectors.
         ids: int32, shape (n, T), below the number of embeddings.
 
@@ -32,8 +50,6 @@ def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.in
 
     Raises:
         ModelError: they are not finite, because the weights are too large.
-
-    Source: `imdb_rnn.oracle.forward`.
     """
     (encoded, *kernel), (recurrent_kernel, bias, out_kernel, out_bias) = weights[:-4], weights[-4:]
 

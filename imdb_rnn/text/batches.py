@@ -1,7 +1,4 @@
-"""From reviews to the arrays that a model takes, in NumPy alone and therefore the same on every backend.
-
-May import: numpy, scikit-learn, the standard library, imdb_rnn.corpora.reviews, imdb_rnn.tokens.
-"""
+"""From reviews to the arrays that a model takes, in NumPy alone and therefore the same on every backend."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +7,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.corpora.reviews import Corpus, EncodedReviews
-from imdb_rnn.tokens import OOV, PADDING
-
-# As in the tutorial. Fixed, so that a saved model's validation reviews can be found again.
-VALIDATION_SHARE = 0.2
-VALIDATION_SEED = 42
+from imdb_rnn import seeds
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import OOV, PADDING
 
 
 class Arrays(NamedTuple):
-    """Reviews ready for a model; as `Examples`, the same in every epoch.
+    """Reviews ready for a model; as `TrainingData`, the same in every epoch.
 
     Attributes:
         x: int32, shape (n, max_len): ids below num_words.
@@ -30,29 +24,29 @@ class Arrays(NamedTuple):
     y: npt.NDArray[np.float32]
 
     @property
-    def reviews(self) -> int:
-        """See `Examples`."""
+    def num_examples(self) -> int:
+        """See `TrainingData`."""
         return len(self.x)
 
-    def of_epoch(self, seed: int, epoch: int) -> "Arrays":
-        """See `Examples`."""
+    def epoch(self, seed: int, epoch: int) -> "Arrays":
+        """See `TrainingData`."""
         return self
 
 
-class Examples(Protocol):
+class TrainingData(Protocol):
     """What is learned from."""
 
     @property
-    def reviews(self) -> int:
+    def num_examples(self) -> int:
         """How many an epoch has."""
 
-    def of_epoch(self, seed: int, epoch: int) -> Arrays:
+    def epoch(self, seed: int, epoch: int) -> Arrays:
         """Those of an epoch: they follow from (seed, epoch) alone. Their order is `epoch_order`."""
 
 
 @dataclass(frozen=True)
 class WeightedArrays:
-    """Reviews of which some are learned from more often than others (`Examples`).
+    """Reviews of which some are learned from more often than others (`TrainingData`).
 
     Attributes:
         arrays: n reviews.
@@ -63,44 +57,14 @@ class WeightedArrays:
     weights: npt.NDArray[np.float64]
 
     @property
-    def reviews(self) -> int:
-        """See `Examples`."""
+    def num_examples(self) -> int:
+        """See `TrainingData`."""
         return len(self.arrays.x)
 
-    def of_epoch(self, seed: int, epoch: int) -> Arrays:
-        """See `Examples`."""
-        drawn = draw_reviews(self.weights, self.reviews, np.random.default_rng((seed, epoch, 1)))
+    def epoch(self, seed: int, epoch: int) -> Arrays:
+        """See `TrainingData`."""
+        drawn = draw_reviews(self.weights, self.num_examples, seeds.for_draws(seed, epoch))
         return Arrays(self.arrays.x[drawn], self.arrays.y[drawn])
-
-
-class Splits(NamedTuple):
-    """The three parts of a corpus."""
-
-    train: Arrays
-    validation: Arrays
-    test: Arrays
-
-
-def split_corpus(corpus: Corpus, num_words: int, max_len: int) -> Splits:
-    """Pad a corpus and set a fifth of its training reviews aside for validation.
-
-    Args:
-        corpus: the reviews.
-        num_words: ids from here on become `OOV`.
-        max_len: ids to keep of a review, its last ones.
-    """
-    parts = (*split_reviews(corpus.train), corpus.test)
-    return Splits(*(Arrays(pad(part, num_words, max_len), targets(part)) for part in parts))
-
-
-def split_reviews(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews]:
-    """Set a fifth of the training reviews aside: those to learn from, and those to validate on."""
-    # Here, because it takes a second to load, and who only predicts has no need of it.
-    from sklearn.model_selection import train_test_split
-
-    positions = train_test_split(np.arange(len(reviews)), test_size=VALIDATION_SHARE, random_state=VALIDATION_SEED)
-    learn, validation = (reviews.take(part) for part in positions)
-    return learn, validation
 
 
 def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
@@ -126,7 +90,7 @@ def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np
 
 def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     """In which order an epoch takes so many reviews: it follows from (seed, epoch) alone."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
+    return seeds.for_order(seed, epoch).permutation(count)
 
 
 def draw_reviews(weights: npt.NDArray[np.float64], count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -147,11 +111,11 @@ def draw_reviews(weights: npt.NDArray[np.float64], count: int, random: np.random
     return drawn
 
 
-def blocks_of_epoch(examples: Examples, batch_size: int, seed: int, epoch: int, steps: int) -> Iterator[Arrays]:
+def blocks_of_epoch(data: TrainingData, batch_size: int, seed: int, epoch: int, steps: int) -> Iterator[Arrays]:
     """Give the batches of one epoch, those of `training_batches`, many at a time.
 
     Args:
-        examples: the reviews to learn from.
+        data: the reviews to learn from.
         batch_size: reviews a batch.
         seed: any non-negative integer.
         epoch: counted from 0.
@@ -161,7 +125,7 @@ def blocks_of_epoch(examples: Examples, batch_size: int, seed: int, epoch: int, 
         Blocks of whole batches, x of shape (steps or less, batch_size, max_len) and y of shape (steps or less,
         batch_size, 1); at last the batch that is left, if there is one, as a block of its own.
     """
-    arrays, order = examples.of_epoch(seed, epoch), epoch_order(examples.reviews, seed, epoch)
+    arrays, order = data.epoch(seed, epoch), epoch_order(data.num_examples, seed, epoch)
     whole = len(order) // batch_size * batch_size
     for start in range(0, whole, steps * batch_size):
         chosen = order[start : min(start + steps * batch_size, whole)].reshape(-1, batch_size)
@@ -171,33 +135,6 @@ def blocks_of_epoch(examples: Examples, batch_size: int, seed: int, epoch: int, 
         yield Arrays(arrays.x[left], arrays.y[left])
 
 
-def training_batches(
-    examples: Examples, batch_size: int, seed: int, first_epoch: int = 0
-) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
-    """Give the batches of one epoch after the other, without end.
-
-    The order of an epoch follows from (seed, epoch) alone: not from a backend, nor from the epochs before it, so that
-    an interrupted training can go on where it stopped.
-
-    Args:
-        examples: the reviews to learn from.
-        batch_size: reviews a batch; the last batch of an epoch holds what is left.
-        seed: any non-negative integer.
-        first_epoch: the epoch to begin with.
-
-    Yields:
-        x, shape (batch_size or less, max_len), and y, shape (batch_size or less, 1).
-    """
-    count = examples.reviews
-    epoch = first_epoch
-    while True:
-        arrays, order = examples.of_epoch(seed, epoch), epoch_order(count, seed, epoch)
-        for start in range(0, count, batch_size):
-            chosen = order[start : start + batch_size]
-            yield arrays.x[chosen], arrays.y[chosen]
-        epoch += 1
-
-
 def steps_per_epoch(count: int, batch_size: int) -> int:
     """How many batches an epoch of so many reviews has."""
     return -(-count // batch_size)
@@ -205,4 +142,4 @@ def steps_per_epoch(count: int, batch_size: int) -> int:
 
 def targets(reviews: EncodedReviews) -> npt.NDArray[np.float32]:
     """Labels as a model takes them: float32, shape (n, 1)."""
-    return reviews.labels.astype(np.float32)[:, None]
+    return reviews.required_labels().astype(np.float32)[:, None]

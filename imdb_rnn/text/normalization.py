@@ -1,7 +1,5 @@
 """Words as people type them, in the form in which training saw them.
 
-May import: the standard library.
-
 IMDB's reviews were typed before emoji and typographic apostrophes were common. A model knows "great", but not "great👍"
 as one word. Here characters are told apart by their Unicode category, and words are
 compared as Unicode's NFKC_Casefold does: without regard to case, ligatures, full-width letters, invisible characters,

@@ -1,7 +1,4 @@
-"""Text files as people have them: their encoding, their lines, and tables that are taken for text.
-
-May import: the standard library.
-"""
+"""Text files as people have them: their encoding, their lines, and tables that are taken for text."""
 
 import codecs
 import csv

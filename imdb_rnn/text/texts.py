@@ -1,7 +1,4 @@
-"""What a caller gives as texts: a list, an array or a column of a data frame.
-
-May import: numpy, the standard library, imdb_rnn.errors.
-"""
+"""What a caller gives as texts: a list, an array or a column of a data frame."""
 
 from collections.abc import Iterable, Mapping
 from math import isnan

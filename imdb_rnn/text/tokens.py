@@ -1,7 +1,5 @@
 """Text to ids and back: the one tokeniser and the one vocabulary, for training and for serving alike.
 
-May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.files, imdb_rnn.normalization, imdb_rnn.strict_json.
-
 There are two ways to split a text. `tokenize` and `Vocabulary.encode` do it as Keras's IMDB index did, byte for byte:
 that is for IMDB's own reviews. `Vocabulary.encode_typed` reads what people type.
 
@@ -24,7 +22,7 @@ import numpy.typing as npt
 from imdb_rnn import strict_json
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import read_file
-from imdb_rnn.normalization import normalized_words, straighten_backticks
+from imdb_rnn.text.normalization import normalized_words, straighten_backticks
 
 PADDING = 0
 START = 1
@@ -32,7 +30,7 @@ OOV = 2
 INDEX_FROM = 3
 
 # The largest word index that is read, in bytes and in words. IMDB's has 1.6 million bytes and 88,584 words.
-LARGEST_WORD_INDEX = 4_000_000
+MAX_WORD_INDEX_BYTES = 4_000_000
 _MOST_WORDS = 250_000
 
 # The original index was made on bytes: only ASCII letters were lower-cased ("Á" stayed "Á"), and the apostrophe was
@@ -151,7 +149,7 @@ class Vocabulary:
             DataError: the file is missing, too large, names a word twice, or is not a word index.
         """
         try:
-            content = read_file(Path(path), LARGEST_WORD_INDEX)
+            content = read_file(Path(path), MAX_WORD_INDEX_BYTES)
             return cls.from_word_index(strict_json.parse(content, most_items=_MOST_WORDS))
         except DataError as error:
             msg = f"Cannot read the word index {path}. {error}"

@@ -1,7 +1,5 @@
 """A review as windows of the model's length: one drawn at random to learn from, all of them to read it whole.
 
-May import: numpy, imdb_rnn.batches, imdb_rnn.corpora.reviews, imdb_rnn.tokens.
-
 A window is read as a text of its own, so it begins with `START`, and what is before that is padding. Windows that are
 drawn follow from (seed, epoch) alone, in NumPy: they are the same on every backend.
 """
@@ -12,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.batches import Arrays, draw_reviews, targets
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.tokens import OOV, PADDING, START
+from imdb_rnn import seeds
+from imdb_rnn.text.batches import Arrays, draw_reviews, targets
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import OOV, PADDING, START
 
 # Of the windows that are drawn: how many an epoch has at least, and how many words each has at least that is cut short.
-FEWEST_WINDOWS = 6_000
-FEWEST_WORDS = 4
+MIN_WINDOWS = 6_000
+MIN_WORDS = 4
 
 
 class Windows(NamedTuple):
@@ -33,7 +32,7 @@ class Windows(NamedTuple):
     review: npt.NDArray[np.int64]
 
 
-class Places(NamedTuple):
+class WindowSpans(NamedTuple):
     """Where windows are.
 
     Attributes:
@@ -54,7 +53,7 @@ class Places(NamedTuple):
 
 @dataclass(frozen=True)
 class DrawnWindows:
-    """A window of each review, drawn anew for each epoch (`imdb_rnn.batches.Examples`).
+    """A window of each review, drawn anew for each epoch (`imdb_rnn.text.batches.TrainingData`).
 
     Some are as long as can be and lie anywhere in their review. The others are short, because people type short texts:
     their lengths are spread evenly over the logarithm. Some of these are the end of their review, where it says what it
@@ -78,32 +77,32 @@ class DrawnWindows:
     weights: npt.NDArray[np.float64] | None = None
 
     @property
-    def reviews(self) -> int:
+    def num_examples(self) -> int:
         """How many windows an epoch has: one of each review; more, if there are few."""
-        return max(len(self.source), FEWEST_WINDOWS)
+        return max(len(self.source), MIN_WINDOWS)
 
-    def of_epoch(self, seed: int, epoch: int) -> Arrays:
+    def epoch(self, seed: int, epoch: int) -> Arrays:
         """The windows of an epoch."""
-        return self.at(self.places(seed, epoch))
+        return self.at(self.spans(seed, epoch))
 
-    def places(self, seed: int, epoch: int) -> Places:
+    def spans(self, seed: int, epoch: int) -> WindowSpans:
         """Where the windows of an epoch are."""
-        random = np.random.default_rng((seed, epoch, 1))  # not the numbers that order the epoch
+        random = seeds.for_draws(seed, epoch)
         weights = np.ones(len(self.source)) if self.weights is None else self.weights
-        review = draw_reviews(weights, self.reviews, random)
+        review = draw_reviews(weights, self.num_examples, random)
         words = self.source.lengths[review] - 1
         longest = np.minimum(words, self.max_len - 1)
-        least = np.clip(longest, 1, FEWEST_WORDS)
+        least = np.clip(longest, 1, MIN_WORDS)
         short = random.random(len(review)) < self.short
         at_end = short & (random.random(len(review)) < self.at_end)
         spread = np.exp(np.log(least) + random.random(len(review)) * (np.log(longest + 1) - np.log(least)))
         lengths = np.where(short, np.minimum(spread, longest), longest).astype(np.int64)
         anywhere = random.random(len(review)) * (words - lengths + 1)
-        return Places(review, np.where(at_end, words - lengths, anywhere).astype(np.int64), lengths)
+        return WindowSpans(review, np.where(at_end, words - lengths, anywhere).astype(np.int64), lengths)
 
-    def at(self, places: Places) -> Arrays:
+    def at(self, spans: WindowSpans) -> Arrays:
         """The windows at some places, each with the label of its review."""
-        return Arrays(cut(self.source, places, self.num_words, self.max_len), targets(self.source)[places.review])
+        return Arrays(cut(self.source, spans, self.num_words, self.max_len), targets(self.source)[spans.review])
 
 
 def windows_of(reviews: EncodedReviews, num_words: int, max_len: int) -> Windows:
@@ -120,23 +119,23 @@ def windows_of(reviews: EncodedReviews, num_words: int, max_len: int) -> Windows
     review = np.repeat(np.arange(len(reviews)), counts)
     number = np.arange(len(review)) - np.repeat(np.cumsum(counts) - counts, counts)
     begins = number * beyond[review] // np.maximum(counts - 1, 1)[review]
-    places = Places(review, begins, np.minimum(words, longest)[review])
-    return Windows(cut(reviews, places, num_words, max_len), review)
+    spans = WindowSpans(review, begins, np.minimum(words, longest)[review])
+    return Windows(cut(reviews, spans, num_words, max_len), review)
 
 
 def last_windows(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
     """The last window of each review, int32, shape (n, max_len)."""
     words = reviews.lengths - 1
     lengths = np.minimum(words, max_len - 1)
-    return cut(reviews, Places(np.arange(len(reviews)), words - lengths, lengths), num_words, max_len)
+    return cut(reviews, WindowSpans(np.arange(len(reviews)), words - lengths, lengths), num_words, max_len)
 
 
-def cut(reviews: EncodedReviews, places: Places, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
+def cut(reviews: EncodedReviews, spans: WindowSpans, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
     """Cut windows out of reviews, `START` before each.
 
     Args:
         reviews: where from.
-        places: where; each window has fewer words than max_len.
+        spans: where; each window has fewer words than max_len.
         num_words: ids from here on become `OOV`.
         max_len: ids a window.
 
@@ -144,9 +143,9 @@ def cut(reviews: EncodedReviews, places: Places, num_words: int, max_len: int) -
         int32, shape (m, max_len).
     """
     # Of each place in a window its word, counted from the window's own first.
-    word = np.arange(max_len) - (max_len - places.lengths[:, None])
+    word = np.arange(max_len) - (max_len - spans.lengths[:, None])
     # The word before the first is START, of the window or of the review.
-    ids = reviews.ids[np.where(word >= 0, places.of_ids(reviews)[0][:, None] + word, 0)]
+    ids = reviews.ids[np.where(word >= 0, spans.of_ids(reviews)[0][:, None] + word, 0)]
     ids = np.where(ids < num_words, ids, OOV)
     return np.where(word >= 0, ids, np.where(word == -1, START, PADDING)).astype(np.int32)
 

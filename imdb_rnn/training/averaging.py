@@ -1,12 +1,9 @@
-"""A Keras callback that averages weights over epochs.
-
-May import: the standard library, imdb_rnn.engine (which loads Keras).
-"""
+"""A Keras callback that averages weights over epochs."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from imdb_rnn.engine import load_keras
+from imdb_rnn.backends import load_keras
 
 if TYPE_CHECKING:
     import keras

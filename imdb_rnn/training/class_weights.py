@@ -1,7 +1,4 @@
-"""How much the texts of each class count, as in scikit-learn, and how that is saved as JSON.
-
-May import: numpy, the standard library, imdb_rnn.errors, imdb_rnn.model.
-"""
+"""How much the texts of each class count, as in scikit-learn, and how that is saved as JSON."""
 
 import reprlib
 import sys
@@ -11,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn.errors import RecipeError
-from imdb_rnn.model import plain_number
+from imdb_rnn.validation import plain_number
 
 
 def check_class_weight(class_weight: object) -> None:

@@ -1,7 +1,5 @@
 """Keras's `fit` for this library's batches, many steps a call.
 
-May import: numpy, the standard library, imdb_rnn.batches, imdb_rnn.engine (which loads Keras).
-
 `fit` goes through Python after every step, which on some backends takes longer than the step. Here the engine makes as
 many steps at once as it can; callbacks and metrics are Keras's own, and hear of a block of steps when it is done.
 """
@@ -12,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.batches import Arrays, Examples, blocks_of_epoch, steps_per_epoch
-from imdb_rnn.engine import load_keras, load_training_engine
+from imdb_rnn.backends import load_keras, load_training_backend
+from imdb_rnn.text.batches import Arrays, TrainingData, blocks_of_epoch, steps_per_epoch
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +22,7 @@ STEPS = 512
 
 def train_epochs(
     model: "keras.Model",
-    examples: Examples,
+    data: TrainingData,
     *,
     batch_size: int,
     seed: int,
@@ -34,11 +32,11 @@ def train_epochs(
     validation_batch_size: int = 1_000,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
 ) -> None:
-    """Train a compiled model, by the batches of `imdb_rnn.batches.training_batches`.
+    """Train a compiled model, by the batches of `imdb_rnn.text.batches.blocks_of_epoch`.
 
     Args:
         model: built and compiled.
-        examples: the reviews to learn from.
+        data: the reviews to learn from.
         batch_size: reviews a step.
         seed: of the order of the reviews.
         epochs: how many, unless a callback stops before.
@@ -48,9 +46,9 @@ def train_epochs(
         callbacks: Keras's. Those of single batches are called for the last batch of a block.
     """
     heard = load_keras().callbacks.CallbackList(
-        list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(examples.reviews, batch_size)
+        list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(data.num_examples, batch_size)
     )
-    make_steps = load_training_engine().compile_steps(model)
+    make_steps = load_training_backend().compile_steps(model)
     model.stop_training = False
     heard.on_train_begin()
     logs: dict[str, float] = {}
@@ -58,7 +56,7 @@ def train_epochs(
         model.reset_metrics()
         heard.on_epoch_begin(epoch)
         done = 0
-        for x, y in blocks_of_epoch(examples, batch_size, seed, epoch, STEPS):
+        for x, y in blocks_of_epoch(data, batch_size, seed, epoch, STEPS):
             heard.on_train_batch_begin(done)
             make_steps(x, y)
             done += len(x)

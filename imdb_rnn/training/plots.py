@@ -1,17 +1,14 @@
-"""Pictures of a training.
-
-May import: matplotlib, the standard library, imdb_rnn.files.
-"""
+"""Pictures of a training."""
 
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from imdb_rnn.files import replacing
+from imdb_rnn.files import atomic_write
+from imdb_rnn.inference.manifest import Manifest
 
 
-def plot_history(history: Mapping[str, Sequence[float]], manifest: Mapping[str, Any], path: Path) -> None:
+def plot_history(history: Mapping[str, Sequence[float]], manifest: Manifest, path: Path) -> None:
     """Draw loss and accuracy over epochs, training and validation, the best epoch marked, as a PNG.
 
     Args:
@@ -28,17 +25,16 @@ def plot_history(history: Mapping[str, Sequence[float]], manifest: Mapping[str, 
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.plot(epochs, list(map(float, history[name])), marker="o", label="training")
         axes.plot(epochs, list(map(float, history[f"val_{name}"])), marker="o", label="validation")
-        axes.axvline(manifest["best_epoch"], color="0.6", linestyle="--", zorder=0, label="best epoch")
+        axes.axvline(manifest.best_epoch, color="0.6", linestyle="--", zorder=0, label="best epoch")
         axes.set(xlabel="epoch", ylabel=f"{name} (binary cross-entropy)" if name == "loss" else name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     axes.legend()
-    data, backend = manifest["data"]["source"], manifest["backend"]
-    accuracy = manifest["val_accuracy"]
+    data, backend, accuracy = manifest.source, manifest.backend, manifest.val_accuracy
     figure.suptitle(
         f"Training on {data} with {backend}: validation accuracy {accuracy:.3f} at the best epoch", parse_math=False
     )
-    with replacing(path) as temporary, warnings.catch_warnings():
+    with atomic_write(path) as temporary, warnings.catch_warnings():
         # The name of a folder may be in letters that the font lacks: boxes are good enough there.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(temporary, format="png", dpi=120)

@@ -1,7 +1,4 @@
-"""What a person sees on standard error while a model trains.
-
-May import: rich, the standard library, imdb_rnn.engine (which loads Keras).
-"""
+"""What a person sees on standard error while a model trains."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from imdb_rnn.engine import load_keras
+from imdb_rnn.backends import load_keras
 
 if TYPE_CHECKING:
     import keras

@@ -1,21 +1,12 @@
-"""How a model is made: the settings of a training, and the two sets of them that have a name.
-
-May import: the standard library, imdb_rnn.errors, imdb_rnn.model.
-"""
+"""How a model is made: the settings of a training, and the two sets of them that have a name."""
 
 from dataclasses import dataclass
 from typing import Any, Self
 
 from imdb_rnn.errors import RecipeError
-from imdb_rnn.model import (
-    Encoder,
-    RecurrentInitializer,
-    check_encoder,
-    check_recurrent_initializer,
-    share,
-    true_or_false,
-    whole_number,
-)
+from imdb_rnn.model.architecture import ENCODERS, RECURRENT_INITIALIZERS, Encoder, RecurrentInitializer
+from imdb_rnn.text.preprocessing import Preprocessing, make_preprocessing
+from imdb_rnn.validation import MAX_MAX_LEN, MAX_NUM_WORDS, check_choice, share, true_or_false, whole_number
 
 TUTORIAL: dict[str, Any] = {
     "windows": False,
@@ -26,9 +17,6 @@ TUTORIAL: dict[str, Any] = {
     "patience": 3,
 }
 NAMES = ("robust", "tutorial")
-# The most that a saved model may have of each, so that reading a folder needs a known amount of memory.
-MOST_WORDS = 150_000
-MOST_IDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +34,7 @@ class Recipe:
         short_windows: of the windows to learn from, the share that is shorter than it could be, 0 to 1.
         end_windows: of the short windows, the share that is the end of its review, 0 to 1.
         teacher_share: of the target of a window, what a teacher makes of its words and pairs of words, 0 to 1; the rest
-            is the label of its review. Without windows, and with 0, there is no teacher. See `imdb_rnn.teacher`.
+            is the label of its review. Without windows, and with 0, there is no teacher. See `imdb_rnn.training.teacher`.
         recurrent_initializer: see `initial_weights`.
         averaged_epochs: the model is the mean of the weights after so many epochs, the last ones.
         epochs: the most epochs to train.
@@ -78,12 +66,17 @@ class Recipe:
         ):
             for name in names:
                 object.__setattr__(self, name, convert(name, getattr(self, name)))
-        for name, most in (("num_words", MOST_WORDS), ("max_len", MOST_IDS)):
+        for name, most in (("num_words", MAX_NUM_WORDS), ("max_len", MAX_MAX_LEN)):
             if getattr(self, name) > most:
                 msg = f"Bad `{name}`. Expected: at most {most:,}. Received: {getattr(self, name):,}."
                 raise RecipeError(msg)
-        check_encoder(self.encoder)
-        check_recurrent_initializer(self.recurrent_initializer)
+        check_choice("encoder", self.encoder, ENCODERS)
+        check_choice("recurrent_initializer", self.recurrent_initializer, RECURRENT_INITIALIZERS)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How a model of this recipe reads reviews."""
+        return make_preprocessing(self.num_words, self.max_len, self.windows)
 
     @classmethod
     def tutorial(cls, **settings: Any) -> Self:

@@ -1,8 +1,5 @@
 """A teacher: what a window says by its words and pairs of words, where its review as a whole may say something else.
 
-May import: numpy, scipy, scikit-learn (when a teacher is fitted), imdb_rnn.batches, imdb_rnn.calibration,
-imdb_rnn.oracle, imdb_rnn.threads, imdb_rnn.windows.
-
 Ten words of a good review are often neutral, and now and then blame; to be told that they are praise teaches a model
 little. Therefore the target of a window is partly the probability that a logistic regression gives it. That of one
 half of the reviews is fitted to the other half, so that a review's own label has no part in it.
@@ -16,16 +13,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from imdb_rnn.batches import Arrays, Examples
-from imdb_rnn.calibration import temperature_of
-from imdb_rnn.oracle import sigmoid
+from imdb_rnn import seeds
+from imdb_rnn.model.numpy_forward import sigmoid
+from imdb_rnn.text.batches import Arrays, TrainingData
+from imdb_rnn.text.windows import DrawnWindows, WindowSpans
 from imdb_rnn.threads import one_blas_thread
-from imdb_rnn.windows import DrawnWindows, Places
+from imdb_rnn.training.calibration import fit_temperature
 
 # What the regressions are fitted to: the windows of so many epochs, fewer where that would be too many windows for the
 # memory; in so many columns, with so little regularization.
 EPOCHS = 10
-MOST_WINDOWS = 200_000
+MAX_WINDOWS = 200_000
 COLUMNS_BITS = 20
 REGULARIZATION = 10.0
 TOLERANCE = 1e-3
@@ -46,18 +44,18 @@ class Teacher(NamedTuple):
     sums: tuple[Floats, ...]
     intercepts: Floats
 
-    def logits(self, windows: DrawnWindows, places: Places) -> Floats:
+    def logits(self, windows: DrawnWindows, spans: WindowSpans) -> Floats:
         """What the teacher makes of windows: shape (m,)."""
-        begins, ends = places.of_ids(windows.source)
-        found = self.intercepts[places.review]
+        begins, ends = spans.of_ids(windows.source)
+        found = self.intercepts[spans.review]
         for size, sums in enumerate(self.sums, start=1):
             found = found + sums[np.maximum(ends - size + 1, begins)] - sums[begins]
         return found
 
 
 @dataclass(frozen=True)
-class TaughtWindows:
-    """Drawn windows whose targets are partly a teacher's (`Examples`).
+class SoftLabelWindows:
+    """Drawn windows whose targets are partly a teacher's (`TrainingData`).
 
     Attributes:
         windows: the windows.
@@ -72,26 +70,26 @@ class TaughtWindows:
     share: float
 
     @property
-    def reviews(self) -> int:
-        """See `Examples`."""
-        return self.windows.reviews
+    def num_examples(self) -> int:
+        """See `TrainingData`."""
+        return self.windows.num_examples
 
-    def of_epoch(self, seed: int, epoch: int) -> Arrays:
+    def epoch(self, seed: int, epoch: int) -> Arrays:
         """The windows of an epoch; y is in hundredths, between 0 and 1."""
-        places = self.windows.places(seed, epoch)
-        x, y = self.windows.at(places)
-        probabilities = sigmoid(self.teacher.logits(self.windows, places) / self.temperature)
+        spans = self.windows.spans(seed, epoch)
+        x, y = self.windows.at(spans)
+        probabilities = sigmoid(self.teacher.logits(self.windows, spans) / self.temperature)
         y = self.share * probabilities[:, None] + (1 - self.share) * y
         # The last digits depend on how many threads fitted the teacher, and nobody's training should.
         return Arrays(x, np.round(y, 2).astype(np.float32))
 
 
-def taught(windows: DrawnWindows, share: float, seed: int) -> Examples:
+def with_soft_labels(windows: DrawnWindows, share: float, seed: int) -> TrainingData:
     """Fit a teacher and have it teach.
 
     Args:
         windows: what is learned from.
-        share: see `TaughtWindows`.
+        share: see `SoftLabelWindows`.
         seed: of the halves of the reviews and of the windows that the teacher is fitted to.
 
     Returns:
@@ -99,26 +97,26 @@ def taught(windows: DrawnWindows, share: float, seed: int) -> Examples:
 
     Source: Hinton et al. 2015 (a model learns from another's probabilities); Joachims 1998 (linear models of text).
     """
-    labels = windows.source.labels
-    half = _halves(labels, np.random.default_rng((seed, 2)))
-    epochs = max(1, min(EPOCHS, MOST_WINDOWS // windows.reviews))
-    drawn = [windows.places(seed, epoch) for epoch in range(epochs)]
-    places = Places(*(np.concatenate(parts) for parts in zip(*drawn, strict=True)))
-    fitted_to = [half[places.review] != side for side in range(2)]
-    if any(len(np.unique(labels[places.review[chosen]])) < 2 for chosen in fitted_to):
+    labels = windows.source.required_labels()
+    half = _halves(labels, seeds.for_halves(seed))
+    epochs = max(1, min(EPOCHS, MAX_WINDOWS // windows.num_examples))
+    drawn = [windows.spans(seed, epoch) for epoch in range(epochs)]
+    spans = WindowSpans(*(np.concatenate(parts) for parts in zip(*drawn, strict=True)))
+    fitted_to = [half[spans.review] != side for side in range(2)]
+    if any(len(np.unique(labels[spans.review[chosen]])) < 2 for chosen in fitted_to):
         return windows
     columns = _columns(np.minimum(windows.source.ids, windows.num_words))
-    present = _present(windows, places, columns)
+    present = _present(windows, spans, columns)
     sums = [np.zeros(len(column)) for column in columns]
     intercepts = np.zeros(len(labels))
     half_of_ids = np.repeat(half, windows.source.lengths)
     for side, chosen in enumerate(fitted_to):
-        coefficients, intercepts[half == side] = _regression(present[chosen], labels[places.review[chosen]])
+        coefficients, intercepts[half == side] = _regression(present[chosen], labels[spans.review[chosen]])
         for found, column in zip(sums, columns, strict=True):
             found[half_of_ids == side] = coefficients[column[half_of_ids == side]]
     teacher = Teacher(tuple(np.concatenate([[0.0], np.cumsum(found)]) for found in sums), intercepts)
-    temperature = temperature_of(teacher.logits(windows, places), labels[places.review])
-    return TaughtWindows(windows, teacher, temperature, share)
+    temperature = fit_temperature(teacher.logits(windows, spans), labels[spans.review])
+    return SoftLabelWindows(windows, teacher, temperature, share)
 
 
 def _halves(labels: npt.NDArray[np.int8], random: np.random.Generator) -> Integers:
@@ -139,9 +137,9 @@ def _columns(ids: npt.NDArray[np.int32]) -> tuple[Integers, ...]:
     return tuple(((codes * np.uint64(0x9E3779B97F4A7C15)) >> shift).astype(np.int32) for codes in (words, pairs))
 
 
-def _present(windows: DrawnWindows, places: Places, columns: Sequence[Integers]) -> "csr_matrix[Any]":
+def _present(windows: DrawnWindows, spans: WindowSpans, columns: Sequence[Integers]) -> "csr_matrix[Any]":
     """Which words and pairs each window has: 1 where it has one, shape (m, 2 ** COLUMNS_BITS)."""
-    begins, ends = places.of_ids(windows.source)
+    begins, ends = spans.of_ids(windows.source)
     rows, found = [], []
     for size, column in enumerate(columns, start=1):
         lengths = np.maximum(ends - begins - size + 1, 0)

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imdb_rnn.engine import BACKENDS, is_installed
-from parity.compare import (
+from backends_test.comparison.compare import (
     MAIN,
     PREDICTED,
     MissingArtefactError,
@@ -21,8 +20,9 @@ from parity.compare import (
     partings,
     read_all,
 )
-from parity.environments import PREDICTING, ROOT, TRAINING
-from parity.stages import DTYPES, LADDER, Artefact, Stage, differences, sources_fingerprint
+from backends_test.comparison.stages import DTYPES, LADDER, Artefact, Stage, differences, sources_fingerprint
+from backends_test.environments import ROOT
+from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS, is_installed
 
 Found = dict[str, dict[str, Artefact]]
 
@@ -31,7 +31,7 @@ Found = dict[str, dict[str, Artefact]]
 def found() -> Found:
     """Participants that all computed the same, those that only predict as far as they can."""
     found: Found = {dtype: {} for dtype in DTYPES}
-    for dtype, name in [*product(DTYPES, MAIN), *product(["float32"], PREDICTING)]:
+    for dtype, name in [*product(DTYPES, MAIN), *product(["float32"], PREDICTING_BACKENDS)]:
         stages = [stage.name for stage in LADDER if name in MAIN or stage.name in PREDICTED]
         found[dtype][name] = Artefact({}, {stage: {"one": np.zeros(3), "two": np.zeros(2)} for stage in stages})
     return found
@@ -40,8 +40,8 @@ def found() -> Found:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What the environments leave, as far as `read_all` looks at it."""
-    note = {"sources": sources_fingerprint(ROOT / "imdb_rnn"), "data": {"source": "embedded", "fingerprint": "0"}}
-    for backend in TRAINING | PREDICTING:
+    note = {"sources": sources_fingerprint(ROOT / "imdb_rnn"), "data": {"source": "synthetic", "fingerprint": "0"}}
+    for backend in (*TRAINING_BACKENDS, *PREDICTING_BACKENDS):
         (tmp_path / backend).mkdir()
         for name in ("float32.json", "float64.json", "model.json"):
             (tmp_path / backend / name).write_text(json.dumps(note))
@@ -102,8 +102,8 @@ def test_a_stage_that_a_backend_left_out_is_no_agreement(found: Found) -> None:
 
 
 def test_what_all_have_left_is_read(folder: Path) -> None:
-    assert list(read_all(folder, "float32")) == [*TRAINING, *PREDICTING]
-    assert list(read_all(folder, "float64")) == list(TRAINING)
+    assert list(read_all(folder, "float32")) == [*TRAINING_BACKENDS, *PREDICTING_BACKENDS]
+    assert list(read_all(folder, "float64")) == list(TRAINING_BACKENDS)
 
 
 @pytest.mark.parametrize("name", ["float64.json", "float64.npz", "model.json"])
@@ -138,7 +138,7 @@ def test_the_fingerprint_follows_the_sources(tmp_path: Path) -> None:
 
 def test_environments_that_read_different_reviews_are_not_compared(folder: Path) -> None:
     change(folder / "jax" / "float32.json", data={"source": "imdb", "fingerprint": "1"})
-    expected = r"The environments read different reviews: embedded \(0\), imdb \(1\)"
+    expected = r"The environments read different reviews: synthetic \(0\), imdb \(1\)"
     with pytest.raises(MissingArtefactError, match=expected):
         read_all(folder, "float32")
 
@@ -152,7 +152,9 @@ def test_every_pair_is_compared(found: Found) -> None:
     main = {f"{one} - {other}" for one, other in combinations(MAIN, 2)}
     for row in compare(found):
         predicting = row["dtype"] == "float32" and row["stage"] in PREDICTED
-        assert set(row["pairs"]) == main | ({f"oracle - {name}" for name in PREDICTING} if predicting else set())
+        assert set(row["pairs"]) == main | (
+            {f"oracle - {name}" for name in PREDICTING_BACKENDS} if predicting else set()
+        )
 
 
 def test_too_many_other_labels_under_openvino_are_a_parting() -> None:
@@ -166,5 +168,5 @@ def test_too_many_other_labels_under_openvino_are_a_parting() -> None:
 
 def test_this_environment_holds_no_backend() -> None:
     if os.environ.get("TOX_ENV_NAME") == "parity":
-        assert not [name for name in (*BACKENDS, "openvino") if is_installed(name)]
+        assert not [name for name in (*TRAINING_BACKENDS, "openvino") if is_installed(name)]
     assert not {"jax", "torch", "tensorflow", "openvino", "keras"} & set(sys.modules)

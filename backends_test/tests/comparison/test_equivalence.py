@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from parity.environments import TRAINING
-from parity.equivalence import LEVEL, PRIMARY, RESULTS, SEEDS, equivalence
+from backends_test.comparison.equivalence import LEVEL, PRIMARY, RESULTS, SEEDS, equivalence
+from imdb_rnn.backends import TRAINING_BACKENDS
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_the_committed_result_is_complete_and_equal() -> None:
     assert results["data"]["source"] == "imdb"
     assert results["command"].endswith("tox -e parity-long")
     assert results["date"]
-    for backend in TRAINING:
+    for backend in TRAINING_BACKENDS:
         assert len(results["test_accuracy"][backend]) == len(SEEDS)
         assert backend in results["versions"][backend]
     for pair, tests in results["pairs"].items():

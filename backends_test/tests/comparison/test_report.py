@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from parity.compare import MAIN, PREDICTED, Growth, growth
-from parity.environments import PREDICTING, ROOT, TRAINING
-from parity.equivalence import RESULTS as EQUIVALENCE
-from parity.equivalence import table as equivalence_table
-from parity.readme import in_readme
-from parity.report import (
+from backends_test.comparison.compare import MAIN, PREDICTED, Growth, growth
+from backends_test.comparison.equivalence import RESULTS as EQUIVALENCE
+from backends_test.comparison.equivalence import table as equivalence_table
+from backends_test.comparison.report import (
     README,
     RESULTS,
     as_html,
@@ -28,17 +26,20 @@ from parity.report import (
     shown,
     summary_as_markdown,
 )
-from parity.stages import DTYPES, LADDER, Artefact
+from backends_test.comparison.stages import DTYPES, LADDER, Artefact
+from backends_test.environments import ROOT
+from backends_test.markdown import in_readme
+from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS
 
 
 def made(changed: float) -> tuple[dict[str, Any], Growth]:
     """The report of participants that computed the same, but for one tensor of PyTorch's step of Adam."""
-    note = {"versions": {"keras": "3"}, "device": "cpu", "data": {"source": "embedded"}}
+    note = {"versions": {"keras": "3"}, "device": "cpu", "data": {"source": "synthetic"}}
     stages = {stage.name: {"one": np.zeros(3)} for stage in LADDER} | {"training": {"losses": np.zeros(5)}}
     for name in ("saved model", "saved model, plain Keras"):
-        stages[name] = {f"by {saver}": np.zeros(4) for saver in TRAINING}
+        stages[name] = {f"by {saver}": np.zeros(4) for saver in TRAINING_BACKENDS}
     found = {dtype: {name: Artefact(note, dict(stages)) for name in MAIN} for dtype in DTYPES}
-    for name in PREDICTING:
+    for name in PREDICTING_BACKENDS:
         found["float32"][name] = Artefact(note, {stage: stages[stage] for stage in PREDICTED})
     found["float32"]["torch"].stages["Adam"] = {"one": np.array([0, 0, changed])}
     found["float32"]["jax"].stages["training"] = {"losses": np.array([0, 0, 0, 2e-3, 0])}
@@ -126,7 +127,7 @@ def test_the_committed_report_is_of_the_committed_results_and_agrees(committed: 
 
 
 def test_what_the_readme_says_of_saved_models_is_what_was_measured(committed: dict[str, Any]) -> None:
-    pairs = [pair for pair in committed["saved_models"] if pair["loader"] in TRAINING]
+    pairs = [pair for pair in committed["saved_models"] if pair["loader"] in TRAINING_BACKENDS]
     assert len(pairs) == 6
     assert all(pair["reviews"] == 25_000 and pair["labels"] == 0 for pair in pairs)
     share = min(1 - pair["beyond"] / pair["reviews"] for pair in pairs)
@@ -157,7 +158,9 @@ def test_what_the_table_of_tolerances_calls_measured_covers_the_committed_result
     for row in committed["rows"]:
         bound = stages[row["stage"]].bounds[row["dtype"]]
         assert row["tolerance"] == bound.tolerance
-        main = [cell["difference"] for pair, cell in row["pairs"].items() if not pair.endswith(tuple(PREDICTING))]
+        main = [
+            cell["difference"] for pair, cell in row["pairs"].items() if not pair.endswith(tuple(PREDICTING_BACKENDS))
+        ]
         assert max(main) <= 1.05 * bound.measured, row["stage"]  # the table is rounded
         assert max(main) >= bound.measured / 3 or row["stage"] == "evaluate", row["stage"]
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import imdb_rnn
 from imdb_rnn import Corpus, Vocabulary
 from imdb_rnn.corpora import cache
-from imdb_rnn.corpora.reviews import EncodedReviews, check_reviews
+from imdb_rnn.text.reviews import EncodedReviews, check_reviews
 
 CORPUS = Corpus(
     "test",
@@ -163,7 +161,7 @@ def test_a_user_without_a_home_has_no_cache_and_needs_none(monkeypatch: pytest.M
 
 
 def test_a_corpus_above_the_limit_is_not_kept(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LARGEST", 100_000)
+    monkeypatch.setattr(cache, "MAX_ENTRY_BYTES", 100_000)
     assert cache.cached("test", "key", None, lambda: CORPUS) is CORPUS
     assert list(cache_folder.iterdir()) == []
 
@@ -173,9 +171,8 @@ def test_processes_that_fill_the_cache_at_once_all_read_the_same(cache_folder: P
         (tmp_path / "mine" / place).mkdir(parents=True)
         (tmp_path / "mine" / place / "0.txt").write_text(f"a film of {place}", encoding="utf-8")
     program = "import json, sys, imdb_rnn; c = imdb_rnn.load_reviews(sys.argv[1]); print(c.train.ids.tolist())"
-    environment = {**os.environ, "PYTHONPATH": str(Path(imdb_rnn.__file__).parents[1])}
     command = [sys.executable, "-c", program, f"folder:{tmp_path / 'mine'}"]
-    started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(4)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
     outputs = {process.communicate(timeout=60)[0] for process in started}
     assert [process.returncode for process in started] == [0, 0, 0, 0]
     assert len(outputs) == 1

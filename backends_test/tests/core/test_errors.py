@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imdb_rnn import Classifier, ImdbRnnError, ReviewClassifier, Training, Vocabulary, bundle, load_reviews
+from imdb_rnn import Classifier, ImdbRnnError, ReviewClassifier, Training, Vocabulary, load_reviews
 from imdb_rnn.corpora import imdb, tfds
+from imdb_rnn.inference import bundle
 
 
 def write_reviews(folder: Path, labels: list[int]) -> None:

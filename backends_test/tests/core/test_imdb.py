@@ -150,7 +150,7 @@ def test_without_a_network_the_error_says_what_to_do(
     address: str, keras_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imdb, "ORIGIN", address)
-    with pytest.raises(DataError, match=r"Cannot download imdb\.npz\. .* Set IMDB_RNN_DATA .* or use --data embedded"):
+    with pytest.raises(DataError, match=r"Cannot download imdb\.npz\. .* Set IMDB_RNN_DATA .* or use --data synthetic"):
         imdb.find(imdb.REVIEWS)
     assert not keras_home.exists()
 

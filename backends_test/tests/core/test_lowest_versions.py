@@ -4,12 +4,12 @@ import configparser
 import os
 import tomllib
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
-ROOT = Path(__file__).parent.parent
+from backends_test.environments import ROOT
+
 # The environments of tox: which lines of their settings are for each alone, and the extras of pyproject.toml in it.
 ENVIRONMENTS = {
     "lowest": ("!torch-!tf", ("tfds", "jax")),

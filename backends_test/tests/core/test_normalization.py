@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from imdb_rnn import Corpus, Vocabulary, tokenize
 from imdb_rnn.corpora import tfds
-from imdb_rnn.normalization import lacks_spaces
-from imdb_rnn.tokens import OOV, START
+from imdb_rnn.text.normalization import lacks_spaces
+from imdb_rnn.text.tokens import OOV, START
 
 KNOWN = Vocabulary(
     ["didn't", "like", "it", "great", "film", "good", "boring", "cliché", "'cause", "don't", "wonderful"]

@@ -15,8 +15,8 @@ import pytest
 
 from imdb_rnn import Corpus, DataError, Vocabulary, load_reviews
 from imdb_rnn.corpora.pickled_lists import read_lists
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.tokens import OOV, START
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import OOV, START
 
 WORDS = ["the", "film", "good", "bad", "not"]
 TRAIN = [[1, 2, 3], [3], [4, 4], [5, 3, 2, 1]]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends_test.environments import ROOT
 from benchmarks import recipes
 from imdb_rnn import Corpus, Training
-from imdb_rnn.bundle import CONFIG_FILE, MODEL_FILE
+from imdb_rnn.backends import TRAINING_BACKENDS
 from imdb_rnn.corpora import SOURCES
-from imdb_rnn.engine import BACKENDS
+from imdb_rnn.inference.bundle import CONFIG_FILE, MODEL_FILE
 
-ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.ko.md"]
 NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
 
@@ -25,7 +25,7 @@ def committed(backend: str) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", TRAINING_BACKENDS)
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_the_table_of_results_is_that_of_the_committed_runs(readme: Path, backend: str) -> None:
     run = committed(backend)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from imdb_rnn import Corpus, DataError, Vocabulary
-from imdb_rnn.corpora.reviews import EncodedReviews, LabelledTexts, check_classes, encode_texts
+from imdb_rnn.corpora.corpus import LabelledTexts, check_classes, encode_texts
+from imdb_rnn.text.reviews import EncodedReviews
 
 REVIEWS = EncodedReviews.from_sequences([[1, 4, 5], [1], [1, 6]], [1, 0, 1])
 

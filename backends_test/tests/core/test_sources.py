@@ -11,7 +11,7 @@ from imdb_rnn.corpora import SOURCES, imdb
 
 
 @pytest.mark.parametrize(
-    "source", ["", "IMDB", "imdb:", "imdb:x", "folder", "folder:", "npz:", "csv:a.csv", "embedded "]
+    "source", ["", "IMDB", "imdb:", "imdb:x", "folder", "folder:", "npz:", "csv:a.csv", "synthetic "]
 )
 def test_an_unknown_source_is_an_error_that_lists_the_known_ones(source: str) -> None:
     with pytest.raises(DataError) as raised:
@@ -48,7 +48,7 @@ def test_auto_takes_real_reviews_where_they_are(imdb_data: Path) -> None:
     assert load_reviews("auto").source == "imdb"
 
 
-def test_auto_without_data_and_network_takes_embedded_reviews_and_says_so(
+def test_auto_without_data_and_network_takes_synthetic_reviews_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("IMDB_RNN_DATA", raising=False)
@@ -56,8 +56,8 @@ def test_auto_without_data_and_network_takes_embedded_reviews_and_says_so(
     monkeypatch.setattr(imdb, "ORIGIN", "http://127.0.0.1:1/")
     with caplog.at_level(logging.WARNING):
         corpus = load_reviews("auto")
-    assert corpus.source == "embedded"
-    assert "EMBEDDED" in caplog.text
+    assert corpus.source == "synthetic"
+    assert "SYNTHETIC" in caplog.text
     assert "not IMDB figures" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""What the embedded reviews promise: the same bytes everywhere, and text of the size and the difficulty of IMDB."""
+"""What the synthetic reviews promise: the same bytes everywhere, and text of the size and the difficulty of IMDB."""
 
 import hashlib
 from collections import Counter
@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from imdb_rnn.corpora import embedded_words as words
-from imdb_rnn.corpora.embedded import draw_verdicts, make_texts
-from imdb_rnn.corpora.reviews import LabelledTexts
-from imdb_rnn.tokens import tokenize
+from imdb_rnn.corpora import synthetic_words as words
+from imdb_rnn.corpora.corpus import LabelledTexts
+from imdb_rnn.corpora.synthetic import draw_verdicts, make_texts
+from imdb_rnn.text.tokens import tokenize
 
 # Of all default texts and labels. It changes with every edit of the templates, and then figures measured before no
 # longer compare with new ones.

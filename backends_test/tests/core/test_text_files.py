@@ -2,7 +2,7 @@
 
 import pytest
 
-from imdb_rnn.text_files import decode, read_reviews, split_lines
+from imdb_rnn.text.text_files import decode, read_reviews, split_lines
 
 PROSE = [
     "Good, but long\nBad, and short",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imdb_rnn import DataError, Vocabulary, tokenize
-from imdb_rnn.tokens import OOV, START
+from imdb_rnn.text.tokens import OOV, START
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backends_test.data import training_batches
 from imdb_rnn import Corpus
-from imdb_rnn.batches import blocks_of_epoch, training_batches
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.tokens import OOV, PADDING, START
-from imdb_rnn.windows import FEWEST_WINDOWS, FEWEST_WORDS, DrawnWindows, combine, last_windows, windows_of
+from imdb_rnn.text.batches import blocks_of_epoch
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import OOV, PADDING, START
+from imdb_rnn.text.windows import MIN_WINDOWS, MIN_WORDS, DrawnWindows, combine, last_windows, windows_of
 
 SHARES = (0.8, 0.3)
 FIRST = 10  # the id of a review's first word; the next one has the next id
@@ -68,10 +69,10 @@ def test_the_logit_of_a_review_is_the_mean_of_its_windows() -> None:
 
 def test_drawn_windows_are_pieces_of_reviews_most_of_them_short_and_some_their_end() -> None:
     lengths = [2, 30, 200, 5_000] * 2_000
-    arrays = DrawnWindows(counting(lengths), 10_000, 100, *SHARES).of_epoch(seed=1, epoch=0)
+    arrays = DrawnWindows(counting(lengths), 10_000, 100, *SHARES).epoch(seed=1, epoch=0)
     drawn = [words_of(window) for window in arrays.x]
     for length, words, label in zip(lengths, drawn, arrays.y[:, 0], strict=True):
-        assert min(length, FEWEST_WORDS) <= len(words) <= min(length, 99)
+        assert min(length, MIN_WORDS) <= len(words) <= min(length, 99)
         assert words == list(range(words[0], words[0] + len(words)))
         assert words[-1] < FIRST + length
         assert label == (length in (30, 5_000))
@@ -89,7 +90,7 @@ def test_drawn_windows_are_pieces_of_reviews_most_of_them_short_and_some_their_e
 
 def test_drawn_windows_follow_from_seed_and_epoch_alone(small_corpus: Corpus) -> None:
     def draw(seed: int, epoch: int) -> np.ndarray:
-        return DrawnWindows(small_corpus.train, 10_000, 100, *SHARES).of_epoch(seed, epoch).x
+        return DrawnWindows(small_corpus.train, 10_000, 100, *SHARES).epoch(seed, epoch).x
 
     np.testing.assert_array_equal(draw(1, 2), draw(1, 2))
     assert (draw(1, 2) != draw(1, 3)).any()
@@ -109,26 +110,26 @@ def test_blocks_and_batches_of_drawn_windows_are_the_same(small_corpus: Corpus) 
 def times_drawn(weights: np.ndarray | None, count: int) -> np.ndarray:
     """How often each of so many reviews is drawn in an epoch."""
     reviews = EncodedReviews.from_sequences([[START, FIRST + i] for i in range(count)], np.zeros(count))
-    x = DrawnWindows(reviews, 100_000, 2, *SHARES, weights).of_epoch(1, 0).x
+    x = DrawnWindows(reviews, 100_000, 2, *SHARES, weights).epoch(1, 0).x
     return np.bincount(x[:, -1] - FIRST, minlength=count)
 
 
 def test_weights_say_how_often_a_review_is_drawn() -> None:
     weights = np.tile([0.0, 2.0, 4.0, 2.0], 2_000)
     np.testing.assert_array_equal(times_drawn(weights, 8_000), weights / 2)
-    assert times_drawn(np.array([0.0, 0.0, 1.0, 0.0]), 4).tolist() == [0, 0, FEWEST_WINDOWS, 0]
+    assert times_drawn(np.array([0.0, 0.0, 1.0, 0.0]), 4).tolist() == [0, 0, MIN_WINDOWS, 0]
 
 
 def test_equal_weights_are_no_weights() -> None:
     np.testing.assert_array_equal(times_drawn(None, 8_000), np.ones(8_000))
     reviews = counting([5, 50, 500] * 700)
     plain, weighted = (
-        DrawnWindows(reviews, 10_000, 100, *SHARES, weights).of_epoch(1, 0) for weights in (None, np.full(2_100, 0.3))
+        DrawnWindows(reviews, 10_000, 100, *SHARES, weights).epoch(1, 0) for weights in (None, np.full(2_100, 0.3))
     )
     np.testing.assert_array_equal(plain.x, weighted.x)
 
 
 def test_few_reviews_are_drawn_several_times_an_epoch() -> None:
     drawn = DrawnWindows(counting([50] * 70), 10_000, 100, *SHARES)
-    assert drawn.reviews == FEWEST_WINDOWS == len(drawn.of_epoch(1, 0).x)
-    assert set(times_drawn(None, 70)) == {FEWEST_WINDOWS // 70, FEWEST_WINDOWS // 70 + 1}
+    assert drawn.reviews == MIN_WINDOWS == len(drawn.epoch(1, 0).x)
+    assert set(times_drawn(None, 70)) == {MIN_WINDOWS // 70, MIN_WINDOWS // 70 + 1}

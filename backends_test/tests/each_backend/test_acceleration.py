@@ -11,11 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import ModelError, accelerate, build_model, initial_weights, paths
-from imdb_rnn.batches import Arrays, blocks_of_epoch, training_batches
-from imdb_rnn.engine import load_training_engine
-from imdb_rnn.epochs import train_epochs
-from imdb_rnn.model import compile_model
+from backends_test.data import training_batches
+from imdb_rnn import ModelError, accelerate, build_model, execution_paths, initial_weights
+from imdb_rnn.backends import load_training_backend
+from imdb_rnn.model.architecture import compile_model
+from imdb_rnn.text.batches import Arrays, blocks_of_epoch
+from imdb_rnn.training.loop import train_epochs
 
 REVIEWS, LENGTH, WIDTH = 6, 7, 5
 # float32, over seven steps; worst seen: 2.4e-7.
@@ -88,7 +89,7 @@ def test_an_accelerated_layer_gives_out_what_keras_does(name: str, masked: bool,
         layer = layer_of(settings)
         if fast:
             accelerate(layer)
-            assert paths(layer) == {layer.name: "fast"}
+            assert execution_paths(layer) == {layer.name: "fast"}
         # Twice, or a state that is kept would not show.
         found.append([arrays_of(layer(sequences, **given)) for _ in range(2)])
     for stock_call, fast_call in zip(*found, strict=True):
@@ -161,7 +162,7 @@ def test_what_is_not_accelerated_is_said(layer: Any, reason: str, caplog: pytest
     model = keras.Sequential([keras.Input((LENGTH, WIDTH)), layer()])
     accelerate(model)
     name = model.layers[0].name
-    assert paths(model) == {name: f"keras: {reason}"}
+    assert execution_paths(model) == {name: f"keras: {reason}"}
     # A warning, which Python shows where nobody has set up logging.
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", f"{name} is left to Keras: {reason}")
@@ -170,7 +171,7 @@ def test_what_is_not_accelerated_is_said(layer: Any, reason: str, caplog: pytest
 
 @pytest.mark.parametrize("given", [None, [], "model", object(), keras.optimizers.Adam], ids=repr)
 def test_what_is_not_a_keras_model_is_refused(given: Any) -> None:
-    for function in (accelerate, paths):
+    for function in (accelerate, execution_paths):
         with pytest.raises(ModelError, match=r"Bad `model`\. Expected: a model or a layer of Keras .* Received: "):
             function(given)
 
@@ -187,9 +188,9 @@ def test_layers_inside_of_others_are_found(sequences: np.ndarray) -> None:
     both = keras.layers.Bidirectional(keras.layers.SimpleRNN(2, name="both", return_sequences=True))
     model = keras.Sequential([keras.Input((LENGTH, WIDTH)), both, inner])
     before = model.predict(sequences, verbose=0)
-    assert paths(model) == {"forward_both": "keras", "backward_both": "keras", "inner": "keras"}
+    assert execution_paths(model) == {"forward_both": "keras", "backward_both": "keras", "inner": "keras"}
     accelerate(model)
-    assert set(paths(model).values()) == {"fast"}
+    assert set(execution_paths(model).values()) == {"fast"}
     model.make_predict_function(force=True)
     np.testing.assert_allclose(model.predict(sequences, verbose=0), before, rtol=0, atol=TOLERANCE)
 
@@ -219,7 +220,7 @@ def test_a_layer_is_found_wherever_keras_finds_its_weights(sequences: np.ndarray
     model = keras.Sequential([keras.Input((LENGTH, WIDTH)), Own(keras.layers.SimpleRNN(3, name="held"), cell)])
     before = model.predict(sequences, verbose=0)
     accelerate(model)
-    assert paths(model) == {"held": "fast", "of_a_cell": "fast"}
+    assert execution_paths(model) == {"held": "fast", "of_a_cell": "fast"}
     model.make_predict_function(force=True)
     np.testing.assert_allclose(model.predict(sequences, verbose=0), before, rtol=0, atol=TOLERANCE)
 
@@ -230,14 +231,14 @@ def test_layers_of_one_name_are_told_apart() -> None:
 
     model = keras.Sequential([keras.Input((LENGTH, WIDTH)), encoder("lower"), encoder("upper")])
     accelerate(model)
-    assert paths(model) == {"lower/rnn": "fast", "upper/rnn": "fast"}
+    assert execution_paths(model) == {"lower/rnn": "fast", "upper/rnn": "fast"}
 
 
 def test_copies_of_an_accelerated_model_are_plain_keras(sequences: np.ndarray) -> None:
     model = keras.Sequential([keras.Input((LENGTH, WIDTH)), keras.layers.SimpleRNN(4)])
     accelerate(model)
     for copied in (keras.models.clone_model(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert set(paths(copied).values()) == {"keras"}
+        assert set(execution_paths(copied).values()) == {"keras"}
 
 
 @pytest.mark.parametrize(
@@ -253,9 +254,9 @@ def test_copies_of_an_accelerated_model_are_plain_keras(sequences: np.ndarray) -
 def test_a_layer_that_is_changed_afterwards_is_left_to_keras(change: Any, reason: str) -> None:
     layer = layer_of({})
     accelerate(layer)
-    assert paths(layer) == {layer.name: "fast"}
+    assert execution_paths(layer) == {layer.name: "fast"}
     change(layer.cell)
-    assert paths(layer) == {layer.name: f"keras: {reason}"}
+    assert execution_paths(layer) == {layer.name: f"keras: {reason}"}
 
 
 def test_an_accelerated_model_is_saved_as_plain_keras(tmp_path: Path, sequences: np.ndarray) -> None:
@@ -263,7 +264,7 @@ def test_an_accelerated_model_is_saved_as_plain_keras(tmp_path: Path, sequences:
     accelerate(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert set(paths(loaded).values()) == {"keras"}
+    assert set(execution_paths(loaded).values()) == {"keras"}
     np.testing.assert_allclose(
         loaded.predict(sequences, verbose=0), model.predict(sequences, verbose=0), rtol=0, atol=TOLERANCE
     )
@@ -347,9 +348,9 @@ def test_an_engine_trains_the_library_model_by_its_fastest_way(
 ) -> None:
     model = classifier_model()
     compile_model(model)
-    assert set(paths(model).values()) == {"fast"}
+    assert set(execution_paths(model).values()) == {"fast"}
     with caplog.at_level(logging.INFO, logger="imdb_rnn"):
-        load_training_engine().compile_steps(model)
+        load_training_backend().compile_steps(model)
     assert not caplog.records
 
 

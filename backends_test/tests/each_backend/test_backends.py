@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import BackendError, Training, engine
-from imdb_rnn.engine import choice
+from imdb_rnn import BackendError, Training, backends
+from imdb_rnn.backends import choice
 
 # Whatever else is loaded, these are what Keras could run on.
 FRAMEWORKS = {"jax", "torch", "tensorflow"}
@@ -43,8 +43,8 @@ def test_the_check_above_would_notice_a_backend(backend: str) -> None:
 def test_a_whole_training_loads_one_backend_only(backend: str) -> None:
     loaded = modules_after(
         "import imdb_rnn\n"
-        "from imdb_rnn.corpora.reviews import encode_texts\n"
-        "from imdb_rnn.corpora.embedded import make_texts\n"
+        "from imdb_rnn.corpora.corpus import encode_texts\n"
+        "from imdb_rnn.corpora.synthetic import make_texts\n"
         "corpus = encode_texts('small', '', *make_texts(200, 50), None)\n"
         "training = imdb_rnn.train(corpus, None, imdb_rnn.Recipe.tutorial(epochs=1), progress=False)\n"
         "training.classifier.predict_review('A good film.')"
@@ -55,7 +55,7 @@ def test_a_whole_training_loads_one_backend_only(backend: str) -> None:
 
 def test_this_environment_holds_one_backend(backend: str) -> None:
     assert os.environ["KERAS_BACKEND"] == keras.backend.backend() == backend
-    assert engine.installed_backends() == [backend], "run the tests by tox, which installs one backend an environment"
+    assert backends.installed_backends() == [backend], "run the tests by tox, which installs one backend an environment"
 
 
 @pytest.mark.parametrize(
@@ -71,41 +71,41 @@ def test_an_unknown_backend_is_an_error_that_says_what_to_type(
     monkeypatch.delitem(sys.modules, "keras")
     monkeypatch.setenv("KERAS_BACKEND", value)
     with pytest.raises(BackendError) as raised:
-        engine.backend_name()
+        backends.backend_name()
     assert received in str(raised.value)
     assert f"Installed here: {backend}." in str(raised.value)
     assert f"export KERAS_BACKEND={backend}" in str(raised.value)
 
 
 def test_a_backend_that_is_not_installed_is_an_error(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
-    other = next(name for name in engine.BACKENDS if name != backend)
+    other = next(name for name in backends.TRAINING_BACKENDS if name != backend)
     monkeypatch.setenv("KERAS_BACKEND", other)
     monkeypatch.setattr(choice, "is_installed", lambda name: name == backend)
     with pytest.raises(BackendError, match=f"Received: '{other}', which is not installed"):
-        engine.backend_name()
+        backends.backend_name()
 
 
 def test_a_backend_cannot_change_once_keras_runs(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
-    other = next(name for name in engine.BACKENDS if name != backend)
+    other = next(name for name in backends.TRAINING_BACKENDS if name != backend)
     monkeypatch.setenv("KERAS_BACKEND", other)
     monkeypatch.setattr(choice, "is_installed", lambda name: True)
     with pytest.raises(BackendError, match=f"Expected: '{backend}', which Keras is running on already"):
-        engine.backend_name()
+        backends.backend_name()
 
 
 def test_a_keras_that_was_imported_first_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     monkeypatch.delenv("KERAS_BACKEND")
-    assert engine.backend_name() == backend
+    assert backends.backend_name() == backend
 
 
-@pytest.mark.parametrize("name", [*engine.BACKENDS, *engine.PREDICTING_BACKENDS])
+@pytest.mark.parametrize("name", [*backends.TRAINING_BACKENDS, *backends.PREDICTING_BACKENDS])
 def test_every_backend_has_its_module(name: str) -> None:
-    assert importlib.util.find_spec(f"imdb_rnn.engine.{name}") is not None
+    assert importlib.util.find_spec(f"imdb_rnn.backends.{name}") is not None
 
 
 def test_the_engine_of_this_backend_keeps_its_promises(backend: str) -> None:
-    running = engine.load_engine()
-    assert running.__name__ == f"imdb_rnn.engine.{backend}"  # type: ignore[attr-defined]
+    running = backends.load_backend()
+    assert running.__name__ == f"imdb_rnn.backends.{backend}"  # type: ignore[attr-defined]
     assert running.version()[0].isdigit()
     assert running.device() in ("cpu", "gpu", "cuda")
 
@@ -120,7 +120,7 @@ def test_a_repeated_token_moves_its_embedding_by_the_formula(optimizer: str, ste
     model = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(5, 2), keras.layers.Flatten()])
     model.set_weights([np.zeros((5, 2))])
     model.compile(optimizer=getattr(keras.optimizers, optimizer)(0.001), loss=lambda y, out: keras.ops.sum(y * out, -1))
-    engine.load_engine().prepare_optimizer(model.optimizer)
+    backends.load_backend().prepare_optimizer(model.optimizer)
     slopes = np.array([[0.1, 0.5, 0.2, 0.7, 0.3, 0.4, 1.0, -1.0]], np.float32)
     model.train_on_batch(np.array([[1, 1, 1, 2]]), slopes)
     moved = model.get_weights()[0]
@@ -135,11 +135,11 @@ def test_a_backend_that_only_predicts_is_told_from_one_that_is_not_installed(
     monkeypatch.delitem(sys.modules, "keras")
     monkeypatch.setenv("KERAS_BACKEND", "openvino")
     with pytest.raises(BackendError, match="Received: 'openvino', which is not installed"):
-        engine.training_backend_name()
+        backends.training_backend_name()
     monkeypatch.setattr(choice, "is_installed", lambda name: True)
     expected = "Expected: one of jax, torch, tensorflow, to train. Received: 'openvino', which only predicts"
     with pytest.raises(BackendError, match=expected):
-        engine.training_backend_name()
+        backends.training_backend_name()
 
 
 def test_a_session_has_keras_own_settings_and_gives_the_programs_back() -> None:
@@ -149,7 +149,7 @@ def test_a_session_has_keras_own_settings_and_gives_the_programs_back() -> None:
         config.set_floatx("float16")
         config.set_epsilon(1e-3)
         config.set_dtype_policy("mixed_bfloat16")
-        with pytest.raises(KeyError), engine.keras_session():
+        with pytest.raises(KeyError), backends.keras_session():
             assert (config.floatx(), config.epsilon(), config.dtype_policy().name) == ("float32", 1e-7, "float32")
             raise KeyError
         assert (config.floatx(), config.epsilon(), config.dtype_policy().name) == ("float16", 1e-3, "mixed_bfloat16")
@@ -164,12 +164,12 @@ import os, sys
 import numpy as np
 import imdb_rnn
 classifier = imdb_rnn.Classifier.load(sys.argv[1])
-classifier.score(np.zeros((1, 100), np.int32))
+classifier.probabilities(np.zeros((1, 100), np.int32))
 child = os.fork()
 if not child:
     print(classifier.predict_review("A good film.").label, flush=True)
     try:
-        print(classifier.score(np.zeros((1, 100), np.int32)).shape, flush=True)
+        print(classifier.probabilities(np.zeros((1, 100), np.int32)).shape, flush=True)
     except imdb_rnn.BackendError as error:
         print(error, flush=True)
     os._exit(0)
@@ -194,8 +194,8 @@ def test_a_forked_process_predicts_and_says_that_the_backend_does_not_work_there
 TRAINING = """
 import gc
 import imdb_rnn
-from imdb_rnn.corpora.embedded import make_texts
-from imdb_rnn.corpora.reviews import encode_texts
+from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.corpora.corpus import encode_texts
 
 corpus = encode_texts("small", "", *make_texts(300, 50), None)
 recipe = imdb_rnn.Recipe.tutorial(epochs=1)

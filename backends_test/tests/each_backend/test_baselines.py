@@ -5,17 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchmarks.peers.numpy import PlainNumpy
+from backends_test import oracle
+from backends_test.comparison.inputs import BATCH_SIZE, STEPS, Inputs, make_inputs
+from backends_test.comparison.reference import named, steps
+from backends_test.comparison.stages import LADDER, differences
+from backends_test.oracle import Weights
+from benchmarks.baselines.numpy import PlainNumpy
 from benchmarks.trainer import Trainer
-from imdb_rnn import oracle
-from imdb_rnn.batches import Arrays
-from imdb_rnn.corpora.embedded import make_texts
-from imdb_rnn.corpora.reviews import encode_texts
-from imdb_rnn.engine import backend_name, load_engine
-from imdb_rnn.oracle import Weights
-from parity.inputs import BATCH_SIZE, STEPS, Inputs, make_inputs
-from parity.reference import named, steps
-from parity.stages import LADDER, differences
+from imdb_rnn.backends import backend_name, load_backend
+from imdb_rnn.corpora.corpus import encode_texts
+from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.text.batches import Arrays
 
 TOLERANCES = {stage.name: stage.bounds["float32"].tolerance for stage in LADDER}
 OTHER_EPSILON = 1e-8  # PyTorch's and Optax's own
@@ -24,11 +24,11 @@ OTHER_EPSILON = 1e-8  # PyTorch's and Optax's own
 def importable_peers() -> list[Callable[..., Trainer]]:
     """NumPy's, and those of the only framework in this environment."""
     if backend_name() == "jax":
-        from benchmarks.peers.jax import EpochJax, StepJax
+        from benchmarks.baselines.jax import EpochJax, StepJax
 
         return [PlainNumpy, StepJax, EpochJax]
     if backend_name() == "torch":
-        from benchmarks.peers.torch import IdiomaticTorch, TunedTorch
+        from benchmarks.baselines.torch import IdiomaticTorch, TunedTorch
 
         return [PlainNumpy, IdiomaticTorch, TunedTorch]
     return [PlainNumpy]
@@ -40,7 +40,7 @@ every_peer = pytest.mark.parametrize("peer", importable_peers(), ids=lambda peer
 @pytest.fixture(scope="module")
 def inputs() -> Inputs:
     """Those of the ladder, from so many reviews that an epoch has 24 whole batches and one of 16."""
-    return make_inputs(encode_texts("embedded", "peers", *make_texts(1_940, 200), None))
+    return make_inputs(encode_texts("synthetic", "peers", *make_texts(1_940, 200), None))
 
 
 @pytest.fixture(scope="module")
@@ -148,5 +148,5 @@ def test_training_changes_nobody_elses_arrays(peer: Callable[..., Trainer], inpu
 @every_peer
 def test_the_path_names_the_device(peer: Callable[..., Trainer], inputs: Inputs) -> None:
     path = peer(inputs.start).path()
-    assert path["device"] in {"cpu", load_engine().device()}
+    assert path["device"] in {"cpu", load_backend().device()}
     assert all(isinstance(value, str) and value for value in path.values())

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends_test.data import split_corpus, training_batches
 from imdb_rnn import Corpus
-from imdb_rnn.batches import Arrays, pad, split_corpus, steps_per_epoch, training_batches
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.tokens import OOV
+from imdb_rnn.text.batches import Arrays, pad, steps_per_epoch
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import OOV
 
 
 @given(

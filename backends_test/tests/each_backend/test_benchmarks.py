@@ -15,28 +15,27 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from benchmarks import devices, growth, rounds, steady, store, whole, worker
+from backends_test.markdown import in_readme
+from benchmarks import devices, end_to_end, runner, scaling, steady_state, store, worker
+from benchmarks.baselines.numpy import PlainNumpy
 from benchmarks.compare import compare
 from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, Kind, configurations_on
+from benchmarks.correctness import difference, tolerance
 from benchmarks.devices import Device, environment_of, find_gpu, one_core, started
 from benchmarks.inputs import IMDB, read_check, read_training
-from benchmarks.limit import Machine
-from benchmarks.peers.numpy import PlainNumpy
 from benchmarks.report import README, RESULTS, readme_table, write_report
-from benchmarks.rounds import FULL, QUICK, BenchmarkError, Plan, available, order_of, run
-from benchmarks.sameness import difference, tolerance
+from benchmarks.roofline import Machine
+from benchmarks.runner import FULL, QUICK, BenchmarkError, Plan, available, order_of, run
 from benchmarks.store import Process
 from benchmarks.summary import noise_floor, ratio, read_runs, summarize, unpaired_ratio
 from benchmarks.worker import FallbackError, Task
+from imdb_rnn.backends import backend_name, load_backend
 from imdb_rnn.corpora import imdb
-from imdb_rnn.engine import backend_name, load_engine
-from imdb_rnn.tokens import Vocabulary
-from parity.environments import ROOT
-from parity.readme import in_readme
+from imdb_rnn.text.tokens import Vocabulary
 
 PLAN = Plan(quick=True, rounds=7, batches=79, calls=3, whole_runs=0, epochs=0, growth=False)
 DEVICE = Device("cpu", "a processor")
-KIND: Kind = "cpu" if load_engine().device() == "cpu" else "gpu"
+KIND: Kind = "cpu" if load_backend().device() == "cpu" else "gpu"
 HERE = [
     one
     for one in configurations_on(KIND)
@@ -58,7 +57,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("IMDB_RNN_DATA", raising=False)
         patched.setenv("KERAS_HOME", str(folder / "nothing"))
-        assert prepare(folder)["source"] == "embedded"
+        assert prepare(folder)["source"] == "synthetic"
     yield folder
 
 
@@ -94,9 +93,9 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
             return {"import": [1.0]}, {"difference": 1e-6, "tolerance": 1.7e-5}
         return figures(float(np.exp(random.normal(0, 0.03)))), {"path_device": "cpu"}
 
-    monkeypatch.setattr(rounds, "measure", answer)
-    monkeypatch.setattr(rounds, "measure_machine", lambda: Machine(1e11, 1e10, 1e11, 25e-9, "as told"))
-    monkeypatch.setattr(rounds, "prepare", lambda folder: {"source": "embedded", "fingerprint": "none"})
+    monkeypatch.setattr(runner, "measure", answer)
+    monkeypatch.setattr(runner, "measure_machine", lambda: Machine(1e11, 1e10, 1e11, 25e-9, "as told"))
+    monkeypatch.setattr(runner, "prepare", lambda folder: {"source": "synthetic", "fingerprint": "none"})
     return ran
 
 
@@ -111,9 +110,9 @@ def test_everything_that_is_timed_computes_this_model(configuration: Configurati
 def test_a_process_measures_start_training_and_prediction_and_names_its_path(
     configuration: Configuration, inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steady, "LEAST_SECONDS", 0.001)
-    monkeypatch.setattr(steady, "LEAST_TRAINING", 0.001)
-    monkeypatch.setattr(steady, "TOGETHER", (1, 8))
+    monkeypatch.setattr(steady_state, "LEAST_SECONDS", 0.001)
+    monkeypatch.setattr(steady_state, "LEAST_TRAINING", 0.001)
+    monkeypatch.setattr(steady_state, "TOGETHER", (1, 8))
     values, path = worker.perform(task("steady", configuration, inputs)).values()
     assert values.keys() >= figures(1).keys() - {"4096 reviews"} | {"8 reviews"}
     assert len(values["one review"]) == 3
@@ -138,9 +137,9 @@ def test_a_peer_with_another_epsilon_is_another_model(inputs: Path) -> None:
 
 
 def test_the_blocks_that_are_timed_are_an_epoch_with_its_short_end(inputs: Path) -> None:
-    blocks = steady.blocks_of(steady.first_reviews(read_training(inputs), FULL.batches))
+    blocks = steady_state.blocks_of(steady_state.first_reviews(read_training(inputs), FULL.batches))
     assert [[len(batch.x) for batch in block] for block in blocks] == [[64] * 78] * 3 + [[64] * 78 + [32]]
-    (quick,) = steady.blocks_of(steady.first_reviews(read_training(inputs), QUICK.batches))
+    (quick,) = steady_state.blocks_of(steady_state.first_reviews(read_training(inputs), QUICK.batches))
     assert [len(batch.x) for batch in quick] == [64] * 31 + [32]
 
 
@@ -148,19 +147,19 @@ def test_growth_is_measured_along_four_ways_and_stops_before_an_epoch_is_too_lon
     inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, few in {"BATCHES": (4, 8), "LENGTHS": (3, 150), "UNITS": (8, 16), "REVIEWS": (100, 10**7)}.items():
-        monkeypatch.setattr(growth, name, few)
+        monkeypatch.setattr(scaling, name, few)
     training = read_training(inputs)
-    found = dict(growth.measure_growth(lambda weights, length: PlainNumpy(weights), training, any_units=True))
+    found = dict(scaling.measure_growth(lambda weights, length: PlainNumpy(weights), training, any_units=True))
     assert list(found) == ["batch 4", "batch 8", "length 3", "length 150", "units 8", "units 16", "reviews 100"]
     assert min(found.values()) > 0
-    found = dict(growth.measure_growth(lambda weights, length: PlainNumpy(weights), training, any_units=False))
+    found = dict(scaling.measure_growth(lambda weights, length: PlainNumpy(weights), training, any_units=False))
     assert not [name for name in found if name.startswith("units")]
 
 
 @pytest.fixture(scope="module")
 def few_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files in the form of the IMDB reviews, of four hundred that the package makes."""
-    from imdb_rnn.corpora.embedded import make_texts
+    from imdb_rnn.corpora.synthetic import make_texts
 
     folder = tmp_path_factory.mktemp("few")
     (folder / IMDB).mkdir()
@@ -181,8 +180,8 @@ def few_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_whole_run_goes_from_a_cold_process_to_a_saved_model_and_one_prediction(
     configuration: Configuration, few_reviews: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole, "python_of", lambda backend: Path(sys.executable))
-    values, accuracies = whole.measure_whole(configuration, KIND, few_reviews, seed=1, epochs=2)
+    monkeypatch.setattr(end_to_end, "python_of", lambda backend: Path(sys.executable))
+    values, accuracies = end_to_end.measure_whole(configuration, KIND, few_reviews, seed=1, epochs=2)
     assert 0 < values["epoch 1"][0] < values["epoch 2"][0] < values["whole"][0]
     assert accuracies.keys() == {"accuracy_1", "accuracy_2"}
     assert all(0 < accuracy < 1 for accuracy in accuracies.values())
@@ -213,19 +212,19 @@ def test_a_full_run_has_whole_runs_of_five_seeds_and_the_growth_of_each_that_gro
 def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
     measure: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    answer = rounds.measure
+    answer = runner.measure
 
     def interrupted(*arguments: Any) -> Any:
         if len(measure) == 9:
             raise KeyboardInterrupt
         return answer(*arguments)
 
-    monkeypatch.setattr(rounds, "measure", interrupted)
+    monkeypatch.setattr(runner, "measure", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, PLAN, CHOSEN, DEVICE)
     left = {path: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
     assert len(left) == 9
-    monkeypatch.setattr(rounds, "measure", answer)
+    monkeypatch.setattr(runner, "measure", answer)
     assert run(tmp_path, PLAN, CHOSEN, DEVICE) == (1 + PLAN.rounds) * len(CHOSEN) - 9
     assert run(tmp_path, PLAN, CHOSEN, DEVICE) == 0
     # Checks run side by side, in any order.
@@ -238,13 +237,18 @@ def test_a_run_that_is_killed_goes_on_from_what_it_had_measured(few_reviews: Pat
     """A real run in real processes, killed as nobody can catch it."""
     if backend_name() != "jax":
         pytest.skip("once is enough: under JAX")
-    program = (
-        f"import sys; sys.path += {[str(ROOT), str(ROOT / 'backends_test')]}; import benchmarks.rounds as rounds; "
-    )
-    program += "from pathlib import Path; import benchmarks.__main__ as command; "
-    program += "rounds.python_of = lambda backend: Path(sys.executable); command.main()"
     out = tmp_path / "run"
-    command = [sys.executable, "-c", program, "run", "--quick", "--only", "numpy", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-P",
+        Path(__file__).with_name("benchmarks_here.py"),
+        "run",
+        "--quick",
+        "--only",
+        "numpy",
+        "--out",
+        str(out),
+    ]
     environment = os.environ | {"IMDB_RNN_DATA": str(few_reviews / IMDB)}
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
@@ -278,16 +282,16 @@ def test_a_run_of_another_plan_device_or_machine_is_not_gone_on_with(
         run(tmp_path, replace(PLAN, rounds=8), CHOSEN, DEVICE)
     with pytest.raises(BenchmarkError, match=expected):
         run(tmp_path, PLAN, CHOSEN, Device("gpu", "a GPU"))
-    monkeypatch.setattr(rounds.platform, "node", lambda: "elsewhere")
+    monkeypatch.setattr(runner.platform, "node", lambda: "elsewhere")
     with pytest.raises(BenchmarkError, match=expected):
         run(tmp_path, PLAN, CHOSEN, DEVICE)
 
 
 def test_a_process_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, inputs: Path) -> None:
-    monkeypatch.setattr(rounds, "python_of", lambda backend: Path(sys.executable))
+    monkeypatch.setattr(runner, "python_of", lambda backend: Path(sys.executable))
     broken = replace(HERE[0], name="broken")
     with pytest.raises(BenchmarkError, match=r"broken failed \(steady\): ValueError"):
-        rounds.measure(rounds.Todo(1, "steady", "broken"), broken, PLAN, Device(KIND, "this one"), inputs)
+        runner.measure(runner.Todo(1, "steady", "broken"), broken, PLAN, Device(KIND, "this one"), inputs)
 
 
 def change(folder: Path, name: str, factor: float) -> None:
@@ -378,13 +382,13 @@ def test_a_different_model_is_not_timed(
     tmp_path: Path, measure: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as one whose Adam has another epsilon, which is 9e-3 off after fifty steps."""
-    answer = rounds.measure
+    answer = runner.measure
 
     def other(todo: Any, *arguments: Any) -> Any:
         values, metadata = answer(todo, *arguments)
         return values, metadata | {"difference": 9e-3} if todo[1:] == ("check", "c") else metadata
 
-    monkeypatch.setattr(rounds, "measure", other)
+    monkeypatch.setattr(runner, "measure", other)
     run(tmp_path, PLAN, CHOSEN, DEVICE)
     assert ("steady", "c") not in measure
     rows = {row["name"]: row for row in write_report(tmp_path)["rows"]}

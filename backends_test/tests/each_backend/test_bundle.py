@@ -19,15 +19,15 @@ import keras
 import numpy as np
 import pytest
 
+from backends_test.data import split_corpus
 from imdb_rnn import BundleError, Classifier, Corpus, Training
-from imdb_rnn.batches import split_corpus
-from imdb_rnn.bundle import (
+from imdb_rnn.inference.bundle import (
     CONFIG_FILE,
     HISTORY_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
     PLOT_FILE,
-    claimed,
+    exclusive_directory,
     json_bytes,
     read_bundle,
     read_manifest,
@@ -35,7 +35,7 @@ from imdb_rnn.bundle import (
     save,
     write,
 )
-from imdb_rnn.keras_file import model_bytes
+from imdb_rnn.inference.keras_file import model_bytes
 
 Saved = tuple[Path, Training]
 Change = Callable[[dict[str, Any]], object]
@@ -120,7 +120,9 @@ def test_the_loading_code_of_the_tutorial_runs_unchanged(trained: Saved, small_c
     model = keras.models.load_model(folder / "best-embedding-model.keras")
     # Scores of the loaded model are those of the trained one, and it is compiled.
     test = split_corpus(small_corpus, 10_000, 100).test
-    np.testing.assert_allclose(model.predict(test.x, verbose=0)[:, 0], training.classifier.score(test.x), atol=1e-6)
+    np.testing.assert_allclose(
+        model.predict(test.x, verbose=0)[:, 0], training.classifier.probabilities(test.x), atol=1e-6
+    )
     assert model.evaluate(test.x, test.y, verbose=0)[1] == pytest.approx(training.manifest["test_accuracy"], abs=1e-6)
 
 
@@ -520,14 +522,14 @@ def test_three_bytes_that_make_the_hdf5_library_take_gigabytes_take_nothing_here
 
 def test_only_a_new_or_an_empty_folder_is_written_to(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with claimed(tmp_path / "empty"):
+    with exclusive_directory(tmp_path / "empty"):
         pass
     assert not (tmp_path / "empty" / ".training").exists()
     (tmp_path / "filled").mkdir()
     (tmp_path / "filled" / "thesis.txt").write_text("mine", encoding="utf-8")
     with (
         pytest.raises(BundleError, match=r"Expected: a new or an empty folder\. Received: one that holds something"),
-        claimed(tmp_path / "filled"),
+        exclusive_directory(tmp_path / "filled"),
     ):
         pytest.fail("not claimed")
     assert [file.name for file in (tmp_path / "filled").iterdir()] == ["thesis.txt"]
@@ -538,21 +540,21 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, path: str) -> N
     (tmp_path / "file").write_bytes(b"")
     with (
         pytest.raises(BundleError, match=r"Cannot save to .*Expected: a folder that can be written"),
-        claimed(tmp_path / path),
+        exclusive_directory(tmp_path / path),
     ):
         pytest.fail("not claimed")
 
 
 def test_a_folder_that_came_to_hold_no_bundle_is_taken_away_with_its_parents(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), claimed(tmp_path / "new" / "deep"):
+    with pytest.raises(KeyboardInterrupt), exclusive_directory(tmp_path / "new" / "deep"):
         (tmp_path / "new" / "deep" / CONFIG_FILE).write_text("{}", encoding="utf-8")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
 
 def test_two_trainings_cannot_save_to_one_folder(tmp_path: Path) -> None:
-    with claimed(tmp_path / "model"):
-        with pytest.raises(BundleError, match="one that holds something"), claimed(tmp_path / "model"):
+    with exclusive_directory(tmp_path / "model"):
+        with pytest.raises(BundleError, match="one that holds something"), exclusive_directory(tmp_path / "model"):
             pytest.fail("claimed twice")
         (tmp_path / "model" / MANIFEST_FILE).write_text("{}", encoding="utf-8")
     assert [file.name for file in (tmp_path / "model").iterdir()] == [MANIFEST_FILE]
@@ -576,7 +578,7 @@ def test_numbers_that_are_none_are_not_written(bundle: Path) -> None:
 CRASH = """
 import os, sys
 from pathlib import Path
-from imdb_rnn import bundle
+from imdb_rnn.inference import bundle
 
 folder, new, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 replace, count = Path.replace, 0

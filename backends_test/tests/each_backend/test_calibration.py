@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from imdb_rnn.calibration import LEAST, MOST, reliability, temperature_of
-from imdb_rnn.oracle import sigmoid
+from backends_test.oracle import sigmoid
+from benchmarks.reliability import reliability
+from imdb_rnn.training.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, fit_temperature
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
@@ -12,9 +13,9 @@ def test_the_temperature_that_logits_were_multiplied_by_is_found_again(temperatu
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, 50_000)
     labels = random.random(50_000) < sigmoid(logits)
-    assert temperature_of(logits * temperature, labels) == pytest.approx(temperature, rel=0.03)
+    assert fit_temperature(logits * temperature, labels) == pytest.approx(temperature, rel=0.03)
     weights = np.ones(50_000)
-    assert temperature_of(logits * temperature, labels, weights) == temperature_of(logits * temperature, labels)
+    assert fit_temperature(logits * temperature, labels, weights) == fit_temperature(logits * temperature, labels)
 
 
 def test_a_text_of_no_weight_does_not_count() -> None:
@@ -22,12 +23,12 @@ def test_a_text_of_no_weight_does_not_count() -> None:
     logits = random.normal(0, 2, 2_000)
     labels = random.random(2_000) < sigmoid(logits)
     both, weights = np.concatenate([labels, ~labels]), np.repeat([1.0, 0.0], 2_000)
-    assert temperature_of(np.tile(logits, 2), both, weights) == pytest.approx(temperature_of(logits, labels))
+    assert fit_temperature(np.tile(logits, 2), both, weights) == pytest.approx(fit_temperature(logits, labels))
 
 
-@pytest.mark.parametrize(("logits", "bound"), [([9.0, -9.0], LEAST), ([-9.0, 9.0], MOST)])
+@pytest.mark.parametrize(("logits", "bound"), [([9.0, -9.0], MIN_TEMPERATURE), ([-9.0, 9.0], MAX_TEMPERATURE)])
 def test_it_stays_within_bounds_whatever_the_reviews(logits: list[float], bound: float) -> None:
-    assert temperature_of(np.array(logits), [1, 0]) == pytest.approx(bound, rel=0.01)
+    assert fit_temperature(np.array(logits), [1, 0]) == pytest.approx(bound, rel=0.01)
 
 
 def test_the_calibration_error_is_the_mean_distance_over_reviews() -> None:

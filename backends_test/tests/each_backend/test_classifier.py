@@ -16,13 +16,14 @@ import keras
 import numpy as np
 import pytest
 
+from backends_test.comparison.stages import LADDER
+from backends_test.data import split_corpus, training_batches
 from imdb_rnn import BundleError, Classifier, Corpus, ModelError, ReviewError, Training, explain
-from imdb_rnn.batches import pad, split_corpus, training_batches
-from imdb_rnn.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, read_part
-from imdb_rnn.classifier import LONGEST_REVIEW
-from imdb_rnn.corpora.embedded import make_texts
+from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.inference.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, read_part
+from imdb_rnn.inference.classifier import MAX_REVIEW_WORDS
 from imdb_rnn.samples import SAMPLES
-from parity.stages import LADDER
+from imdb_rnn.text.batches import pad
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_a_text_gets_a_score_and_a_label(classifier: Classifier) -> None:
 def test_texts_are_encoded_as_in_training(classifier: Classifier, small_corpus: Corpus) -> None:
     _, test = make_texts(2_000, 500)
     scores = [prediction.score for prediction in classifier.predict_reviews(test.texts)]
-    expected = classifier.score(split_corpus(small_corpus, 10_000, 100).test.x)
+    expected = classifier.probabilities(split_corpus(small_corpus, 10_000, 100).test.x)
     (forward,) = (stage for stage in LADDER if stage.name == "forward")
     np.testing.assert_allclose(scores, expected, rtol=0, atol=forward.bounds["float32"].tolerance)
 
@@ -59,7 +60,7 @@ def test_reading_texts_loads_no_backend(trained: tuple[Path, Training]) -> None:
     command = [sys.executable, "-c", program]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert not {"keras", "jax", "torch", "tensorflow", "sklearn"} & set(loaded)
-    assert "imdb_rnn.forward" in loaded
+    assert "imdb_rnn.model.numpy_forward" in loaded
 
 
 def test_a_batch_gives_what_single_reviews_give(classifier: Classifier) -> None:
@@ -106,7 +107,7 @@ def test_no_reviews_give_no_predictions(classifier: Classifier) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["good film 😀", "good\x00\x1b[31m film", "A GOOD FILM!!!", "good " * LONGEST_REVIEW, "good film xyzzyx"],
+    ["good film 😀", "good\x00\x1b[31m film", "A GOOD FILM!!!", "good " * MAX_REVIEW_WORDS, "good film xyzzyx"],
     ids=["emoji", "control characters", "shouting", "as long as allowed", "an unknown word"],
 )
 def test_odd_texts_with_a_known_word_are_read(classifier: Classifier, text: str) -> None:
@@ -149,7 +150,7 @@ def test_why_a_text_cannot_be_read_is_told_without_an_error(classifier: Classifi
     assert classifier.unreadable_reason("good") == ""
     assert classifier.unreadable_reason("👍") == "no word"
     assert classifier.unreadable_reason("xyzzyx") == "1 unknown word"
-    assert classifier.unreadable_reason("good " * (LONGEST_REVIEW + 1)) == "100,001 words"
+    assert classifier.unreadable_reason("good " * (MAX_REVIEW_WORDS + 1)) == "100,001 words"
 
 
 def test_texts_of_which_hardly_a_word_is_known_are_scored_with_a_warning(
@@ -173,7 +174,7 @@ def test_a_single_text_is_not_taken_for_a_list(classifier: Classifier) -> None:
 
 def test_evaluating_is_keras_loss_and_accuracy(classifier: Classifier, small_corpus: Corpus) -> None:
     test = split_corpus(small_corpus, 10_000, 100).test
-    scores = classifier.score(test.x).astype(np.float64)[:, None]
+    scores = classifier.probabilities(test.x).astype(np.float64)[:, None]
     result = classifier.evaluate(small_corpus.test)
     loss = -np.mean(test.y * np.log(scores) + (1 - test.y) * np.log(1 - scores))
     assert result.loss == pytest.approx(loss, abs=1e-5)
@@ -182,7 +183,7 @@ def test_evaluating_is_keras_loss_and_accuracy(classifier: Classifier, small_cor
 
 def test_ids_can_be_scored_directly(classifier: Classifier, small_corpus: Corpus) -> None:
     ids = pad(small_corpus.test, 10_000, 100)
-    scores = classifier.score(ids[:7])
+    scores = classifier.probabilities(ids[:7])
     assert (scores.shape, scores.dtype) == ((7,), np.float32)
 
 
@@ -242,7 +243,7 @@ def test_a_classifier_is_saved_after_fit_with_any_optimizer(
         compiled = json.loads(archive.read("config.json"))["compile_config"]
     assert "AUC" in json.dumps(compiled["metrics"])
     plain = keras.models.load_model(tmp_path / "model" / MODEL_FILE)
-    expected = classifier.score(batch.x[:9])[:, None]
+    expected = classifier.probabilities(batch.x[:9])[:, None]
     np.testing.assert_allclose(plain.predict(batch.x[:9], verbose=0), expected, rtol=0, atol=1e-6)
     loaded = Classifier.load(tmp_path / "model")
     assert loaded.predict_review(REVIEW).score == classifier.predict_review(REVIEW).score
@@ -373,7 +374,7 @@ def test_weights_that_overflow_are_an_error_for_every_use(
             lambda it: it.predict_reviews([REVIEW]),
             lambda it: explain(it, REVIEW),
             lambda it: it.evaluate(small_corpus.test),
-            lambda it: it.score(np.ones((3, 100), np.int32)),
+            lambda it: it.probabilities(np.ones((3, 100), np.int32)),
         ):
             with pytest.raises(ModelError, match=r"Expected: scores that are numbers\. Received: "):
                 use(classifier)

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from imdb_rnn import Classifier, Corpus, Training, __version__, corpora
-from imdb_rnn.bundle import read_manifest, write
 from imdb_rnn.cli import main
-from imdb_rnn.corpora.embedded import make_texts
+from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.inference.bundle import read_manifest, write
 from imdb_rnn.samples import SAMPLES
 
 
@@ -132,7 +132,7 @@ def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_here: Run, saved
 
 
 @pytest.mark.parametrize(
-    "source", ["npz:/tmp/evil.npz", "folder:/etc", "auto", "", "imdb\n", "embedded\x1b[31m", "unknown"]
+    "source", ["npz:/tmp/evil.npz", "folder:/etc", "auto", "", "imdb\n", "synthetic\x1b[31m", "unknown"]
 )
 def test_a_path_that_only_a_folder_names_is_not_opened(run_here: Run, saved: Path, tmp_path: Path, source: str) -> None:
     folder = shutil.copytree(saved, tmp_path / "model")
@@ -142,7 +142,7 @@ def test_a_path_that_only_a_folder_names_is_not_opened(run_here: Run, saved: Pat
     status, output, said = run_here("evaluate", folder)
     assert (status, output) == (1, "")
     assert said.count("\n") == 1
-    assert "Expected: --data SOURCE, for a folder that names none of imdb, tfds, embedded." in said
+    assert "Expected: --data SOURCE, for a folder that names none of imdb, tfds, synthetic." in said
     assert f"a folder trained on {source!r}, which is not opened by itself" in said
     assert "\x1b" not in said
 
@@ -159,8 +159,8 @@ def test_what_a_folder_was_trained_on_is_evaluated_where_it_has_a_known_place(
     monkeypatch.setattr(corpora, "load_reviews", load)
     completed = run_here("evaluate", saved, "--json")
     assert completed.status == 0, completed.said
-    assert json.loads(completed.output)["data"] == {"source": "embedded", "fingerprint": "small"}
-    assert asked == ["embedded"]
+    assert json.loads(completed.output)["data"] == {"source": "synthetic", "fingerprint": "small"}
+    assert asked == ["synthetic"]
 
 
 def test_weights_that_overflow_are_one_line_and_never_a_score(
@@ -363,11 +363,11 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
         (("train", "--data", "nowhere"), "Bad source of reviews. Expected: one of auto, imdb, tfds"),
         (("train", "--data", "npz:none.npz"), "none.npz. Received: none there."),
         (("train", "--data", "folder:none"), "Received: train/pos is not there."),
-        (("train", "--data", "embedded", "--epochs", "0"), "Bad `epochs`. Expected: a whole number of at least 1."),
-        (("train", "--data", "embedded", "--seed", "-1"), "Bad `seed`. Expected: a whole number of at least 0."),
-        (("train", "--data", "embedded", "--out", "filled"), "Expected: a new or an empty folder."),
-        (("train", "--data", "embedded", "--out", "filled/file.txt"), "Cannot save to filled/file.txt."),
-        (("train", "--data", "embedded", "--out", "/proc/none"), "Expected: a folder that can be written."),
+        (("train", "--data", "synthetic", "--epochs", "0"), "Bad `epochs`. Expected: a whole number of at least 1."),
+        (("train", "--data", "synthetic", "--seed", "-1"), "Bad `seed`. Expected: a whole number of at least 0."),
+        (("train", "--data", "synthetic", "--out", "filled"), "Expected: a new or an empty folder."),
+        (("train", "--data", "synthetic", "--out", "filled/file.txt"), "Cannot save to filled/file.txt."),
+        (("train", "--data", "synthetic", "--out", "/proc/none"), "Expected: a folder that can be written."),
         (("evaluate", "none"), "Cannot load none. Expected: a folder saved by `imdb-rnn train --out`."),
         (("predict", "none", "good"), "Cannot load none."),
         (("predict", "filled", "good"), "Cannot read filled/best-embedding-config.json."),
@@ -393,7 +393,7 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
         (("plot", "SAVED", "-o", "none/curve.png"), "Cannot draw"),
         (("plot", "SAVED", "-o", "filled"), "Cannot draw"),
         (("plot", "SAVED", "-o", "filled/file.txt"), "file.txt is there already, and is no picture"),
-        (("train", "--data", "embedded", "--out", "x" * 300), "Cannot save to xxx"),
+        (("train", "--data", "synthetic", "--out", "x" * 300), "Cannot save to xxx"),
         (("train", "--data", "nowhere", "--out", "new/deep/model"), "Bad source of reviews."),
         (("data", "folder:" + "x" * 300), "Cannot read 'folder:xxx"),
         (("data", "folder:~nosuchuser/reviews"), "Cannot read 'folder:~nosuchuser/reviews'."),
@@ -425,7 +425,7 @@ def test_bad_input_gives_one_line_and_changes_nothing(
 def test_an_unknown_backend_is_an_error_of_every_command_that_needs_one_and_says_what_to_type(
     run_process: Run, saved: Path, backend: str
 ) -> None:
-    for arguments in (("train", "--data", "embedded"), ("evaluate", saved, "--data", "embedded"), ("summary",)):
+    for arguments in (("train", "--data", "synthetic"), ("evaluate", saved, "--data", "synthetic"), ("summary",)):
         completed = run_process(*arguments, KERAS_BACKEND="theano")
         assert completed.status == 1
         assert completed.output == ""

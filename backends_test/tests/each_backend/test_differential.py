@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from differential.__main__ import RESULTS
-from differential.comparison import check, compare
-from differential.consumers import consumers
-from differential.models import CHANGES, Case
-from imdb_rnn.engine import backend_name
+from backends_test.differential.__main__ import RESULTS
+from backends_test.differential.comparison import check, compare
+from backends_test.differential.consumers import consumers
+from backends_test.differential.models import CHANGES, Case
+from imdb_rnn.backends import backend_name
 
 # So many cases take about a minute.
 CASES = {"jax": 60, "torch": 400, "tensorflow": 50}
@@ -58,7 +58,7 @@ def test_models_changes_and_consumers_at_random_find_no_difference() -> None:
 
 
 def test_a_wrong_recurrence_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from imdb_rnn import acceleration
+    from imdb_rnn.model import acceleration
 
     monkeypatch.setattr(acceleration, "unsupported_reason", lambda layer: "")
     found, _ = compare(Case(LAYER, "a layer", False, "another activation", "call", (3, 5, 2), 0))

@@ -23,13 +23,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
+from backends_test.environments import ROOT
 from imdb_rnn import BundleError, ModelError, RecipeError, ReviewClassifier, ReviewError
-from imdb_rnn.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE, read_manifest, write
-from imdb_rnn.class_weights import weights_of_classes
-from imdb_rnn.corpora.embedded import make_texts
+from imdb_rnn.corpora.synthetic import make_texts
 from imdb_rnn.estimator import ESTIMATOR_FILE
+from imdb_rnn.inference.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE, read_manifest, write
+from imdb_rnn.training.class_weights import weights_of_classes
 
-ROOT = Path(__file__).parent.parent
 GOOD, BAD = ["good", "great", "lovely"], ["bad", "dull", "awful"]
 SETTINGS: dict[str, Any] = {"epochs": 3, "max_len": 12, "num_words": 200}
 
@@ -584,7 +584,7 @@ def test_the_example_learns_a_table_of_texts() -> None:
     assert float(accuracy.split()[1]) >= 0.75
 
 
-def test_the_embedded_reviews_can_be_learned_as_texts() -> None:
+def test_the_synthetic_reviews_can_be_learned_as_texts() -> None:
     train, test = make_texts(1_000, 300)
     classifier = ReviewClassifier().fit(train.texts, train.labels)
     # One label in ten is wrong on purpose.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imdb_rnn import Classifier, Explanation, ReviewError, Training, explain
-from imdb_rnn.explanation import LONGEST_REVIEW, for_terminal, record_of, to_html, write_page
+from imdb_rnn.inference.explanation import MAX_EXPLAINED_WORDS, for_terminal, record_of, to_html, write_page
 
 TEXT = "It wasn’t <b>good</b>, it was AWFUL & dull👎 — xyzzy!"
 WORDS = ["It", "wasn’t", "b", "good", "b", "it", "was", "AWFUL", "dull", "xyzzy"]
@@ -51,9 +51,9 @@ def test_scores_are_those_of_the_review_cut_short_and_contributions_what_leaving
 
 
 def test_too_many_words_to_explain_are_refused(classifier: Classifier) -> None:
-    assert len(explain(classifier, "good " * LONGEST_REVIEW).words) == LONGEST_REVIEW
+    assert len(explain(classifier, "good " * MAX_EXPLAINED_WORDS).words) == MAX_EXPLAINED_WORDS
     with pytest.raises(ReviewError, match=r"Expected: at most 2,000 words\. Received: 2,001\."):
-        explain(classifier, "good " * (LONGEST_REVIEW + 1))
+        explain(classifier, "good " * (MAX_EXPLAINED_WORDS + 1))
 
 
 def test_the_page_holds_the_review_unchanged_and_needs_nothing_else(explanation: Explanation) -> None:

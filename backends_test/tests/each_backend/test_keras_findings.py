@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from imdb_rnn.engine import BACKENDS, PREDICTING_BACKENDS, backend_name
+from backends_test.environments import ROOT
+from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS, backend_name
 
 HERE = backend_name()
-HEAD, *SECTIONS = (Path(__file__).parents[1] / "docs" / "keras-findings.md").read_text("utf-8").split("\n## ")
+HEAD, *SECTIONS = (ROOT / "docs" / "keras-findings.md").read_text("utf-8").split("\n## ")
 SECTION = re.compile(
     r"(?s)(?P<title>[^\n]+)\n\nHolds under: (?P<holds>[a-z, ]+)\. Fails under: (?P<fails>[a-z, ]+) "
     r"\((?P<exception>\w+)\)\.\n\n.+\n\n```python\n(?P<program>.+)```\n\nWhat this project does: .+"
@@ -81,7 +82,7 @@ def test_no_other_end_is_taken_for_the_expected_one(tmp_path: Path) -> None:
 def test_a_section_has_one_outcome_one_program_and_what_the_project_does(section: str) -> None:
     assert [section.count(part) for part in ("Holds under:", "```python", "What this project does:")] == [1, 1, 1]
     named = f"{parts(section)['holds']}, {parts(section)['fails']}".split(", ")
-    known = {*BACKENDS, *PREDICTING_BACKENDS, "none"}
+    known = {*TRAINING_BACKENDS, *PREDICTING_BACKENDS, "none"}
     assert sorted(named) == sorted({*named} & known), "a backend is unknown or named twice"
 
 

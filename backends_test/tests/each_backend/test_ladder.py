@@ -1,6 +1,6 @@
 """The backend against the oracle, stage by stage, in float32 and float64, on the CPU and on a GPU if there is one.
 
-The stages, their tolerances and what was measured stand in backends_test/parity/stages.py. `python -m parity.artefact`
+The stages, their tolerances and what was measured stand in backends_test/comparison/stages.py. `python -m backends_test.comparison.artefact`
 computes them in a process of its own, by this library's quick way and, in float32, by Keras alone; those of the quick
 way are left for the pairwise report. The mistakes at the end must each break the stage that they are made for. Where a
 GPU must be there, and a build of the backend that uses it:
@@ -18,14 +18,11 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import build_model, oracle
-from imdb_rnn.batches import Arrays
-from imdb_rnn.engine import load_engine
-from imdb_rnn.oracle import Weights
-from parity import reference
-from parity.inputs import STEPS, Inputs, load_corpus, make_inputs
-from parity.reference import LEARNING_RATE, Tensors, named
-from parity.stages import (
+from backends_test import oracle
+from backends_test.comparison import reference
+from backends_test.comparison.inputs import STEPS, Inputs, load_corpus, make_inputs
+from backends_test.comparison.reference import LEARNING_RATE, Tensors, named
+from backends_test.comparison.stages import (
     DTYPES,
     EXCHANGED,
     LADDER,
@@ -37,6 +34,10 @@ from parity.stages import (
     differences,
     read_artefact,
 )
+from backends_test.oracle import Weights
+from imdb_rnn import build_model
+from imdb_rnn.backends import load_backend
+from imdb_rnn.text.batches import Arrays
 
 COMPUTED = [stage for stage in LADDER if stage.name not in EXCHANGED]
 # What keeps a process off the GPU, and what makes it exact there: no TensorFloat-32.
@@ -65,7 +66,7 @@ def dtype(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session", params=["cpu", "gpu"])
 def device(request: pytest.FixtureRequest) -> str:
-    found = load_engine().device()
+    found = load_backend().device()
     if request.param == "gpu" and found == "cpu":
         reason = f"no GPU: {keras.backend.backend()} runs on the {found} here"
         if request.config.getoption("--require-gpu"):
@@ -78,10 +79,8 @@ def device(request: pytest.FixtureRequest) -> str:
 def computed(folder: Path, dtype: str, gpu: bool, way: str = "fast") -> Artefact:
     """What this backend computes, on this device and in this dtype, in a fresh process."""
     variables = (NO_TF32 if gpu else CPU_ONLY) | {"JAX_ENABLE_X64": "1" if dtype == "float64" else "0"}
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "parity.artefact", folder, dtype, way]
-    environment = {**os.environ, **variables, "PYTHONPATH": paths}
-    completed = subprocess.run(command, capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-P", "-m", "backends_test.comparison.artefact", folder, dtype, way]
+    completed = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables})
     assert completed.returncode == 0, completed.stderr[-3000:]
     return read_artefact(folder, dtype)
 
@@ -130,7 +129,7 @@ def test_an_artefact_says_what_made_it(
     note = artefact.note
     assert (note["backend"], note["dtype"]) == (backend, dtype)
     assert (note["device"] == "cpu") == (device == "cpu")
-    assert note["versions"][backend] == load_engine().version()
+    assert note["versions"][backend] == load_backend().version()
     assert note["versions"]["keras"] == keras.__version__
     assert isinstance(note["jit_compile"], bool)
     assert note["data"] == inputs.data
@@ -164,7 +163,7 @@ def compiled(start: list[np.ndarray], optimizer: keras.optimizers.Optimizer, pre
     model.set_weights(start)
     model.compile(optimizer=optimizer, loss="binary_crossentropy")
     if prepared:
-        load_engine().prepare_optimizer(model.optimizer)
+        load_backend().prepare_optimizer(model.optimizer)
     return model
 
 
@@ -237,7 +236,7 @@ def test_a_swapped_batch_would_be_noticed(single: Artefact, inputs: Inputs) -> N
 
 
 def test_without_our_engine_tensorflow_would_make_the_mistake_of_summed_squares(inputs: Inputs, backend: str) -> None:
-    """Why engine/tensorflow.py prepares the optimizer; the other backends need no preparation."""
+    """Why backends/tensorflow.py prepares the optimizer; the other backends need no preparation."""
     model = compiled(inputs.start, keras.optimizers.Adam(LEARNING_RATE), prepared=False)
     model.train_on_batch(*inputs.batches[0])
     weights = (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imdb_rnn import Recipe, RecipeError, build_model, initial_weights
-from imdb_rnn.model import RECURRENT_INITIALIZERS, accuracy_of_shares, parameters
+from imdb_rnn.model.architecture import RECURRENT_INITIALIZERS, parameters, soft_label_accuracy
 
 
 def test_parameters_are_what_the_arithmetic_says() -> None:
@@ -93,7 +93,7 @@ def test_an_initializer_that_is_none_is_refused() -> None:
 def test_accuracy_of_labels_is_keras_own_and_of_shares_counts_sides() -> None:
     random = np.random.default_rng(0)
     scores, labels = random.random((50, 1), np.float32), random.integers(0, 2, (50, 1)).astype(np.float32)
-    ours, theirs = accuracy_of_shares(), keras.metrics.BinaryAccuracy()
+    ours, theirs = soft_label_accuracy(), keras.metrics.BinaryAccuracy()
     assert ours.name == "accuracy"
     assert float(ours(labels, scores)) == float(theirs(labels, scores))
     ours.reset_state()

@@ -11,11 +11,13 @@ import pytest
 import sklearn.linear_model  # noqa: F401 (loads the linear algebra of SciPy)
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from imdb_rnn import Classifier, Corpus, Recipe, Training, classifier, train, training
-from imdb_rnn.corpora.embedded import make_texts
-from imdb_rnn.corpora.reviews import encode_texts
-from imdb_rnn.engine import backend_name, keras_session
+from imdb_rnn import Classifier, Corpus, Recipe, Training, train
+from imdb_rnn.backends import backend_name, keras_session
+from imdb_rnn.corpora.corpus import encode_texts
+from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.inference import classifier
 from imdb_rnn.threads import one_blas_thread
+from imdb_rnn.training import fit as training
 
 TEXTS = ["good film", "bad film"] * 50
 
@@ -42,7 +44,7 @@ def set_backend_threads(count: int) -> None:
 
 @pytest.fixture(scope="module")
 def few() -> Corpus:
-    return encode_texts("embedded", "few", *make_texts(300, 50), None)
+    return encode_texts("synthetic", "few", *make_texts(300, 50), None)
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def three() -> tuple[set[int], int]:
 
 @pytest.mark.usefixtures("many_threads")
 def test_training_takes_one_thread(few: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = [watched(monkeypatch, training, name) for name in ("taught", "train_epochs", "temperature_of")]
+    seen = [watched(monkeypatch, training, name) for name in ("with_soft_labels", "train_epochs", "fit_temperature")]
     assert (set(blas_threads()), backend_threads()) == three()
     train(few, None, Recipe(epochs=1), progress=False)
     assert seen == [[({1}, 1)]] * 3

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from imdb_rnn import oracle
-from imdb_rnn.oracle import SGD, Adam, RMSprop, Weights
+from backends_test import oracle
+from backends_test.oracle import SGD, Adam, RMSprop, Weights
 
 
 @pytest.fixture

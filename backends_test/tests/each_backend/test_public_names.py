@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 import imdb_rnn
-from imdb_rnn.engine import BACKENDS, PREDICTING_BACKENDS
-from parity.environments import PREDICTING, TRAINING
-
-ROOT = Path(__file__).parent.parent
+from backends_test.environments import ROOT
+from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS
 
 
 def test_the_public_names_are_these() -> None:
@@ -62,9 +60,10 @@ def test_the_version_is_the_one_that_is_declared() -> None:
 
 def test_a_source_tree_that_is_not_installed_can_be_imported(tmp_path: Path) -> None:
     shutil.copytree(Path(imdb_rnn.__file__).parent, tmp_path / "imdb_rnn")
-    program = f"import sys; sys.path.append({str(tmp_path)!r}); import imdb_rnn; print(imdb_rnn.__version__)"
+    program = "import imdb_rnn; print(imdb_rnn.__version__)"
     # Without the packages that are installed, and so without what is known of this one.
-    completed = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-E", "-s", "-S", "-c", program]
+    completed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert completed.stdout == "unknown\n", completed.stderr
 
 
@@ -79,10 +78,10 @@ def test_tox_tests_every_backend() -> None:
     tox.read(ROOT / "tox.ini", encoding="utf-8")
     lines = tox["testenv"]["set_env"].splitlines()
     chosen = {line.split("=")[1].strip() for line in lines if "KERAS_BACKEND" in line}
-    assert chosen == {*BACKENDS, *PREDICTING_BACKENDS}
-    assert {*TRAINING, *PREDICTING} == chosen
-    assert set(TRAINING) == set(BACKENDS)
-    wanted = {*TRAINING.values(), *PREDICTING.values()}
+    assert chosen == {*TRAINING_BACKENDS, *PREDICTING_BACKENDS}
+    assert {*TRAINING_BACKENDS, *PREDICTING_BACKENDS} == chosen
+    assert set(TRAINING_BACKENDS) == set(TRAINING_BACKENDS)
+    wanted = {*TRAINING_BACKENDS.values(), *PREDICTING_BACKENDS.values()}
     others = {"lint", "lowest", "parity", "pages", "hostile"}
     assert set(tox["tox"]["env_list"].split(", ")) == wanted | others
     assert wanted == set(tox["testenv:parity"]["depends"].split(", "))
@@ -91,10 +90,10 @@ def test_tox_tests_every_backend() -> None:
 def test_only_the_engine_names_a_backend() -> None:
     """Nothing else in the library imports one, at any level."""
     for path in (ROOT / "imdb_rnn").rglob("*.py"):
-        if path.parent.name == "engine":
+        if path.parent.name == "backends":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
-            assert not {name.split(".")[0] for name in names} & {*BACKENDS, "openvino"}, path
+            assert not {name.split(".")[0] for name in names} & {*TRAINING_BACKENDS, "openvino"}, path

@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import limit
-from benchmarks.limit import Machine, Work, least_seconds, least_terms, measure_machine, work
-from benchmarks.peers import c
-from benchmarks.peers.c import CompiledC
-from imdb_rnn import Corpus, oracle
-from imdb_rnn.batches import Arrays
-from imdb_rnn.oracle import Weights
-from parity import reference
-from parity.inputs import STEPS, Inputs, make_inputs
-from parity.stages import LADDER
+from backends_test import oracle
+from backends_test.comparison import reference
+from backends_test.comparison.inputs import STEPS, Inputs, make_inputs
+from backends_test.comparison.stages import LADDER
+from backends_test.oracle import Weights
+from benchmarks import roofline
+from benchmarks.baselines import c
+from benchmarks.baselines.c import CompiledC
+from benchmarks.roofline import Machine, Work, least_seconds, least_terms, measure_machine, work
+from imdb_rnn import Corpus
+from imdb_rnn.text.batches import Arrays
 
 TOLERANCES = {stage.name: stage.bounds["float32"].tolerance for stage in LADDER}
 
@@ -40,22 +41,22 @@ def worst(one: list[np.ndarray], other: list[np.ndarray]) -> float:
 
 def test_the_work_of_the_default_is_what_was_written_down() -> None:
     places = 64 * 100
-    assert limit.weight_count(16, 8, 10_003) == 160_257
-    assert limit.forward_flops(64, 100, 16, 8) == places * (2 * 16 * 8 + 2 * 8 * 8) + 2 * 64 * 8 == 2_458_624
-    assert limit.backward_flops(64, 100, 16, 8) == 2 * 2_458_624 == 4_917_248
-    assert limit.elementwise_flops(64, 100, 8) == 10 * places * 8 == 512_000
-    assert limit.adam_flops(16, 8, 10_003) == 12 * 160_257 == 1_923_084
+    assert roofline.weight_count(16, 8, 10_003) == 160_257
+    assert roofline.forward_flops(64, 100, 16, 8) == places * (2 * 16 * 8 + 2 * 8 * 8) + 2 * 64 * 8 == 2_458_624
+    assert roofline.backward_flops(64, 100, 16, 8) == 2 * 2_458_624 == 4_917_248
+    assert roofline.elementwise_flops(64, 100, 8) == 10 * places * 8 == 512_000
+    assert roofline.adam_flops(16, 8, 10_003) == 12 * 160_257 == 1_923_084
     assert work().flops == 2_458_624 + 4_917_248 + 512_000 + 1_923_084 == 9_810_956
     assert work().bytes == 6 * 4 * 160_257 + 4 * (places + 64) == 3_872_024
     assert work().chain == 200
 
 
 def test_twice_the_batch_is_twice_the_products_and_the_same_adam_and_chain() -> None:
-    assert limit.forward_flops(128, 100, 16, 8) == 2 * limit.forward_flops(64, 100, 16, 8)
-    assert limit.backward_flops(128, 100, 16, 8) == 2 * limit.backward_flops(64, 100, 16, 8)
+    assert roofline.forward_flops(128, 100, 16, 8) == 2 * roofline.forward_flops(64, 100, 16, 8)
+    assert roofline.backward_flops(128, 100, 16, 8) == 2 * roofline.backward_flops(64, 100, 16, 8)
     assert work(batch=128).flops - work(batch=64).flops == work(batch=192).flops - work(batch=128).flops
     adam = 2 * work(batch=64).flops - work(batch=128).flops
-    assert adam == limit.adam_flops(16, 8, 10_003)
+    assert adam == roofline.adam_flops(16, 8, 10_003)
     assert work(batch=128).chain == work(batch=64).chain
 
 

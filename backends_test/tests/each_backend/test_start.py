@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from imdb_rnn import Training
-from imdb_rnn.engine import BACKENDS
+from imdb_rnn.backends import TRAINING_BACKENDS
 
 COMMAND_LINE = "from imdb_rnn.cli import main; main()"
 # Two calls in one process that need a backend, and what each gives.
@@ -48,23 +48,21 @@ def keras_home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def packages(tmp_path: Path) -> Path:
-    """A folder from which the processes that `run` starts import first."""
+    """The current folder of the processes that `run` starts, from which they import first."""
     (tmp_path / "packages").mkdir()
     return tmp_path / "packages"
 
 
 @pytest.fixture
 def run(tmp_path: Path, keras_home: Path, packages: Path) -> Run:
-    """Run Python code in an empty folder, without KERAS_BACKEND; keywords set environment variables."""
-    (tmp_path / "here").mkdir()
+    """Run Python code in the folder `packages`, without KERAS_BACKEND; keywords set environment variables."""
 
     def run_code(code: str, *arguments: object, **environment: str) -> Ran:
         settings = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-        path = os.pathsep.join([str(packages), *filter(None, [os.environ.get("PYTHONPATH")])])
         completed = subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)],
-            env={**settings, "KERAS_HOME": str(keras_home), "PYTHONPATH": path, **environment},
-            cwd=tmp_path / "here",
+            env={**settings, "KERAS_HOME": str(keras_home), **environment},
+            cwd=packages,
             capture_output=True,
             text=True,
             timeout=300,
@@ -75,7 +73,7 @@ def run(tmp_path: Path, keras_home: Path, packages: Path) -> Run:
 
 
 def other_than(backend: str) -> str:
-    return next(name for name in BACKENDS if name != backend)
+    return next(name for name in TRAINING_BACKENDS if name != backend)
 
 
 def install(packages: Path, name: str, code: str = "") -> None:
@@ -90,10 +88,10 @@ def install(packages: Path, name: str, code: str = "") -> None:
 CHOSEN = """
 import logging, os
 import imdb_rnn
-from imdb_rnn import engine
+from imdb_rnn import backends
 logging.basicConfig(format="%(message)s")
 before = {name: os.environ.get(name) for name in ("KERAS_BACKEND", "KERAS_HOME")}
-print(engine.backend_name(), engine.load_keras().backend.backend(), engine.backend_name())
+print(backends.backend_name(), backends.load_keras().backend.backend(), backends.backend_name())
 print(before == {name: os.environ.get(name) for name in before}, "KERAS_BACKEND" in os.environ)
 """
 
@@ -114,7 +112,7 @@ def test_the_backend_in_keras_json_is_taken_where_several_are_installed(
     install(packages, other_than(backend))
     for named in (backend, other_than(backend)):
         (keras_home / "keras.json").write_text(json.dumps({"backend": named}))
-        ran = run("from imdb_rnn import engine\nprint(engine.backend_name())")
+        ran = run("from imdb_rnn import backends\nprint(backends.backend_name())")
         assert (ran.output, ran.said) == ([named], [])
 
 
@@ -128,8 +126,8 @@ def test_several_backends_and_none_chosen_is_an_error_that_says_what_to_type(
     run: Run, packages: Path, keras_home: Path, backend: str
 ) -> None:
     install(packages, other_than(backend))
-    both = [name for name in BACKENDS if name in (backend, other_than(backend))]
-    (left_out,) = {*BACKENDS} - {*both}
+    both = [name for name in TRAINING_BACKENDS if name in (backend, other_than(backend))]
+    (left_out,) = {*TRAINING_BACKENDS} - {*both}
     ran = run(COMMAND_LINE, "summary")
     assert (ran.status, ran.output) == (1, [])
     (line,) = ran.said
@@ -155,11 +153,11 @@ def test_an_unknown_backend_in_keras_json_is_an_error_that_names_the_file(
 def test_a_folder_of_the_name_of_a_backend_and_a_module_without_a_specification_are_no_backend(
     run: Run, tmp_path: Path, backend: str
 ) -> None:
-    other, third = sorted({*BACKENDS} - {backend})
+    other, third = sorted({*TRAINING_BACKENDS} - {backend})
     (tmp_path / "here" / other).mkdir()  # where Python looks first
     code = (
         f"import sys, types\nsys.modules[{third!r}] = types.ModuleType({third!r})\n"
-        "from imdb_rnn import engine\nprint(engine.installed_backends())"
+        "from imdb_rnn import backends\nprint(backends.installed_backends())"
     )
     assert run(code).output == [str([backend])]
 

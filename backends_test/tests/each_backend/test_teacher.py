@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
+from backends_test.oracle import sigmoid
 from imdb_rnn import Corpus
-from imdb_rnn.batches import Examples
-from imdb_rnn.corpora.reviews import EncodedReviews
-from imdb_rnn.oracle import sigmoid
-from imdb_rnn.teacher import TaughtWindows, taught
-from imdb_rnn.tokens import START
-from imdb_rnn.windows import DrawnWindows, Places
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import START
+from imdb_rnn.text.windows import DrawnWindows, WindowSpans
+from imdb_rnn.training.teacher import SoftLabelWindows, with_soft_labels
 
 GOOD, BAD, NOT, FIRST = 4, 5, 6, 10
 
@@ -19,9 +18,9 @@ def drawn(sequences: list[list[int]], labels: list[int]) -> DrawnWindows:
     return DrawnWindows(reviews, 10_000, 100, 0.8, 0.3)
 
 
-def with_teacher(windows: DrawnWindows, share: float = 0.7) -> TaughtWindows:
-    found = taught(windows, share, seed=1)
-    assert isinstance(found, TaughtWindows)
+def with_teacher(windows: DrawnWindows, share: float = 0.7) -> SoftLabelWindows:
+    found = with_soft_labels(windows, share, seed=1)
+    assert isinstance(found, SoftLabelWindows)
     return found
 
 
@@ -39,8 +38,8 @@ def test_a_window_that_speaks_against_its_review_is_taught_as_what_it_says() -> 
         words = [GOOD] * 5 + [BAD] if label else [BAD] * 5 + [GOOD]
         sequences.append([word for one in random.permutation(words) for word in (*filler(random, 3), int(one))])
     windows = drawn(sequences, labels)
-    x, y = with_teacher(windows).of_epoch(1, 0)
-    label = windows.of_epoch(1, 0).y[:, 0]
+    x, y = with_teacher(windows).epoch(1, 0)
+    label = windows.epoch(1, 0).y[:, 0]
     good, bad = (np.sum(x == word, axis=1) for word in (GOOD, BAD))
     against = np.where(label == 1, (bad == 1) & (good == 0), (good == 1) & (bad == 0))
     towards = np.where(label == 1, (good == 1) & (bad == 0), (bad == 1) & (good == 0))
@@ -59,10 +58,10 @@ def test_the_teacher_knows_pairs_of_words() -> None:
     sequences = [[*filler(random, 3), *([NOT, BAD] if label else [BAD, NOT]), *filler(random, 3)] for label in labels]
     windows = drawn(sequences, labels)
     found = with_teacher(windows)
-    whole = Places(np.arange(600), np.zeros(600, np.int64), np.full(600, 8))
+    whole = WindowSpans(np.arange(600), np.zeros(600, np.int64), np.full(600, 8))
     assert np.mean((found.teacher.logits(windows, whole) > 0) == (np.array(labels) == 1)) > 0.95
     # A window that ends between the two has neither pair.
-    between = Places(np.arange(600), np.zeros(600, np.int64), np.full(600, 4))
+    between = WindowSpans(np.arange(600), np.zeros(600, np.int64), np.full(600, 4))
     logits = found.teacher.logits(windows, between)
     assert abs(logits[::2].mean() + logits[1::2].mean()) < 0.5 * abs(logits[::2].mean() - logits[1::2].mean())
 
@@ -80,11 +79,11 @@ def test_what_only_one_review_has_says_nothing_of_it() -> None:
 
 def test_targets_are_the_teachers_and_the_labels_in_their_shares(small_corpus: Corpus) -> None:
     windows = DrawnWindows(small_corpus.train, 10_000, 100, 0.8, 0.3)
-    x, y = windows.of_epoch(3, 2)
+    x, y = windows.epoch(3, 2)
     for share in (0.0, 0.25, 1.0):
         found = with_teacher(windows, share)
         logits = found.teacher.logits(windows, windows.places(3, 2)) / found.temperature
-        arrays = found.of_epoch(3, 2)
+        arrays = found.epoch(3, 2)
         np.testing.assert_array_equal(arrays.x, x)
         assert (arrays.y.shape, arrays.y.dtype) == (y.shape, np.float32)
         np.testing.assert_allclose(arrays.y, share * sigmoid(logits)[:, None] + (1 - share) * y, atol=0.0051)
@@ -93,7 +92,7 @@ def test_targets_are_the_teachers_and_the_labels_in_their_shares(small_corpus: C
 
 def test_a_seed_gives_the_same_targets_again(small_corpus: Corpus) -> None:
     windows = DrawnWindows(small_corpus.train.take(np.arange(300)), 10_000, 100, 0.8, 0.3)
-    first, again, other = (taught(windows, 0.7, seed).of_epoch(1, 1).y for seed in (1, 1, 2))
+    first, again, other = (with_soft_labels(windows, 0.7, seed).epoch(1, 1).y for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -101,7 +100,7 @@ def test_a_seed_gives_the_same_targets_again(small_corpus: Corpus) -> None:
 @pytest.mark.parametrize("labels", [[1, 0, 0, 0], [1, 1, 1]])
 def test_too_few_reviews_for_two_halves_are_learned_from_without_a_teacher(labels: list[int]) -> None:
     windows = drawn([[FIRST, FIRST + 1]] * len(labels), labels)
-    found: Examples = taught(windows, 0.7, seed=1)
+    found: Examples = with_soft_labels(windows, 0.7, seed=1)
     assert found is windows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imdb_rnn import Classifier, ReviewClassifier, ReviewError, Training
-from imdb_rnn.texts import as_texts
+from imdb_rnn.text.texts import as_texts
 
 TEXTS = ["good film", "bad film"]
 

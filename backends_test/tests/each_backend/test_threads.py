@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends_test.data import split_corpus
 from imdb_rnn import Classifier, Corpus, ModelError, Training, explain
-from imdb_rnn.batches import split_corpus
-from imdb_rnn.corpora.reviews import EncodedReviews
+from imdb_rnn.text.reviews import EncodedReviews
 
 THREADS = 8
 REVIEW = "A good film, and not a bad one."

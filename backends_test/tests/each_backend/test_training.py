@@ -27,14 +27,23 @@ from imdb_rnn import (
     Training,
     train,
 )
-from imdb_rnn.averaging import average_weights
-from imdb_rnn.batches import Arrays, split_reviews, targets
-from imdb_rnn.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, PLOT_FILE, read_bundle, read_manifest
-from imdb_rnn.calibration import temperature_of
-from imdb_rnn.corpora.reviews import LabelledTexts, encode_texts
-from imdb_rnn.epochs import train_epochs
-from imdb_rnn.model import LOSS, OPTIMIZER, build_model, compile_model, initial_weights
-from imdb_rnn.windows import FEWEST_WINDOWS, last_windows
+from imdb_rnn.corpora.corpus import LabelledTexts, encode_texts
+from imdb_rnn.inference.bundle import (
+    CONFIG_FILE,
+    HISTORY_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    PLOT_FILE,
+    read_bundle,
+    read_manifest,
+)
+from imdb_rnn.model.architecture import LOSS, OPTIMIZER, build_model, compile_model, initial_weights
+from imdb_rnn.text.batches import Arrays, targets
+from imdb_rnn.text.windows import MIN_WINDOWS, last_windows
+from imdb_rnn.training.averaging import average_weights
+from imdb_rnn.training.calibration import fit_temperature
+from imdb_rnn.training.loop import train_epochs
+from imdb_rnn.training.splits import split_reviews
 
 
 def test_the_tutorials_recipe_is_the_tutorials() -> None:
@@ -75,7 +84,7 @@ def test_the_manifest_says_what_was_done(trained: tuple[Path, Training], backend
     assert manifest["complete"] is True
     assert manifest["backend"] == backend
     assert set(manifest["versions"]) == {"imdb_rnn", "python", "keras", "numpy", backend}
-    assert manifest["data"] == {"source": "embedded", "fingerprint": "small"}
+    assert manifest["data"] == {"source": "synthetic", "fingerprint": "small"}
     assert manifest["parameters"] == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}
     assert manifest["seed"] == manifest["recipe"]["seed"] == 42
     assert set(manifest["seconds"]) == {"import", "data", "examples", "build", "training", "evaluation"}
@@ -110,7 +119,7 @@ def test_what_is_saved_of_the_robust_recipe_is_what_was_evaluated(
     assert validation.accuracy == manifest["val_accuracy"]
     # It has been calibrated: no other temperature fits the validation reviews better.
     logits = loaded.logits(split_reviews(small_corpus.train)[1])
-    assert temperature_of(logits, split_reviews(small_corpus.train)[1].labels) == pytest.approx(1, abs=0.01)
+    assert fit_temperature(logits, split_reviews(small_corpus.train)[1].labels) == pytest.approx(1, abs=0.01)
     assert manifest["temperature"] != 1
     # The accuracy of training is that of shares; a stranger's Keras knows only its own, and reads the file.
     assert all(0.4 < value < 1 for value in training.history["accuracy"])
@@ -130,7 +139,7 @@ def test_a_trained_model_can_be_saved_by_keras_itself_and_trained_on(
     ends, labels = last_windows(small_corpus.test, 10_000, 100), targets(small_corpus.test)
     np.testing.assert_allclose(loaded.predict(ends, verbose=0), model.predict(ends, verbose=0), atol=1e-6)
     steps = int(loaded.optimizer.iterations)
-    assert steps == int(model.optimizer.iterations) == 2 * -(-FEWEST_WINDOWS // 64)
+    assert steps == int(model.optimizer.iterations) == 2 * -(-MIN_WINDOWS // 64)
     history = loaded.fit(ends, labels, batch_size=100, verbose=0).history
     assert set(history) == {"loss", "accuracy"}
 
@@ -175,7 +184,7 @@ def test_the_first_steps_are_the_same_on_every_backend(small_corpus: Corpus) -> 
     """Ten steps of Adam from the same weights over the same batches, and the losses are the same.
 
     The bound is four times the rounding of float32 seen between JAX, PyTorch and TensorFlow on a CPU, 6e-8. With
-    TensorFlow's own treatment of repeated tokens (see engine/tensorflow.py) the validation loss would be 1e-3 off.
+    TensorFlow's own treatment of repeated tokens (see backends/tensorflow.py) the validation loss would be 1e-3 off.
     """
     few = Corpus("few", "", small_corpus.vocabulary, small_corpus.train.take(np.arange(800)), small_corpus.test)
     history = train(few, None, Recipe.tutorial(epochs=1), progress=False).history
@@ -186,7 +195,7 @@ def test_the_first_steps_are_the_same_on_every_backend(small_corpus: Corpus) -> 
 def test_an_interrupted_training_leaves_the_best_model_so_far(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imdb_rnn import keras_file
+    from imdb_rnn.inference import keras_file
 
     model_bytes = keras_file.model_bytes
     epochs: list[int] = []
@@ -215,12 +224,12 @@ def test_an_interrupted_training_leaves_the_best_model_so_far(
 def test_a_disk_that_fails_is_an_error_that_names_the_folder(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from imdb_rnn import bundle
+    from imdb_rnn.inference import bundle
 
     def fail(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle, "replacing", fail)
+    monkeypatch.setattr(bundle, "atomic_write", fail)
     with pytest.raises(BundleError, match=r"Cannot save to .*model\. .* Received: .*No space left on device"):
         train(small_corpus, tmp_path / "model", Recipe.tutorial(epochs=1), progress=False)
 
@@ -306,7 +315,7 @@ def test_the_one_hot_model_learns_the_same_task(small_corpus: Corpus) -> None:
 
 
 def test_three_epochs_learn_a_whole_corpus_to_at_least_080(exchanged: Training) -> None:
-    """Real IMDB where it is, else the embedded reviews."""
+    """Real IMDB where it is, else the synthetic reviews."""
     assert exchanged.manifest["test_accuracy"] >= 0.80
 
 
@@ -435,10 +444,10 @@ def test_a_users_keras_json_changes_nothing_in_a_training(tmp_path: Path) -> Non
 import sys
 import numpy as np
 from imdb_rnn import Recipe, train
-from imdb_rnn.corpora.embedded import make_texts
-from imdb_rnn.corpora.reviews import encode_texts
+from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.corpora.corpus import encode_texts
 parts = make_texts(300, 100)
-train(encode_texts("embedded", "few", *parts, None), sys.argv[1], Recipe.tutorial(epochs=1), progress=False)
+train(encode_texts("synthetic", "few", *parts, None), sys.argv[1], Recipe.tutorial(epochs=1), progress=False)
 import keras
 print(keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy().name)
 """

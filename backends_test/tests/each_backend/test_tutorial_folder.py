@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import pytest
 
+from backends_test.data import split_corpus
 from imdb_rnn import BundleError, Classifier, Corpus, Training
-from imdb_rnn.batches import split_corpus
-from imdb_rnn.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE
 from imdb_rnn.cli import main
+from imdb_rnn.inference.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE
 from imdb_rnn.samples import SAMPLES
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from hostile import reviews
-from hostile.archives import MEGABYTE, archive, deflated_zeros, stored
-from hostile.attacks import Attack, Maker, device, pipe, sparse
+from backends_test.tests.hostile import reviews
+from backends_test.tests.hostile.archives import MEGABYTE, archive, deflated_zeros, stored
+from backends_test.tests.hostile.attacks import Attack, Maker, device, pipe, sparse
 from imdb_rnn.corpora import cache
 
 MAKERS: list[Maker] = []
@@ -140,7 +140,7 @@ def entry_of_five_gigabytes(folder: Path) -> Attack:
 
 @maker
 def entry_just_below_the_limit(folder: Path) -> Attack:
-    ids = np.ones((cache.LARGEST - 100_000) // 4, np.int32)
+    ids = np.ones((cache.MAX_ENTRY_BYTES - 100_000) // 4, np.int32)
     return attack_arrays(folder, lambda arrays: arrays.update(train_ids=ids))
 
 

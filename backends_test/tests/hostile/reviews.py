@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hostile.archives import (
+from backends_test.tests.hostile.archives import (
     MEGABYTE,
     Member,
     archive,
@@ -25,7 +25,7 @@ from hostile.archives import (
     stored,
     zip_of,
 )
-from hostile.attacks import Attack, Maker, device, pipe, sparse, unix_socket
+from backends_test.tests.hostile.attacks import Attack, Maker, device, pipe, sparse, unix_socket
 
 MAKERS: list[Maker] = []
 

@@ -18,10 +18,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hostile.archives import Member, archive, deflated, deflated_zeros, lying, stored, zip_of
-from hostile.attacks import Attack, Maker, device, pipe, sparse
-from imdb_rnn import bundle
-from imdb_rnn.tokens import Vocabulary
+from backends_test.tests.hostile.archives import Member, archive, deflated, deflated_zeros, lying, stored, zip_of
+from backends_test.tests.hostile.attacks import Attack, Maker, device, pipe, sparse
+from imdb_rnn.inference import bundle
+from imdb_rnn.text.tokens import Vocabulary
 
 MAKERS: list[Maker] = []
 
@@ -48,7 +48,7 @@ def manifest(**replaced: Any) -> dict[str, Any]:
     return {
         "vocabulary": Vocabulary(WORDS).fingerprint,
         "recipe": {"max_len": MAX_LEN, "num_words": NUM_WORDS, "windows": False},
-        "data": {"source": "embedded", "fingerprint": "0" * 64},
+        "data": {"source": "synthetic", "fingerprint": "0" * 64},
         "backend": "jax",
         "best_epoch": 1,
         "val_accuracy": 0.5,

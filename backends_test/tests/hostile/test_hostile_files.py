@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hostile import cached_reviews, reviews, saved_folders
-from hostile.archives import archive, stored
-from hostile.attacks import Attack, Maker
+from backends_test.tests.hostile import cached_reviews, reviews, saved_folders
+from backends_test.tests.hostile.archives import archive, stored
+from backends_test.tests.hostile.attacks import Attack, Maker
 
 # For each file, the start of the program included, which takes about 0.3 s and 50 MB.
 CPU_SECONDS = 1.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backends_test.tests.pages import made_up
 from benchmarks.report import write_pages
-from pages import made_up
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -1,6 +1,6 @@
-"""Reports of runs that never were, in the form that `benchmarks.summary` gives them. May import: the standard library.
+"""Reports of runs that never were, in the form that `benchmarks.summary` gives them.
 
-The figures are plausible, and the same every time; nothing of them is measured.
+The figures are plausible, and the same every time. None of them is measured.
 """
 
 import copy

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backends_test.tests.pages import made_up
+from backends_test.tests.pages.conftest import KINDS
 from benchmarks import report as report_module
 from benchmarks.figures import as_svg, pictures, spread_out
 from benchmarks.report import as_page, as_text, publish, results_folder, write_pages
@@ -28,8 +30,6 @@ from benchmarks.tables import (
     spread_text,
     terminal_table,
 )
-from pages import made_up
-from pages.conftest import KINDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

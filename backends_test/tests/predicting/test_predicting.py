@@ -10,13 +10,14 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import BackendError, Classifier, Recipe, oracle, train
-from imdb_rnn.engine import BACKENDS, PREDICTING_BACKENDS, is_installed, load_engine
-from imdb_rnn.oracle import Weights
-from imdb_rnn.tokens import Vocabulary
-from parity import reference
-from parity.inputs import Inputs, load_corpus, make_inputs
-from parity.stages import LADDER, Artefact, Stage, differences, read_artefact, tolerance
+from backends_test import oracle
+from backends_test.comparison import reference
+from backends_test.comparison.inputs import Inputs, load_corpus, make_inputs
+from backends_test.comparison.stages import LADDER, Artefact, Stage, differences, read_artefact, tolerance
+from backends_test.oracle import Weights
+from imdb_rnn import BackendError, Classifier, Recipe, train
+from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS, is_installed, load_backend
+from imdb_rnn.text.tokens import Vocabulary
 
 COMPUTED = [
     stage for stage in LADDER if stage.name in ("parameters", "initial weights", "batches", "forward", "evaluate")
@@ -36,9 +37,8 @@ def expected(inputs: Inputs) -> dict[str, reference.Tensors]:
 @pytest.fixture(scope="session")
 def artefact(artefacts: Path) -> Artefact:
     """What this backend computes, in a fresh process, and leaves for the pairwise report."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-m", "parity.artefact", artefacts, "float32", "fast"]
-    completed = subprocess.run(command, capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-P", "-m", "backends_test.comparison.artefact", artefacts, "float32", "fast"]
+    completed = subprocess.run(command, capture_output=True, text=True)
     assert completed.returncode == 0, completed.stderr[-3000:]
     return read_artefact(artefacts, "float32")
 
@@ -92,6 +92,6 @@ def test_the_command_line_refuses_to_train_in_one_line(tmp_path: Path) -> None:
 def test_this_environment_holds_no_other_backend_but_what_keras_needs(backend: str) -> None:
     assert os.environ["KERAS_BACKEND"] == keras.backend.backend() == backend
     needed = {backend, PREDICTING_BACKENDS[backend]}
-    assert {name for name in (*BACKENDS, "openvino") if is_installed(name)} == needed - {"numpy"}
+    assert {name for name in (*TRAINING_BACKENDS, "openvino") if is_installed(name)} == needed - {"numpy"}
     assert not any(name.startswith("tensorflow.") for name in sys.modules)
-    assert load_engine().device() == "cpu"
+    assert load_backend().device() == "cpu"

@@ -1,7 +1,5 @@
 """Which models a step written by hand can train: the review classifier with Adam, and nothing else.
 
-May import: the standard library, imdb_rnn.engine.modifications, imdb_rnn.keras_settings; inside functions keras.
-
 The step by hand must compute what Keras's own step computes. A setting of Keras that it does not support, and anything
 that a program has changed about Keras's objects, is a reason to use Keras's step.
 """
@@ -9,8 +7,8 @@ that a program has changed about Keras's objects, is a reason to use Keras's ste
 from functools import cache
 from typing import Any
 
-from imdb_rnn.engine.modifications import modification_of
-from imdb_rnn.keras_settings import ADAM_OPTIONS, EPSILON, LAYERS
+from imdb_rnn.backends.keras_settings import ADAM_OPTIONS, EPSILON, LAYERS
+from imdb_rnn.backends.modifications import modification_of
 
 _LOSS = {"loss": "binary_crossentropy", "loss_weights": None}
 # What Keras's step calls. A program may have replaced it on the class.

@@ -1,25 +1,15 @@
-"""The tox environments, one backend each: where they are, and how a program runs in one of them.
-
-May import: the standard library.
-"""
+"""The tox environments, one backend each: where they are, and how a program runs in one of them."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-# KERAS_BACKEND -> the tox environment that holds it.
-TRAINING = {"jax": "jax", "torch": "torch", "tensorflow": "tf"}
-PREDICTING = {"numpy": "numpy", "openvino": "openvino"}
-NAMES = {
-    "oracle": "oracle",
-    "jax": "JAX",
-    "torch": "PyTorch",
-    "tensorflow": "TensorFlow",
-    "numpy": "NumPy",
-    "openvino": "OpenVINO",
-}
+from imdb_rnn.backends.table import TABLE
+
+ROOT = Path(__file__).parents[1]
+# Participant -> title.
+TITLES = {"oracle": "oracle"} | {name: backend.title for name, backend in TABLE.items()}
 
 
 def python_of(backend: str) -> Path:
@@ -28,7 +18,7 @@ def python_of(backend: str) -> Path:
     Raises:
         FileNotFoundError: the environment has not been made.
     """
-    environment = (TRAINING | PREDICTING)[backend]
+    environment = TABLE[backend].environment
     scripts, name = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
     path = ROOT / ".tox" / environment / scripts / name
     if not path.exists():

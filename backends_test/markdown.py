@@ -1,4 +1,4 @@
-"""Tables in the README that are made from committed results. May import: the standard library."""
+"""Tables in the README that are made from committed results."""
 
 
 def in_readme(text: str, name: str, table: str) -> str:

@@ -1,0 +1,1 @@
+"""A trained classifier: predictions, explanations and the folder that it is saved to."""
