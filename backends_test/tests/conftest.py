@@ -1,11 +1,16 @@
 """What the tests share: small corpora, and real IMDB reviews where they are found."""
 
+import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from imdb_rnn import Corpus, load_reviews
+from backends_test.tests.command_line import PROGRAM, Ran, Run
+from imdb_rnn import Corpus, Training, load_reviews
+from imdb_rnn.cli import main
 from imdb_rnn.corpora.corpus import encode_texts
 from imdb_rnn.corpora.synthetic import make_texts
 
@@ -35,3 +40,58 @@ def imdb_data() -> Path:
 @pytest.fixture(scope="session")
 def imdb(imdb_data: Path) -> Corpus:
     return load_reviews("imdb")
+
+
+@pytest.fixture(scope="session")
+def reviews_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's own folder of reviews: 60 to train on, 20 to test on."""
+    folder = tmp_path_factory.mktemp("reviews")
+    words = {"pos": ["good", "great", "fun"], "neg": ["bad", "poor", "dull"]}
+    for split, count in (("train", 30), ("test", 10)):
+        for label, choices in words.items():
+            (folder / split / label).mkdir(parents=True)
+            for number in range(count):
+                text = f"This film number {number % 4} is {choices[number % 3]} and {choices[number // 3 % 3]}."
+                (folder / split / label / f"{number}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def run_process(tmp_path: Path) -> Run:
+    """Run `imdb-rnn` as a user does; keywords set environment variables, None unsets one."""
+
+    def run(*arguments: object, stdin: bytes = b"", **environment: str | None) -> Ran:
+        settings = {**os.environ, "COLUMNS": "120", **environment}
+        completed = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            env={name: value for name, value in settings.items() if value is not None},
+            cwd=tmp_path,
+            timeout=600,
+            check=False,
+        )
+        return Ran(completed.returncode, completed.stdout.decode(), completed.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `imdb-rnn` in this process, which saves the start of one."""
+
+    def run(*arguments: object, stdin: bytes = b"") -> Ran:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["imdb-rnn", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert isinstance(left.value.code, int)
+        return Ran(left.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def saved(trained: tuple[Path, Training]) -> Path:
+    return trained[0]

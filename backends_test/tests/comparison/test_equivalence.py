@@ -1,4 +1,4 @@
-"""The test of equivalence tells equal from unequal, and what is committed is what it says."""
+"""The test of equivalence tells equal samples from unequal ones, and the committed result is what it computes."""
 
 import json
 
@@ -30,8 +30,8 @@ def test_samples_a_margin_apart_are_not_shown_to_be_equal(accuracy: np.ndarray, 
 def test_the_interval_decides_as_the_tests_do(accuracy: np.ndarray) -> None:
     """At level 1 - 2 * LEVEL, the interval lies within the margin exactly if both tests reject."""
     for shift in np.linspace(0, 0.012, 25):
-        found = equivalence(accuracy + shift, np.random.default_rng(1).normal(0.82, 0.006, 20))
-        assert (found.p_value < LEVEL) == (found.low > -0.01 and found.high < 0.01)
+        test = equivalence(accuracy + shift, np.random.default_rng(1).normal(0.82, 0.006, 20))
+        assert (test.p_value < LEVEL) == (test.low > -0.01 and test.high < 0.01)
 
 
 def test_the_committed_result_is_complete_and_equal() -> None:

@@ -1,4 +1,4 @@
-"""The report shows what was compared, as a page that needs nothing else."""
+"""The report shows every comparison, on a page that needs no other file."""
 
 import io
 import json
@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from backends_test.comparison.compare import MAIN, PREDICTED, Growth, growth
-from backends_test.comparison.equivalence import RESULTS as EQUIVALENCE
-from backends_test.comparison.equivalence import table as equivalence_table
+from backends_test.comparison.compare import MAIN, PREDICTED, LossDifferences, loss_differences
+from backends_test.comparison.pictures import heat, used
 from backends_test.comparison.report import (
-    README,
+    PAGE,
     RESULTS,
     as_html,
     as_markdown,
@@ -23,28 +22,28 @@ from backends_test.comparison.report import (
     main,
     make_report,
     print_table,
-    shown,
+    renew,
     summary_as_markdown,
 )
 from backends_test.comparison.stages import DTYPES, LADDER, Artefact
 from backends_test.environments import ROOT
-from backends_test.markdown import in_readme
+from backends_test.markdown import markdown_table, replace_table
 from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS
 
 
-def made(changed: float) -> tuple[dict[str, Any], Growth]:
-    """The report of participants that computed the same, but for one tensor of PyTorch's step of Adam."""
+def made(changed: float) -> tuple[dict[str, Any], LossDifferences]:
+    """A report of participants with equal results, except for one tensor of PyTorch's step of Adam."""
     note = {"versions": {"keras": "3"}, "device": "cpu", "data": {"source": "synthetic"}}
     stages = {stage.name: {"one": np.zeros(3)} for stage in LADDER} | {"training": {"losses": np.zeros(5)}}
     for name in ("saved model", "saved model, plain Keras"):
         stages[name] = {f"by {saver}": np.zeros(4) for saver in TRAINING_BACKENDS}
-    found = {dtype: {name: Artefact(note, dict(stages)) for name in MAIN} for dtype in DTYPES}
+    artefacts = {dtype: {name: Artefact(note, dict(stages)) for name in MAIN} for dtype in DTYPES}
     for name in PREDICTING_BACKENDS:
-        found["float32"][name] = Artefact(note, {stage: stages[stage] for stage in PREDICTED})
-    found["float32"]["torch"].stages["Adam"] = {"one": np.array([0, 0, changed])}
-    found["float32"]["jax"].stages["training"] = {"losses": np.array([0, 0, 0, 2e-3, 0])}
-    grown = growth(found)
-    return make_report(found, grown), grown
+        artefacts["float32"][name] = Artefact(note, {stage: stages[stage] for stage in PREDICTED})
+    artefacts["float32"]["torch"].stages["Adam"] = {"one": np.array([0, 0, changed])}
+    artefacts["float32"]["jax"].stages["training"] = {"losses": np.array([0, 0, 0, 2e-3, 0])}
+    losses = loss_differences(artefacts)
+    return make_report(artefacts, losses), losses
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -54,21 +53,27 @@ def test_the_page_needs_nothing_else() -> None:
     assert '<img src="data:image/png;base64,' in page
 
 
-def test_the_page_says_yes_or_names_the_first_parting() -> None:
+def test_the_page_says_yes_or_names_the_first_disagreement() -> None:
     assert "every pair agrees at every stage" in as_html(*made(1e-7))
     page = as_html(*made(1e-4))
     assert "every pair agrees" not in page
-    assert "The first place where they part: oracle - torch part at &#39;Adam&#39; in float32" in page
-    assert len(re.findall('class="parted"', page)) == 3
+    assert "First disagreement: oracle - torch disagree at &#39;Adam&#39; in float32" in page
+    assert page.count('<td class="beyond"') == 3
 
 
-def test_a_cell_is_darker_the_larger_the_difference() -> None:
-    def brightness(changed: float) -> int:
-        found = re.findall(rf"background:rgb\((\d+),(\d+),(\d+)\)[^>]*>{shown(changed)}", as_html(*made(changed)))
-        (colour,) = set(found)
-        return sum(map(int, colour))
+def opacity(difference: float, tolerance: float) -> float:
+    return float(re.fullmatch(r"background:rgb\([\d ]+/ ([\d.]+)\)", heat(difference, tolerance))[1])
 
-    assert brightness(1e-15) > brightness(1e-9) > brightness(1e-4)
+
+def test_a_colour_shows_how_much_of_the_tolerance_is_used() -> None:
+    assert opacity(0, 0) == opacity(0, 1e-7) == 0
+    assert opacity(1e-7, 1e-6) == opacity(1e-16, 1e-15) < opacity(5e-7, 1e-6) < opacity(1e-6, 1e-6)
+    assert used(1e-17, 0) == np.inf
+
+
+def test_a_page_on_which_all_agree_has_no_cell_in_the_colour_of_a_disagreement() -> None:
+    assert '<td class="beyond"' not in as_html(*made(1e-7))
+    assert f'<td style="{heat(1e-7, 7e-7)}"' in as_html(*made(1e-7))
 
 
 def test_what_was_not_run_is_said_and_not_blank() -> None:
@@ -80,7 +85,7 @@ def test_what_was_not_run_is_said_and_not_blank() -> None:
 def test_the_table_has_a_row_for_every_stage(dtype: str) -> None:
     table = as_markdown(made(1e-4)[0], dtype)
     assert re.findall(r"^\| ([^|]+) \|", table, re.M)[2:] == [stage.name for stage in LADDER if dtype in stage.bounds]
-    assert ("1.0e-04 PARTED" in table) == (dtype == "float32")
+    assert ("1.0e-04 BEYOND TOLERANCE" in table) == (dtype == "float32")
 
 
 def test_the_table_of_horizons_tells_the_step() -> None:
@@ -93,7 +98,7 @@ def test_the_terminal_shows_the_table_and_the_verdict() -> None:
     console = Console(width=132, record=True, file=io.StringIO())
     print_table(made(1e-4)[0], console)
     shown_text = console.export_text()
-    assert "PARTED: oracle - torch part at 'Adam' in float32, tensor 'one'" in shown_text
+    assert "DISAGREEMENT: oracle - torch disagree at 'Adam' in float32, tensor 'one'" in shown_text
     assert "Every pair agrees" not in shown_text
     print_table(made(0.0)[0], console)
     assert "Every pair agrees at every stage." in console.export_text()
@@ -111,12 +116,9 @@ def committed() -> dict[str, Any]:
     return content
 
 
-def test_the_tables_in_the_readme_are_those_of_the_committed_results(committed: dict[str, Any]) -> None:
-    text = README.read_text(encoding="utf-8")
-    assert in_readme(text, "parity", summary_as_markdown(committed)) == text
-    assert in_readme(text, "horizons", horizons_as_markdown(committed)) == text
-    equivalence = equivalence_table(json.loads(EQUIVALENCE.read_text(encoding="utf-8")))
-    assert in_readme(text, "equivalence", equivalence) == text
+def test_the_tables_of_the_page_are_those_of_the_committed_results(committed: dict[str, Any]) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert renew(text, committed) == text
 
 
 def test_the_committed_report_is_of_the_committed_results_and_agrees(committed: dict[str, Any]) -> None:
@@ -126,13 +128,13 @@ def test_the_committed_report_is_of_the_committed_results_and_agrees(committed: 
     assert [row["stage"] for row in committed["rows"] if row["dtype"] == "float32"] == [stage.name for stage in LADDER]
 
 
-def test_what_the_readme_says_of_saved_models_is_what_was_measured(committed: dict[str, Any]) -> None:
+def test_what_the_page_says_of_saved_models_is_what_was_measured(committed: dict[str, Any]) -> None:
     pairs = [pair for pair in committed["saved_models"] if pair["loader"] in TRAINING_BACKENDS]
     assert len(pairs) == 6
     assert all(pair["reviews"] == 25_000 and pair["labels"] == 0 for pair in pairs)
     share = min(1 - pair["beyond"] / pair["reviews"] for pair in pairs)
     worst = max(pair["largest"] for pair in pairs)
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     said = re.search(r"at least ([\d.]+) % of the scores agree to 1e-6 and the worst\s+to (\S+),", text)
     assert said
     said_share, said_worst = said.groups()
@@ -146,7 +148,7 @@ def test_without_artefacts_there_is_no_report_but_one_line_that_says_what_to_run
     monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
     assert main() == 1
     said = capsys.readouterr().err
-    assert re.fullmatch(r"Nothing usable from jax in float32\. .*float32\.json'\. Run first: tox -e jax\n", said)
+    assert re.fullmatch(r"Cannot read the float32 results of jax\. .*float32\.json'\. Run first: tox -e jax\n", said)
     assert not any(tmp_path.iterdir())
 
 
@@ -165,13 +167,18 @@ def test_what_the_table_of_tolerances_calls_measured_covers_the_committed_result
         assert max(main) >= bound.measured / 3 or row["stage"] == "evaluate", row["stage"]
 
 
-def test_the_steps_that_the_readme_names_are_those_of_the_committed_horizons(committed: dict[str, Any]) -> None:
-    (step,) = re.findall(r"near step (\d+) here", README.read_text(encoding="utf-8"))
-    assert all(abs(int(step) - found) < 10 for found in committed["horizons"]["float32"].values())
-    assert all(found > int(step) + 50 for found in committed["horizons"]["float64"].values())
+def test_the_steps_that_the_page_names_are_those_of_the_committed_horizons(committed: dict[str, Any]) -> None:
+    (step,) = re.findall(r"near step (\d+) here", PAGE.read_text(encoding="utf-8"))
+    assert all(abs(int(step) - horizon) < 10 for horizon in committed["horizons"]["float32"].values())
+    assert all(horizon > int(step) + 50 for horizon in committed["horizons"]["float64"].values())
 
 
 @pytest.mark.parametrize("text", ["<!-- parity -->\n", "<!-- end -->", ""])
-def test_a_readme_without_a_place_for_the_table_is_left_alone(text: str) -> None:
-    with pytest.raises(ValueError, match="No place for a table"):
-        in_readme(text, "parity", "| table |")
+def test_a_page_without_a_place_for_the_table_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="Cannot replace the table 'parity'"):
+        replace_table(text, "parity", "| table |")
+
+
+def test_a_table_in_markdown() -> None:
+    lines = ["| a | b |", "| --- | --- |", "| 1 | x\\|y |", "| 2 |  |"]
+    assert markdown_table(["a", "b"], [["1", "x|y"], ["2"]]) == "\n".join(lines)

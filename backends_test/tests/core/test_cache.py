@@ -135,7 +135,7 @@ def test_an_entry_with_other_arrays_is_made_again(
         change_entry(entry, with_a_right_checksum)
     with caplog.at_level(logging.INFO):
         assert_same(cache.cached("test", "key", None, lambda: CORPUS), CORPUS)
-    assert "making the cached corpus" in caplog.text
+    assert "replacing the cached corpus" in caplog.text
     assert_same(cache.cached("test", "key", None, unexpected), CORPUS)
 
 

@@ -1,6 +1,7 @@
 """Every message says once what was expected, also where one error is the reason for another."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def test_a_message_says_once_what_was_expected(
 def test_a_saved_estimator_of_bad_parameters_says_once_what_was_expected(
     trained: tuple[Path, Training], tmp_path: Path
 ) -> None:
-    trained[1].classifier.save(tmp_path / "saved")
+    shutil.copytree(trained[0], tmp_path / "saved")
     parameters = {**ReviewClassifier().get_params(), "epochs": -1}
     content = {"params": parameters, "classes": [0, 1], "dtype": "int64"}
     files = {bundle.ESTIMATOR_FILE: bundle.json_bytes(content), bundle.HISTORY_FILE: b"{}"}

@@ -126,7 +126,7 @@ def test_what_else_is_passed_over_is_told_in_one_line(folder: Path, caplog: pyte
         texts, warnings = read(folder, caplog)
         assert texts == ["a good film", "very good", "good naïve fun"]
         assert warnings == [
-            f"folder:{folder}: left out 4 that are no .txt files, such as {folder / 'train' / 'pos' / 'a .md'}"
+            f"folder:{folder}: skipped 4 files that are not .txt files, such as {folder / 'train' / 'pos' / 'a .md'}"
         ]
 
 
@@ -140,7 +140,7 @@ def test_reviews_without_a_word_are_left_out_and_told_in_one_line(
         texts, warnings = read(folder, caplog)
         assert texts == ["a good film", "very good", "good naïve fun"]
         assert warnings == [
-            f"folder:{folder}: left out 4 that have no word, such as {folder / 'train' / 'pos' / '00.txt'}"
+            f"folder:{folder}: skipped 4 files that have no words, such as {folder / 'train' / 'pos' / '00.txt'}"
         ]
     assert load_reviews(f"folder:{folder}").fingerprint == before.fingerprint
 
@@ -175,7 +175,7 @@ def test_a_folder_without_one_class_is_refused(folder: Path, place: str) -> None
 
 def test_an_empty_or_missing_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(DataError, match=r"Received: train/pos is not there"):
+        with pytest.raises(DataError, match=r"Received: train/pos does not exist"):
             load_reviews(f"folder:{path}")
 
 

@@ -65,7 +65,7 @@ def test_a_given_folder_that_is_none_is_a_mistake_to_be_told(
     tmp_path: Path, keras_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMDB_RNN_DATA", str(tmp_path / "typo"))
-    with pytest.raises(DataError, match=r"Bad IMDB_RNN_DATA\. Expected: a folder\. Received: '.*typo', which is none"):
+    with pytest.raises(DataError, match=r"Bad IMDB_RNN_DATA\. Expected: an existing folder\. Received: '.*typo'"):
         imdb.find(imdb.REVIEWS)
 
 
@@ -85,7 +85,7 @@ def test_a_user_without_a_home_needs_none_where_the_files_are_given(
     with pytest.raises(DataError, match=r"Cannot download imdb_word_index\.json\. .* Set IMDB_RNN_DATA to a folder"):
         imdb.find(imdb.WORD_INDEX)
     monkeypatch.setenv("IMDB_RNN_DATA", "~/data")
-    with pytest.raises(DataError, match=r"Bad IMDB_RNN_DATA\. Expected: a folder\. Received: '~/data', which is none"):
+    with pytest.raises(DataError, match=r"Bad IMDB_RNN_DATA\. Expected: an existing folder\. Received: '~/data'"):
         imdb.find(imdb.REVIEWS)
 
 
@@ -101,7 +101,7 @@ def test_a_given_folder_without_the_file_is_passed_over_in_one_line(
     with caplog.at_level(logging.WARNING):
         found = imdb.find_files()
     assert found == (keras_home / "datasets" / imdb.REVIEWS, tmp_path / "given" / imdb.WORD_INDEX)
-    assert caplog.messages == [f"IMDB_RNN_DATA holds no imdb.npz: taking {keras_home / 'datasets' / imdb.REVIEWS}"]
+    assert caplog.messages == [f"IMDB_RNN_DATA has no imdb.npz: using {keras_home / 'datasets' / imdb.REVIEWS}"]
 
 
 def test_a_cache_of_keras_that_may_not_be_looked_into_is_passed_over(

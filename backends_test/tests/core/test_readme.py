@@ -1,77 +1,63 @@
-"""What the READMEs say is so: figures are those of committed runs, names and examples those of the library."""
+"""Both READMEs show the figures of committed runs, and say the same."""
 
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from backends_test.environments import ROOT
-from benchmarks import recipes
-from imdb_rnn import Corpus, Training
-from imdb_rnn.backends import TRAINING_BACKENDS
-from imdb_rnn.corpora import SOURCES
-from imdb_rnn.inference.bundle import CONFIG_FILE, MODEL_FILE
+from backends_test.markdown import replace_table
+from benchmarks import readme, recipes
+from imdb_rnn import Corpus
 
-READMES = [ROOT / "README.md", ROOT / "README.ko.md"]
-NAMES = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+ENGLISH, KOREAN = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", ROOT / "README.ko.md"))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-def committed(backend: str) -> dict[str, Any]:
-    """The manifest of `KERAS_BACKEND=… imdb-rnn train --data imdb`, as committed."""
-    content: dict[str, Any] = json.loads((ROOT / "backends_test" / "results" / f"imdb-{backend}.json").read_text())
-    return content
-
-
-@pytest.mark.parametrize("backend", TRAINING_BACKENDS)
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_the_table_of_results_is_that_of_the_committed_runs(readme: Path, backend: str) -> None:
-    run = committed(backend)
-    assert run["complete"]
-    assert run["data"]["source"] == "imdb"
-    row = (
-        f"| {NAMES[backend]} {run['versions'][backend]} | {run['val_accuracy']:.4f} | {run['test_accuracy']:.4f} "
-        f"| {run['best_epoch']} / {run['epochs']} |"
-    )
-    assert row in readme.read_text(encoding="utf-8"), f"{readme.name} lacks the row {row}"
-
-
-def test_every_source_is_in_the_table_of_sources() -> None:
-    text = READMES[0].read_text(encoding="utf-8")
-    assert re.findall(r"^\| `([a-z:A-Z]+)` \|", text.split("Where reviews come from")[1], re.M)[: len(SOURCES)] == [
-        *SOURCES
+def code_of(text: str) -> list[tuple[str, str]]:
+    """The language and the code of each block, without comments and `--lang ko`."""
+    return [
+        (language, re.sub(r"( +# .*| --lang ko)$", "", code, flags=re.MULTILINE))
+        for language, code in BLOCK.findall(text)
     ]
+
+
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda path: path.name)
+def test_the_table_of_results_is_that_of_the_committed_runs(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert replace_table(text, "results", readme.table(page)) == text, "run: python -P -m benchmarks.readme"
+
+
+def test_both_readmes_show_the_same_code() -> None:
+    korean = [
+        (language, code.replace("긍정", "positive").replace("부정", "negative")) for language, code in code_of(KOREAN)
+    ]
+    assert code_of(ENGLISH) == korean
+    assert len(korean) > 5
+
+
+def test_both_readmes_have_the_same_sections_links_and_figures() -> None:
+    for pattern in (r"^(#+) ", r"\]\(([^)]+)\)", r"^\| .*\|$"):
+        english, korean = (re.findall(pattern, text, re.MULTILINE) for text in (ENGLISH, KOREAN))
+        assert len(english) == len(korean) > 5
+    links = [
+        re.findall(r"\]\(([^)]+)\)", text)[1:] for text in (ENGLISH, KOREAN)
+    ]  # the first leads to the other README
+    assert links[0] == links[1]
+    prose = (BLOCK.sub("", text) for text in (ENGLISH, KOREAN))
+    english_figures, korean_figures = (sorted(re.findall(r"\d[\d.,]*\d|\d", text)) for text in prose)
+    assert [figure for figure in english_figures if figure not in korean_figures] == []
+    assert [figure for figure in korean_figures if figure not in english_figures] == []
 
 
 def test_every_command_is_shown() -> None:
     from imdb_rnn.cli import app
 
-    text = READMES[0].read_text(encoding="utf-8")
     for command in app.registered_commands:
         name = command.name or command.callback.__name__  # type: ignore[union-attr]
-        assert f"imdb-rnn {name}" in text
-
-
-def test_the_readmes_own_loading_code_runs(
-    trained: tuple[Path, Training], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (block,) = re.findall(r"```python\n(import json\n.*?)```", READMES[0].read_text(encoding="utf-8"), re.S)
-    assert MODEL_FILE in block
-    assert CONFIG_FILE in block
-    (tmp_path / "my-model").symlink_to(trained[0])
-    monkeypatch.chdir(tmp_path)
-    exec(block, {})  # noqa: S102 (our own README)
-    assert re.search(r"\[\[0\.\d+\]\]", capsys.readouterr().out)
-
-
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_links_and_pictures_lead_somewhere(readme: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8"))
-    assert targets
-    for target in targets:
-        assert (ROOT / target).is_file(), target
+        assert f"imdb-rnn {name}" in ENGLISH
 
 
 def test_recipes_are_chosen_by_the_reviews_of_lowest_number(imdb: Corpus, imdb_data: Path) -> None:

@@ -22,12 +22,12 @@ def test_an_unknown_source_is_an_error_that_lists_the_known_ones(source: str) ->
 @pytest.mark.parametrize(
     ("source", "received"),
     [
-        (None, 'NoneType. For files of your own write "folder:PATH" or "npz:PATH".'),
-        (5, 'int. For files of your own write "folder:PATH" or "npz:PATH".'),
-        (b"imdb", 'bytes. For files of your own write "folder:PATH" or "npz:PATH".'),
-        (np.zeros((100, 100)), 'ndarray. For files of your own write "folder:PATH" or "npz:PATH".'),
-        (Path("my/reviews"), f'{type(Path()).__name__}. Write "folder:{Path("my/reviews")}".'),
-        (Path("mine.npz"), f'{type(Path()).__name__}. Write "npz:mine.npz".'),
+        (None, 'NoneType. For your own files, pass "folder:PATH" or "npz:PATH".'),
+        (5, 'int. For your own files, pass "folder:PATH" or "npz:PATH".'),
+        (b"imdb", 'bytes. For your own files, pass "folder:PATH" or "npz:PATH".'),
+        (np.zeros((100, 100)), 'ndarray. For your own files, pass "folder:PATH" or "npz:PATH".'),
+        (Path("my/reviews"), f'{type(Path()).__name__}. Pass "folder:{Path("my/reviews")}".'),
+        (Path("mine.npz"), f'{type(Path()).__name__}. Pass "npz:mine.npz".'),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -58,7 +58,7 @@ def test_auto_without_data_and_network_takes_synthetic_reviews_and_says_so(
         corpus = load_reviews("auto")
     assert corpus.source == "synthetic"
     assert "SYNTHETIC" in caplog.text
-    assert "not IMDB figures" in caplog.text
+    assert "not IMDB results" in caplog.text
 
 
 @pytest.mark.parametrize("given", ["none", "~no-such-user/data"])
@@ -70,7 +70,7 @@ def test_auto_does_not_pass_over_a_given_folder_that_is_none(
     for source in ("imdb", "auto", "tfds"):
         with pytest.raises(DataError) as raised:
             load_reviews(source)
-        expected = f"Bad IMDB_RNN_DATA. Expected: a folder. Received: {given!r}, which is none. Correct it or unset it."
+        expected = f"Bad IMDB_RNN_DATA. Expected: an existing folder. Received: {given!r}. Correct or unset it."
         assert str(raised.value) == expected
 
 

@@ -96,5 +96,5 @@ def test_a_missing_word_index_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [["a", "b", "a"], ["a", ""], ["a\nb"], ["\ud800"]])
 def test_words_that_are_none_are_refused(words: list[str]) -> None:
-    with pytest.raises(DataError, match="Expected: distinct words of text"):
+    with pytest.raises(DataError, match="Expected: distinct, non-empty words of text"):
         Vocabulary(words)

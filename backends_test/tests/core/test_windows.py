@@ -131,5 +131,5 @@ def test_equal_weights_are_no_weights() -> None:
 
 def test_few_reviews_are_drawn_several_times_an_epoch() -> None:
     drawn = DrawnWindows(counting([50] * 70), 10_000, 100, *SHARES)
-    assert drawn.reviews == MIN_WINDOWS == len(drawn.epoch(1, 0).x)
+    assert drawn.num_examples == MIN_WINDOWS == len(drawn.epoch(1, 0).x)
     assert set(times_drawn(None, 70)) == {MIN_WINDOWS // 70, MIN_WINDOWS // 70 + 1}

@@ -21,6 +21,8 @@ import numpy as np
 from backends_test.tests.hostile.archives import Member, archive, deflated, deflated_zeros, lying, stored, zip_of
 from backends_test.tests.hostile.attacks import Attack, Maker, device, pipe, sparse
 from imdb_rnn.inference import bundle
+from imdb_rnn.inference.manifest import Manifest
+from imdb_rnn.text.preprocessing import LastIds
 from imdb_rnn.text.tokens import Vocabulary
 
 MAKERS: list[Maker] = []
@@ -40,7 +42,7 @@ WEIGHTS = "model.weights.h5"
 
 def settings(**replaced: Any) -> bytes:
     """The content of `best-embedding-config.json`."""
-    good = json.loads(bundle.config_bytes(WORDS, NUM_WORDS, MAX_LEN, windows=False))
+    good = json.loads(bundle.config_bytes(WORDS, LastIds(NUM_WORDS, MAX_LEN)))
     return json.dumps({**good, **replaced}).encode()
 
 
@@ -145,7 +147,11 @@ def save(folder: Path, notes: Mapping[str, Any] | None = None, **files: bytes) -
         "estimator": bundle.ESTIMATOR_FILE,
     }
     (folder / "saved").mkdir()
-    bundle.write(folder / "saved", notes or manifest(), {names[name]: content for name, content in contents.items()})
+    bundle.write(
+        folder / "saved",
+        Manifest(other=notes or manifest()),
+        {names[name]: content for name, content in contents.items()},
+    )
     return folder / "saved"
 
 

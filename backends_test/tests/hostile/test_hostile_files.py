@@ -147,7 +147,7 @@ def test_a_hostile_entry_in_the_cache_is_made_again(name: str, outcomes: dict[st
     attack, found, before, after = outcomes[name]
     assert found["status"] == 0, found
     line = found["error"].removesuffix("\n")
-    assert line.startswith("imdb-rnn: making the cached corpus "), found
+    assert line.startswith("imdb-rnn: replacing the cached corpus "), found
     assert line.isprintable(), line[:3000]
     assert found["cpu_seconds"] < CPU_SECONDS, found
     assert found["megabytes"] < MEGABYTES, found

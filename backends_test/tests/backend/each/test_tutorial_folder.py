@@ -14,7 +14,9 @@ from backends_test.data import split_corpus
 from imdb_rnn import BundleError, Classifier, Corpus, Training
 from imdb_rnn.cli import main
 from imdb_rnn.inference.bundle import CONFIG_FILE, MANIFEST_FILE, MODEL_FILE
+from imdb_rnn.inference.manifest import Manifest
 from imdb_rnn.samples import SAMPLES
+from imdb_rnn.text.preprocessing import LastIds
 
 
 class Tutorial:
@@ -81,10 +83,8 @@ def test_words_beyond_those_of_the_model_are_known_to_be_words(
     """The index is whole: a rare word has a rank of 10,000 and more, which is id 2; one that no review has is id 0."""
     few = Classifier(
         small_corpus.vocabulary.truncate(500),
-        500,
-        100,
-        False,
-        {},
+        LastIds(500, 100),
+        Manifest(),
         weights=[np.zeros((503, 16), np.float32), *ours[1].classifier.weights()[1:]],
         words=small_corpus.vocabulary.words,
     )
@@ -152,7 +152,7 @@ def test_a_folder_of_the_tutorial_gives_the_same_scores_here(
     folder, _ = by_tutorial
     classifier, tutorial = Classifier.load(folder), Tutorial(folder)
     assert classifier.reading == (10_000, 100, False)
-    assert classifier.manifest == {}
+    assert classifier.manifest == Manifest()
     for count in (1, 7, 99, 300):
         review = known_words(classifier, count)
         assert classifier.predict_review(review).score == pytest.approx(tutorial.predict_review(review), abs=1e-6)

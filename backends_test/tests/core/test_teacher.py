@@ -5,6 +5,7 @@ import pytest
 
 from backends_test.oracle import sigmoid
 from imdb_rnn import Corpus
+from imdb_rnn.text.batches import TrainingData
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import START
 from imdb_rnn.text.windows import DrawnWindows, WindowSpans
@@ -71,9 +72,9 @@ def test_what_only_one_review_has_says_nothing_of_it() -> None:
     sequences = [list(range(FIRST + 40 * i, FIRST + 40 * i + 40)) for i in range(200)]
     windows = drawn(sequences, [i % 2 for i in range(200)])
     found = with_teacher(windows)
-    places = windows.places(1, 0)
-    probabilities = sigmoid(found.teacher.logits(windows, places) / found.temperature)
-    labels = windows.source.labels[places.review]
+    spans = windows.spans(1, 0)
+    probabilities = sigmoid(found.teacher.logits(windows, spans) / found.temperature)
+    labels = windows.source.labels[spans.review]
     assert abs(probabilities[labels == 1].mean() - probabilities[labels == 0].mean()) < 0.02
 
 
@@ -82,7 +83,7 @@ def test_targets_are_the_teachers_and_the_labels_in_their_shares(small_corpus: C
     x, y = windows.epoch(3, 2)
     for share in (0.0, 0.25, 1.0):
         found = with_teacher(windows, share)
-        logits = found.teacher.logits(windows, windows.places(3, 2)) / found.temperature
+        logits = found.teacher.logits(windows, windows.spans(3, 2)) / found.temperature
         arrays = found.epoch(3, 2)
         np.testing.assert_array_equal(arrays.x, x)
         assert (arrays.y.shape, arrays.y.dtype) == (y.shape, np.float32)
@@ -100,7 +101,7 @@ def test_a_seed_gives_the_same_targets_again(small_corpus: Corpus) -> None:
 @pytest.mark.parametrize("labels", [[1, 0, 0, 0], [1, 1, 1]])
 def test_too_few_reviews_for_two_halves_are_learned_from_without_a_teacher(labels: list[int]) -> None:
     windows = drawn([[FIRST, FIRST + 1]] * len(labels), labels)
-    found: Examples = with_soft_labels(windows, 0.7, seed=1)
+    found: TrainingData = with_soft_labels(windows, 0.7, seed=1)
     assert found is windows
 
 
@@ -112,7 +113,7 @@ def test_a_review_without_weight_teaches_nothing(small_corpus: Corpus) -> None:
     both = EncodedReviews(reviews.ids, reviews.offsets, labels)
     windows = DrawnWindows(both, 10_000, 100, 0.8, 0.3, weights)
     found = with_teacher(windows)
-    places = windows.places(1, 0)
-    assert places.review.max() < 300
-    right = (found.teacher.logits(windows, places) > 0) == (labels[places.review] == 1)
+    spans = windows.spans(1, 0)
+    assert spans.review.max() < 300
+    right = (found.teacher.logits(windows, spans) > 0) == (labels[spans.review] == 1)
     assert right.mean() > 0.6

@@ -16,7 +16,9 @@ from backends_test.comparison.inputs import Inputs, load_corpus, make_inputs
 from backends_test.comparison.stages import LADDER, Artefact, Stage, differences, read_artefact, tolerance
 from backends_test.oracle import Weights
 from imdb_rnn import BackendError, Classifier, Recipe, train
-from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS, is_installed, load_backend
+from imdb_rnn.backends import TABLE, TRAINING_BACKENDS, is_installed, load_backend
+from imdb_rnn.inference.manifest import Manifest
+from imdb_rnn.text.preprocessing import LastIds
 from imdb_rnn.text.tokens import Vocabulary
 
 COMPUTED = [
@@ -46,7 +48,7 @@ def artefact(artefacts: Path) -> Artefact:
 @pytest.fixture
 def saved(inputs: Inputs, tmp_path: Path) -> Path:
     """A folder as `train` leaves it, with the weights of the ladder."""
-    Classifier(Vocabulary(["good", "film", "bad"]), 10_000, 100, False, {}, weights=inputs.start).save(
+    Classifier(Vocabulary(["good", "film", "bad"]), LastIds(10_000, 100), Manifest(), weights=inputs.start).save(
         tmp_path / "saved"
     )
     return tmp_path / "saved"
@@ -91,7 +93,7 @@ def test_the_command_line_refuses_to_train_in_one_line(tmp_path: Path) -> None:
 
 def test_this_environment_holds_no_other_backend_but_what_keras_needs(backend: str) -> None:
     assert os.environ["KERAS_BACKEND"] == keras.backend.backend() == backend
-    needed = {backend, PREDICTING_BACKENDS[backend]}
+    needed = {backend, TABLE[backend].package}
     assert {name for name in (*TRAINING_BACKENDS, "openvino") if is_installed(name)} == needed - {"numpy"}
     assert not any(name.startswith("tensorflow.") for name in sys.modules)
     assert load_backend().device() == "cpu"

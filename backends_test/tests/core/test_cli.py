@@ -1,134 +1,28 @@
-"""The command line: results on standard output, one line for an error, no traceback, nothing of the user's lost."""
+"""The command line without a backend: results on standard output, one line for an error, nothing of the user's lost."""
 
-import io
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pytest
 
-from imdb_rnn import Classifier, Corpus, Training, __version__, corpora
-from imdb_rnn.cli import main
-from imdb_rnn.corpora.synthetic import make_texts
+from backends_test.tests.command_line import PROGRAM, Run
+from imdb_rnn import __version__
 from imdb_rnn.inference.bundle import read_manifest, write
 from imdb_rnn.samples import SAMPLES
 
-
-class Ran(NamedTuple):
-    """What a command did: its exit status, and what it wrote to standard output and to standard error."""
-
-    status: int
-    output: str
-    said: str
+LINES = ["A good film.", "", "touché !", "😀", "A bad film.", "  ", "good " * 100_001, "good\0film and bad"]
 
 
-Run = Callable[..., Ran]
-PROGRAM = "from imdb_rnn.cli import main; main()"
+UNREAD = [1, 2, 3, 5, 6]
 
 
-@pytest.fixture(scope="module")
-def reviews_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's own folder of reviews: 60 to train on, 20 to test on."""
-    folder = tmp_path_factory.mktemp("reviews")
-    words = {"pos": ["good", "great", "fun"], "neg": ["bad", "poor", "dull"]}
-    for split, count in (("train", 30), ("test", 10)):
-        for label, choices in words.items():
-            (folder / split / label).mkdir(parents=True)
-            for number in range(count):
-                text = f"This film number {number % 4} is {choices[number % 3]} and {choices[number // 3 % 3]}."
-                (folder / split / label / f"{number}.txt").write_text(text, encoding="utf-8")
-    return folder
-
-
-@pytest.fixture
-def run_process(tmp_path: Path) -> Run:
-    """Run `imdb-rnn` as a user does; keywords set environment variables, None unsets one."""
-
-    def run(*arguments: object, stdin: bytes = b"", **environment: str | None) -> Ran:
-        settings = {**os.environ, "COLUMNS": "120", **environment}
-        completed = subprocess.run(
-            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            env={name: value for name, value in settings.items() if value is not None},
-            cwd=tmp_path,
-            timeout=600,
-            check=False,
-        )
-        return Ran(completed.returncode, completed.stdout.decode(), completed.stderr.decode())
-
-    return run
-
-
-@pytest.fixture
-def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `imdb-rnn` in this process, which saves the start of one."""
-
-    def run(*arguments: object, stdin: bytes = b"") -> Ran:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["imdb-rnn", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as left:
-            main()
-        assert isinstance(left.value.code, int)
-        return Ran(left.value.code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def saved(trained: tuple[Path, Training]) -> Path:
-    return trained[0]
-
-
-def test_train_ends_with_one_json_object(run_process: Run, reviews_folder: Path, tmp_path: Path, backend: str) -> None:
-    out = tmp_path / "model"
-    completed = run_process(
-        "train", "--data", f"folder:{reviews_folder}", "--out", out, "--epochs", 3, "--seed", 7, "--json"
-    )
-    assert completed.status == 0, completed.said
-    result = json.loads(completed.output)
-    assert completed.output.count("\n") == 1
-    assert result["backend"] == backend
-    assert result["parameters"] == {"embedding": 160048, "simple_rnn": 200, "dense": 9}
-    assert result["data"]["source"] == f"folder:{reviews_folder}"
-    assert len(result["data"]["fingerprint"]) == 64
-    assert result["seed"] == 7
-    assert 1 <= result["best_epoch"] <= 3
-    assert {"val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds"} <= set(result)
-    assert "epoch 1  loss 0." in completed.said  # plain lines, as standard error is no terminal
-    assert "\x1b" not in completed.said
-
-    again = run_process("evaluate", out, "--data", f"folder:{reviews_folder}", "--split", "val", "--json")
-    assert json.loads(again.output)["loss"] == pytest.approx(result["val_loss"], abs=1e-5)
-    in_words = run_process("evaluate", out, "--data", f"folder:{reviews_folder}")
-    assert in_words.output == (
-        f"folder:{reviews_folder}, test: loss {result['test_loss']:.4f}, accuracy {result['test_accuracy']:.4f}\n"
-    )
-
-
-def test_train_says_where_everything_lies(run_process: Run, reviews_folder: Path, tmp_path: Path) -> None:
-    completed = run_process("train", "--data", f"folder:{reviews_folder}", "--epochs", 1)
-    assert completed.status == 0, completed.said
-    assert (tmp_path / "imdb-model" / "manifest.json").is_file()
-    for said in ("best epoch     1 of 1", "saved in       imdb-model", "best-embedding-model.keras", "history.png"):
-        assert said in completed.output
-
-
-def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_here: Run, saved: Path, reviews_folder: Path) -> None:
-    completed = run_here("evaluate", saved, "--data", f"folder:{reviews_folder}", "--split", "val", "--json")
-    assert completed.status == 0, completed.said
-    assert 0 <= json.loads(completed.output)["accuracy"] <= 1
-    assert "does not hold what the model was trained on" in completed.said
+NOTES = ["A good film.", "Good, but\nlong", "", "'Good', they say"]
 
 
 @pytest.mark.parametrize(
@@ -136,51 +30,16 @@ def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_here: Run, saved
 )
 def test_a_path_that_only_a_folder_names_is_not_opened(run_here: Run, saved: Path, tmp_path: Path, source: str) -> None:
     folder = shutil.copytree(saved, tmp_path / "model")
-    manifest = read_manifest(folder)
-    manifest["data"]["source"] = source
-    write(folder, manifest, {})
+    write(folder, replace(read_manifest(folder), source=source), {})
     status, output, said = run_here("evaluate", folder)
     assert (status, output) == (1, "")
     assert said.count("\n") == 1
-    assert "Expected: --data SOURCE, for a folder that names none of imdb, tfds, synthetic." in said
-    assert f"a folder trained on {source!r}, which is not opened by itself" in said
+    assert (
+        "Bad `data`. Expected: a source of reviews, for a model that was trained on none of imdb, tfds, synthetic."
+        in said
+    )
+    assert f"Received: None, and a model trained on {source!r}." in said
     assert "\x1b" not in said
-
-
-def test_what_a_folder_was_trained_on_is_evaluated_where_it_has_a_known_place(
-    run_here: Run, saved: Path, small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def load(source: str) -> Corpus:
-        asked.append(source)
-        return small_corpus
-
-    monkeypatch.setattr(corpora, "load_reviews", load)
-    completed = run_here("evaluate", saved, "--json")
-    assert completed.status == 0, completed.said
-    assert json.loads(completed.output)["data"] == {"source": "synthetic", "fingerprint": "small"}
-    assert asked == ["synthetic"]
-
-
-def test_weights_that_overflow_are_one_line_and_never_a_score(
-    run_here: Run, saved: Path, reviews_folder: Path, tmp_path: Path
-) -> None:
-    classifier = Classifier.load(saved)
-    classifier.model.set_weights([np.full_like(array, 3e38) for array in classifier.weights()])
-    classifier.save(tmp_path / "huge")
-    for arguments in (
-        ("predict", "good"),
-        ("predict", "good", "--json"),
-        ("predict", "--samples"),
-        ("explain", "good"),
-        ("explain", "good", "--json"),
-        ("evaluate", "--data", f"folder:{reviews_folder}", "--json"),
-    ):
-        status, output, said = run_here(arguments[0], tmp_path / "huge", *arguments[1:])
-        assert (status, output) == (1, "")
-        assert said.startswith("imdb-rnn: Cannot read with this model. Expected: scores that are numbers.")
-        assert said.count("\n") == 1
 
 
 def test_predict_gives_json_for_machines(run_here: Run, saved: Path) -> None:
@@ -201,10 +60,6 @@ def test_predict_shows_a_line_a_review_in_the_form_of_the_tutorial(run_here: Run
     sure = f"{max(score, 1 - score):.1%}"
     assert run_here("predict", saved, text).output == f"A wonderful film that everyone…  {face} {english} {sure}\n"
     assert run_here("predict", saved, text, "--lang", "ko").output.endswith(f"{face} {korean} {sure}\n")
-
-
-LINES = ["A good film.", "", "touché !", "😀", "A bad film.", "  ", "good " * 100_001, "good\0film and bad"]
-UNREAD = [1, 2, 3, 5, 6]
 
 
 def test_every_line_of_the_input_has_its_row_in_order(run_here: Run, saved: Path) -> None:
@@ -268,7 +123,6 @@ def test_a_text_file_of_any_system_is_read_by_lines(
     assert json.loads(from_file.output) == expected
 
 
-NOTES = ["A good film.", "Good, but\nlong", "", "'Good', they say"]
 TABLES = {
     "commas.dat": "id,text\n" + "".join(f'{number},"{note}"\n' for number, note in enumerate(NOTES)),
     "european.txt": "id;text\n" + "".join(f'{number};"{note}"\n' for number, note in enumerate(NOTES)),
@@ -323,13 +177,6 @@ def test_explain_shows_every_word_and_writes_a_page(run_here: Run, saved: Path, 
     assert "\x1b" not in shown
 
 
-def test_summary_shows_layers_and_parameters(run_here: Run) -> None:
-    assert json.loads(run_here("summary", "--json").output) == {"embedding": 160048, "simple_rnn": 200, "dense": 9}
-    one_hot = run_here("summary", "--encoder", "one_hot", "--num-words", "500")
-    assert "4,072" in one_hot.output
-    assert "160,257" in run_here("summary").output
-
-
 def test_plot_draws_the_history_again(run_here: Run, saved: Path, tmp_path: Path) -> None:
     completed = run_here("plot", saved, "-o", tmp_path / "curve.png", "--json")
     assert completed.status == 0, completed.said
@@ -347,27 +194,9 @@ def test_data_shows_what_a_source_holds(run_here: Run, reviews_folder: Path) -> 
     assert found["fingerprint"] in shown
 
 
-def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) -> None:
-    arguments = ("encoders", "--data", f"folder:{reviews_folder}", "--epochs", 1, "--num-words", 40)
-    embedding, one_hot = json.loads(run_here(*arguments, "--json").output)
-    assert (embedding["encoder"], one_hot["encoder"]) == ("embedding", "one_hot")
-    assert embedding["parameters"] == (40 + 3) * 16 + 200 + 9
-    assert one_hot["parameters"] == 40 * 8 + 64 + 8 + 9
-    assert (embedding["bytes_a_sample"], one_hot["bytes_a_sample"]) == (100 * 16 * 4, 100 * 40 * 4)
-    assert "16,000" in run_here(*arguments).output
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "--data", "nowhere"), "Bad source of reviews. Expected: one of auto, imdb, tfds"),
-        (("train", "--data", "npz:none.npz"), "none.npz. Received: none there."),
-        (("train", "--data", "folder:none"), "Received: train/pos is not there."),
-        (("train", "--data", "synthetic", "--epochs", "0"), "Bad `epochs`. Expected: a whole number of at least 1."),
-        (("train", "--data", "synthetic", "--seed", "-1"), "Bad `seed`. Expected: a whole number of at least 0."),
-        (("train", "--data", "synthetic", "--out", "filled"), "Expected: a new or an empty folder."),
-        (("train", "--data", "synthetic", "--out", "filled/file.txt"), "Cannot save to filled/file.txt."),
-        (("train", "--data", "synthetic", "--out", "/proc/none"), "Expected: a folder that can be written."),
         (("evaluate", "none"), "Cannot load none. Expected: a folder saved by `imdb-rnn train --out`."),
         (("predict", "none", "good"), "Cannot load none."),
         (("predict", "filled", "good"), "Cannot read filled/best-embedding-config.json."),
@@ -393,14 +222,11 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
         (("plot", "SAVED", "-o", "none/curve.png"), "Cannot draw"),
         (("plot", "SAVED", "-o", "filled"), "Cannot draw"),
         (("plot", "SAVED", "-o", "filled/file.txt"), "file.txt is there already, and is no picture"),
-        (("train", "--data", "synthetic", "--out", "x" * 300), "Cannot save to xxx"),
-        (("train", "--data", "nowhere", "--out", "new/deep/model"), "Bad source of reviews."),
         (("data", "folder:" + "x" * 300), "Cannot read 'folder:xxx"),
         (("data", "folder:~nosuchuser/reviews"), "Cannot read 'folder:~nosuchuser/reviews'."),
         (("predict", "x" * 300, "good"), "Received: no such folder."),
         (("predict", "SAVED", "--file", "filled"), "Cannot read filled."),
-        (("data", "npz:bytes.txt"), "Received: none there."),
-        (("summary", "--num-words", "1"), "Bad `num_words`. Expected: a whole number of at least 5. Received: 1."),
+        (("data", "npz:bytes.txt"), "Received: no such file."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -422,18 +248,6 @@ def test_bad_input_gives_one_line_and_changes_nothing(
     assert (tmp_path / "filled" / "file.txt").read_text(encoding="utf-8") == "mine"
 
 
-def test_an_unknown_backend_is_an_error_of_every_command_that_needs_one_and_says_what_to_type(
-    run_process: Run, saved: Path, backend: str
-) -> None:
-    for arguments in (("train", "--data", "synthetic"), ("evaluate", saved, "--data", "synthetic"), ("summary",)):
-        completed = run_process(*arguments, KERAS_BACKEND="theano")
-        assert completed.status == 1
-        assert completed.output == ""
-        assert completed.said.count("\n") == 1, completed.said
-        assert "Expected: one of jax, torch, tensorflow, or to predict only numpy, openvino. " in completed.said
-        assert f"Received: 'theano'. Installed here: {backend}." in completed.said
-
-
 def test_a_saved_model_predicts_without_a_backend(run_process: Run, saved: Path) -> None:
     completed = run_process("predict", saved, "good", KERAS_BACKEND=None)
     assert completed.status == 0
@@ -453,42 +267,6 @@ def test_help_needs_no_backend(run_process: Run) -> None:
     completed = run_process("train", "--help", KERAS_BACKEND=None)
     assert completed.status == 0
     assert "--batch-size" in completed.output
-
-
-@pytest.fixture(scope="module")
-def many_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of reviews that takes every backend some seconds to learn."""
-    folder = tmp_path_factory.mktemp("many")
-    for split, part in zip(("train", "test"), make_texts(6_000, 200), strict=True):
-        for label in ("neg", "pos"):
-            (folder / split / label).mkdir(parents=True)
-        for number, (text, positive) in enumerate(zip(*part, strict=True)):
-            file = folder / split / ("pos" if positive else "neg") / f"{number}.txt"
-            file.write_text(text, encoding="utf-8")
-    return folder
-
-
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_a_killed_training_leaves_a_folder_that_predicts(
-    run_process: Run, many_reviews: Path, tmp_path: Path, sent: signal.Signals, status: int
-) -> None:
-    out = tmp_path / "model"
-    arguments = ["train", "--data", f"folder:{many_reviews}", "--out", str(out)]
-    # What a shell starts in the background ignores interrupts, and so would its child.
-    program = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{PROGRAM}"
-    with subprocess.Popen([sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 300
-        while not (out / "manifest.json").is_file() and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(sent)
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == status, said
-    if sent == signal.SIGINT:
-        assert f"The best model so far is in {out}." in said
-        assert "Traceback" not in said
-    completed = run_process("predict", out, "A good film.", "--json")
-    assert completed.status == 0, completed.said
-    assert not list(out.glob(".*")) or sent == signal.SIGKILL
 
 
 def loaded(said: str) -> set[str]:

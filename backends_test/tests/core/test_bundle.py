@@ -7,19 +7,15 @@ import random
 import resource
 import shutil
 import struct
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
 import pytest
 
-from backends_test.data import split_corpus
 from imdb_rnn import BundleError, Classifier, Corpus, Training
 from imdb_rnn.inference.bundle import (
     CONFIG_FILE,
@@ -28,14 +24,11 @@ from imdb_rnn.inference.bundle import (
     MODEL_FILE,
     PLOT_FILE,
     exclusive_directory,
-    json_bytes,
     read_bundle,
-    read_manifest,
     read_part,
     save,
-    write,
 )
-from imdb_rnn.inference.keras_file import model_bytes
+from imdb_rnn.inference.manifest import Manifest
 
 Saved = tuple[Path, Training]
 Change = Callable[[dict[str, Any]], object]
@@ -109,47 +102,10 @@ def test_the_tutorials_settings_are_the_tutorials(trained: Saved, small_corpus: 
     text = (trained[0] / CONFIG_FILE).read_text(encoding="utf-8")
     config = json.loads(text)
     assert list(config) == ["max_len", "num_words", "word_index", "imdb_rnn"]
-    assert (config["max_len"], config["num_words"]) == (100, 10_000)
+    assert (config["max_len"], config["num_words"]) == (100, 2_000)
     assert config["word_index"] == {word: rank for rank, word in enumerate(small_corpus.vocabulary.words, start=1)}
     assert text == json.dumps(config, ensure_ascii=False, indent=4)
     assert config["imdb_rnn"] == {"format": 2, "windows": False}
-
-
-def test_the_loading_code_of_the_tutorial_runs_unchanged(trained: Saved, small_corpus: Corpus) -> None:
-    folder, training = trained
-    model = keras.models.load_model(folder / "best-embedding-model.keras")
-    # Scores of the loaded model are those of the trained one, and it is compiled.
-    test = split_corpus(small_corpus, 10_000, 100).test
-    np.testing.assert_allclose(
-        model.predict(test.x, verbose=0)[:, 0], training.classifier.probabilities(test.x), atol=1e-6
-    )
-    assert model.evaluate(test.x, test.y, verbose=0)[1] == pytest.approx(training.manifest["test_accuracy"], abs=1e-6)
-
-
-def test_the_model_file_names_no_backend(trained: Saved) -> None:
-    with zipfile.ZipFile(trained[0] / MODEL_FILE) as archive:
-        config = archive.read("config.json").decode()
-    assert "keras.src" not in config
-    assert all(name not in config for name in ("torch", "tensorflow", "jax"))
-    compile_config = json.loads(config)["compile_config"]
-    assert compile_config["jit_compile"] == "auto"
-    assert compile_config["optimizer"]["module"] == "keras.optimizers"
-    assert compile_config["optimizer"]["class_name"].lower() == "adam"
-
-
-def test_the_optimizers_state_is_saved_so_that_training_can_go_on(trained: Saved, small_corpus: Corpus) -> None:
-    model = keras.models.load_model(trained[0] / MODEL_FILE)
-    steps = trained[1].manifest["best_epoch"] * 25  # 1,600 reviews, 64 a step
-    assert int(model.optimizer.iterations) == steps
-    splits = split_corpus(small_corpus, 10_000, 100)
-    model.fit(splits.train.x[:64], splits.train.y[:64], batch_size=64, verbose=0)
-    assert int(model.optimizer.iterations) == steps + 1
-
-
-def test_loading_gives_the_very_weights_that_were_trained(trained: Saved) -> None:
-    folder, training = trained
-    for ours, theirs in zip(read_bundle(folder).weights, training.classifier.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_folder_of_an_earlier_version_is_read_as_before(earlier: Path, trained: Saved) -> None:
@@ -198,7 +154,7 @@ def test_one_changed_byte_is_noticed_or_changes_nothing(bundle: Path, name: str)
     def found() -> list[Any]:
         content = read_bundle(bundle)
         arrays = [array.tobytes() for array in (*content.weights, *(content.optimizer or []))]
-        settings = content.max_len, content.num_words, content.windows, content.words, content.trainable
+        settings = content.preprocessing, content.words, content.trainable
         return [*arrays, *settings, content.manifest, read_part(bundle, HISTORY_FILE)]
 
     before, original, chosen = found(), (bundle / name).read_bytes(), random.Random(name)  # noqa: S311
@@ -260,7 +216,7 @@ def test_settings_and_history_of_another_training_are_refused(bundle: Path, robu
     ("change", "message"),
     [
         (lambda config: config.update(max_len=200), r"Expected: `max_len` 100 .* Received: 200"),
-        (lambda config: config.update(num_words=9_000), r"Expected: `num_words` 10000 .* Received: 9000"),
+        (lambda config: config.update(num_words=9_000), r"Expected: `num_words` 2000 .* Received: 9000"),
         (lambda config: config.update(max_len="100"), r"Expected: `max_len` .* from 1 to 10,000\. Received: '100'"),
         (lambda config: config.update(max_len=-1), r"from 1 to 10,000\. Received: -1"),
         (lambda config: config.update(max_len=10**9), r"from 1 to 10,000\. Received: 1000000000"),
@@ -284,7 +240,7 @@ def test_settings_that_do_not_fit_the_model_are_refused(earlier: Path, change: C
 @pytest.mark.parametrize("data", [None, [], {}, {"source": ["x"], "fingerprint": "f"}, {"source": "imdb"}])
 def test_a_manifest_that_does_not_name_its_data_is_refused(earlier: Path, data: object) -> None:
     rewrite_json(earlier / MANIFEST_FILE, lambda manifest: manifest.update(data=data))
-    with pytest.raises(BundleError, match=r"Expected: `data` in manifest\.json, source and fingerprint"):
+    with pytest.raises(BundleError, match=r"manifest\.json\. Expected: .* Received: `data`, "):
         read_bundle(earlier)
 
 
@@ -427,29 +383,6 @@ def test_a_model_that_would_compute_something_else_is_refused(
         read_bundle(earlier)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda weights: weights.pop("optimizer"),
-        replace_array("optimizer/vars/0", np.array(1.0, np.float32)),
-        replace_array("optimizer/vars/3", np.zeros((3, 16), np.float32)),
-        replace_array("optimizer/vars/3", np.full((10_003, 16), np.nan, np.float32)),
-        lambda weights: weights.create_dataset("optimizer/vars/14", data=np.zeros(1, np.float32)),
-    ],
-    ids=["none", "step count", "shape", "not a number", "one more"],
-)
-def test_predicting_needs_no_state_of_an_optimizer_and_training_begins_a_new_one(
-    earlier: Path, trained: Saved, change: Callable[[h5py.File], object], caplog: pytest.LogCaptureFixture
-) -> None:
-    rewrite_weights(earlier / MODEL_FILE, change)
-    classifier = Classifier.load(earlier)
-    expected = Classifier.load(trained[0]).predict_review("A good film.").score
-    assert classifier.predict_review("A good film.").score == expected
-    assert not caplog.records
-    assert int(classifier.model.optimizer.iterations) == 0
-    assert "A new Adam begins to train" in caplog.text
-
-
 # --- JSON ---
 
 
@@ -560,80 +493,7 @@ def test_two_trainings_cannot_save_to_one_folder(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "model").iterdir()] == [MANIFEST_FILE]
 
 
-def test_a_model_file_that_cannot_be_read_again_is_not_written(bundle: Path, trained: Saved) -> None:
-    inputs = keras.Input((100,), dtype="int32")
-    other = keras.Sequential([inputs, keras.layers.Embedding(50, 16), keras.layers.SimpleRNN(8), keras.layers.Dense(1)])
-    before = (bundle / MODEL_FILE).read_bytes()
-    with pytest.raises(BundleError, match=r"Expected: the model saved with .* Received: a layer Dense with activation"):
-        write(bundle, {}, {MODEL_FILE: model_bytes(other, 10_000, 100)})
-    assert (bundle / MODEL_FILE).read_bytes() == before
-
-
 def test_numbers_that_are_none_are_not_written(bundle: Path) -> None:
     with pytest.raises(BundleError, match=r"Cannot save to .*not JSON compliant"):
-        save(bundle, {"val_loss": float("nan")}, {CONFIG_FILE: (bundle / CONFIG_FILE).read_bytes()})
+        save(bundle, Manifest(val_loss=float("nan")), {CONFIG_FILE: (bundle / CONFIG_FILE).read_bytes()})
     assert read_bundle(bundle)
-
-
-CRASH = """
-import os, sys
-from pathlib import Path
-from imdb_rnn.inference import bundle
-
-folder, new, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-replace, count = Path.replace, 0
-
-def replace_and_die(self, target):
-    global count
-    found = replace(self, target)
-    count += 1
-    if count == last:
-        os._exit(9)
-    return found
-
-Path.replace = replace_and_die
-files = {name: (new / name).read_bytes() for name in sys.argv[4:]}
-bundle.write(folder, bundle.read_manifest(new), files)
-"""
-
-
-@pytest.mark.parametrize(
-    ("order", "expected_states"),
-    [
-        ((MODEL_FILE, HISTORY_FILE), [False, True, True, True, True]),
-        ((HISTORY_FILE, MODEL_FILE), [False, False, True, True, True]),
-    ],
-)
-def test_a_kill_at_any_moment_of_writing_leaves_the_state_before_or_the_state_after(
-    bundle: Path, small_corpus: Corpus, tmp_path: Path, order: tuple[str, ...], expected_states: list[bool]
-) -> None:
-    """The process is killed after it has replaced one file, two files, …"""
-    classifier = Classifier.load(bundle)
-    train = split_corpus(small_corpus, 10_000, 100).train
-    classifier.model.fit(train.x[:64], train.y[:64], verbose=0)
-    shutil.copytree(bundle, tmp_path / "new")
-    classifier.save(tmp_path / "new")
-    longer = {name: [*values, 0.5] for name, values in read_part(bundle, HISTORY_FILE).items()}
-    write(tmp_path / "new", read_manifest(tmp_path / "new"), {HISTORY_FILE: json_bytes(longer)})
-    before, after = (Classifier.load(folder) for folder in (bundle, tmp_path / "new"))
-    seen = []
-    for last in range(1, 10):
-        folder = shutil.copytree(bundle, tmp_path / str(last))
-        command = [sys.executable, "-c", CRASH, str(folder), str(tmp_path / "new"), str(last), *order]
-        status = subprocess.run(command, timeout=60).returncode
-        loaded = Classifier.load(folder)
-        expected = after if loaded.manifest == after.manifest else before
-        assert loaded.manifest == read_manifest(folder) == expected.manifest
-        assert loaded.predict_review("A good film.") == expected.predict_review("A good film.")
-        history = read_part(folder, HISTORY_FILE)
-        assert history in (longer, read_part(bundle, HISTORY_FILE))
-        # What was interrupted can be done again.
-        (folder / ".training").unlink(missing_ok=True)
-        after.save(folder)
-        assert Classifier.load(folder).manifest == after.manifest
-        assert read_part(folder, HISTORY_FILE) == history
-        seen.append(expected is after)
-        if status == 0:
-            break
-        assert status == 9
-    assert seen == expected_states  # after each of two manifests and two files, and of all

@@ -12,7 +12,7 @@ import pytest
 
 import imdb_rnn
 from backends_test.environments import ROOT
-from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS
+from imdb_rnn.backends import TABLE, TRAINING_BACKENDS
 
 
 def test_the_public_names_are_these() -> None:
@@ -22,23 +22,27 @@ def test_the_public_names_are_these() -> None:
         "Classifier",
         "Corpus",
         "DataError",
+        "EncodedReviews",
         "Evaluation",
         "Explanation",
         "ImdbRnnError",
+        "Manifest",
         "ModelError",
         "Prediction",
         "Recipe",
         "RecipeError",
         "ReviewClassifier",
         "ReviewError",
+        "SourceEvaluation",
         "Training",
         "Vocabulary",
         "accelerate",
         "build_model",
+        "evaluate",
+        "execution_paths",
         "explain",
         "initial_weights",
         "load_reviews",
-        "paths",
         "tokenize",
         "train",
     ]
@@ -76,18 +80,21 @@ def test_every_error_is_an_imdb_rnn_error() -> None:
 def test_tox_tests_every_backend() -> None:
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini", encoding="utf-8")
-    lines = tox["testenv"]["set_env"].splitlines()
-    chosen = {line.split("=")[1].strip() for line in lines if "KERAS_BACKEND" in line}
-    assert chosen == {*TRAINING_BACKENDS, *PREDICTING_BACKENDS}
-    assert {*TRAINING_BACKENDS, *PREDICTING_BACKENDS} == chosen
-    assert set(TRAINING_BACKENDS) == set(TRAINING_BACKENDS)
-    wanted = {*TRAINING_BACKENDS.values(), *PREDICTING_BACKENDS.values()}
-    others = {"lint", "lowest", "parity", "pages", "hostile"}
-    assert set(tox["tox"]["env_list"].split(", ")) == wanted | others
-    assert wanted == set(tox["testenv:parity"]["depends"].split(", "))
+    settings = [line.partition(": ") for line in tox["testenv"]["set_env"].splitlines() if "KERAS_BACKEND" in line]
+    chosen = {environment: setting.split("=")[1].strip() for environment, _, setting in settings}
+    assert chosen == {entry.environment: name for name, entry in TABLE.items()}
+    assert chosen.keys() < set(tox["tox"]["env_list"].split(", "))
+    assert chosen.keys() == set(tox["testenv:parity"]["depends"].split(", "))
 
 
-def test_only_the_engine_names_a_backend() -> None:
+def test_every_backend_that_trains_has_an_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name in (*TRAINING_BACKENDS, "openvino"):
+        packages = [requirement.split(">=")[0] for requirement in project["optional-dependencies"][name]]
+        assert TABLE[name].package in packages
+
+
+def test_only_the_backends_package_imports_a_backend() -> None:
     """Nothing else in the library imports one, at any level."""
     for path in (ROOT / "imdb_rnn").rglob("*.py"):
         if path.parent.name == "backends":

@@ -1,4 +1,4 @@
-"""What a caller gives as texts, to the classifier and to the estimator alike."""
+"""What a caller gives as texts is refused alike by the classifier and by the estimator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from imdb_rnn import Classifier, ReviewClassifier, ReviewError, Training
-from imdb_rnn.text.texts import as_texts
 
 TEXTS = ["good film", "bad film"]
 
@@ -25,35 +24,6 @@ class Frame:
 
     def __getitem__(self, name: str) -> list[Any]:
         return self._columns[name]
-
-
-@pytest.mark.parametrize(
-    "texts",
-    [
-        TEXTS,
-        tuple(TEXTS),
-        iter(TEXTS),
-        (text for text in TEXTS),
-        np.array(TEXTS),
-        np.array(TEXTS, object),
-        {"a": TEXTS[0], "b": TEXTS[1]}.values(),
-        Frame(text=TEXTS)["text"],
-    ],
-    ids=["list", "tuple", "iterator", "generator", "array of str", "array of objects", "values of a dict", "column"],
-)
-def test_anything_that_has_an_order_is_a_list_of_texts(texts: Any) -> None:
-    assert as_texts(texts) == TEXTS
-
-
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_a_column_of_a_data_frame_is_a_list_of_texts_and_the_frame_is_none(library: str) -> None:
-    frames = pytest.importorskip(library, reason=f"{library} is not installed here")
-    frame = frames.DataFrame({"number": [1, 2], "Review": TEXTS})
-    assert as_texts(frame["Review"]) == TEXTS
-    with pytest.raises(ReviewError, match=r"a DataFrame with the columns number, Review\. Give .*\['Review'\]"):
-        as_texts(frame)
-    with pytest.raises(ReviewError, match=r"Bad text 2 of 2\. .* a missing value"):
-        as_texts(frames.Series(["good film", None]))
 
 
 @pytest.mark.parametrize(
