@@ -1,5 +1,5 @@
 # make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/ and demo/
-# make bench  a quick benchmark of every backend, in about ten minutes, after the installation
+# make bench  a fast benchmark of every backend, in about ten minutes, after the installation
 # make test   what CI runs: lint, the tests under each backend, then every pair of backends compared
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -22,7 +22,7 @@ bench: .venv-tox/installed
 	.venv-tox/bin/tox run -e bench
 
 test: .venv-tox/installed
-	.venv-tox/bin/tox run
+	.venv-tox/bin/tox run-parallel --parallel 2 --parallel-no-spinner
 
 clean:
 	rm -rf .venv .venv-tox .tox demo build *.egg-info

@@ -1,1 +1,1 @@
-"""Compares the backends: the same model, the same numbers, on JAX, PyTorch and TensorFlow, and in a NumPy reference."""
+"""Compares the backends with one another and with a NumPy reference: the same model, weights, batches and numbers."""

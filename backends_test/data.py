@@ -1,4 +1,4 @@
-"""Splits and batches of a corpus as plain arrays, one after the other, for comparison with what the library does."""
+"""Splits and batches of a corpus as plain arrays, in the order in which the library trains on them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,12 +20,12 @@ class Splits(NamedTuple):
 
 
 def split_corpus(corpus: Corpus, num_words: int, max_len: int) -> Splits:
-    """Pad a corpus and set a fifth of its training reviews aside for validation.
+    """Pad the reviews of a corpus, and set a fifth of the training reviews aside for validation.
 
     Args:
         corpus: the reviews.
-        num_words: ids from here on become `OOV`.
-        max_len: ids to keep of a review, its last ones.
+        num_words: ids of this value or above become `OOV`.
+        max_len: number of ids kept per review, the last ones.
     """
     parts = (*split_reviews(corpus.train), corpus.test)
     return Splits(*(Arrays(pad(part, num_words, max_len), targets(part)) for part in parts))
@@ -34,14 +34,14 @@ def split_corpus(corpus: Corpus, num_words: int, max_len: int) -> Splits:
 def training_batches(
     data: TrainingData, batch_size: int, seed: int, first_epoch: int = 0
 ) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
-    """Give the batches of one epoch after the other, without end.
+    """Yield the batches of one epoch after the other, without end.
 
-    The order of an epoch follows from (seed, epoch) alone: not from a backend, nor from the epochs before it, so that
-    an interrupted training can go on where it stopped.
+    The order of an epoch depends on (seed, epoch) alone: not on the backend, and not on earlier epochs, so that an
+    interrupted training can be resumed.
 
     Args:
-        data: the reviews to learn from.
-        batch_size: reviews a batch; the last batch of an epoch holds what is left.
+        data: the training reviews.
+        batch_size: reviews per batch; the last batch of an epoch may be smaller.
         seed: any non-negative integer.
         first_epoch: the epoch to begin with.
 

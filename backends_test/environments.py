@@ -1,4 +1,4 @@
-"""The tox environments, one backend each: where they are, and how a program runs in one of them."""
+"""The tox environments: one per backend, each with an interpreter of its own."""
 
 import os
 import subprocess
@@ -8,15 +8,15 @@ from pathlib import Path
 from imdb_rnn.backends.table import TABLE
 
 ROOT = Path(__file__).parents[1]
-# Participant -> title.
+# Participant of the comparison -> title.
 TITLES = {"oracle": "oracle"} | {name: backend.title for name, backend in TABLE.items()}
 
 
 def python_of(backend: str) -> Path:
-    """The interpreter of a backend's environment.
+    """Return the interpreter of a backend's environment.
 
     Raises:
-        FileNotFoundError: the environment has not been made.
+        FileNotFoundError: the environment does not exist.
     """
     environment = TABLE[backend].environment
     scripts, name = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
@@ -28,10 +28,15 @@ def python_of(backend: str) -> Path:
 
 
 def run_under(backend: str, *arguments: str | Path) -> None:
-    """Run a Python program in a backend's environment, its standard output with ours, its errors only if it fails.
+    """Run Python in a backend's environment. Its standard output is shown, its standard error only if it fails.
+
+    Args:
+        backend: the value of `KERAS_BACKEND`.
+        *arguments: the arguments of the interpreter.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        FileNotFoundError: the environment does not exist.
+        subprocess.CalledProcessError: the program fails.
     """
     variables = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
     completed = subprocess.run([python_of(backend), *arguments], stderr=subprocess.PIPE, text=True, env=variables)

@@ -1,6 +1,6 @@
-"""The model and its training in NumPy and float64: what every backend is measured against.
+"""The model and its training in NumPy and float64: the reference for every backend.
 
-Shares no code with Keras, which is the point of it.
+It shares no code with Keras or with the library.
 
 For a batch of B reviews of T ids x, with E the embeddings, W the kernel, U the recurrent kernel, b its bias, v and c
 the kernel and the bias of the last layer, and y the labels:
@@ -11,16 +11,16 @@ the kernel and the bias of the last layer, and y the labels:
     p   = 1 / (1 + exp(-z))                      the score
     L   = -mean(y log p + (1 - y) log(1 - p))    binary cross-entropy, p kept within [ε, 1 - ε]
 
-and back through time, writing dA for the derivative of L by A:
+and the backward pass through time, with dA for the derivative of L with respect to A:
 
     dz   = (p - y) / B                           zero where p was clipped
     dv   = h_Tᵀ dz           dc = Σ dz           dh_T = dz vᵀ
     da_t = dh_t (1 - h_t²)                       t = T … 1
     dW   = Σ_t E[x_t]ᵀ da_t  dU = Σ_t h_{t-1}ᵀ da_t  db = Σ_t Σ_B da_t
-    dE[i]   = Σ over all places (review, t) that hold the id i of da_t Wᵀ
+    dE[i]   = Σ of da_t Wᵀ over all positions (review, t) that hold the id i
     dh_{t-1} = da_t Uᵀ
 
-Padding (id 0) is a token like any other: it has an embedding, and the state moves through it.
+Padding (id 0) is a token like any other: it has an embedding, and it changes the state.
 """
 
 from collections.abc import Iterable
@@ -33,13 +33,13 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Float = TypeVar("Float", bound=np.floating[Any])
 
-# keras.config.epsilon(): where Keras clips scores, and what its optimizers add to a denominator.
+# keras.config.epsilon(): Keras clips scores at this distance from 0 and 1, and its optimizers add it to denominators.
 EPSILON = 1e-7
 
 
 @dataclass
 class Weights:
-    """The six weights of the model, or six arrays of their shapes (gradients, an optimizer's moments).
+    """The six weights of the model, or six arrays of their shapes (gradients, moments of an optimizer).
 
     Attributes:
         embeddings: float64, shape (ids, 16).
@@ -59,16 +59,16 @@ class Weights:
 
     @classmethod
     def of(cls, arrays: Iterable[npt.NDArray[Any]]) -> Self:
-        """Copy arrays in the order of `model.get_weights()` to float64."""
+        """Copy arrays, in the order of `model.get_weights()`, as float64."""
         return cls(*(np.array(array, np.float64) for array in arrays))
 
     def arrays(self) -> list[Array]:
-        """The arrays in the order of `model.get_weights()`."""
+        """Return the arrays in the order of `model.get_weights()`."""
         return [getattr(self, field.name) for field in fields(self)]
 
 
 class Forward(NamedTuple):
-    """What the forward pass computes.
+    """The results of the forward pass.
 
     Attributes:
         states: float64, shape (T + 1, B, 8): h_0 … h_T.
@@ -82,7 +82,7 @@ class Forward(NamedTuple):
 
 
 def forward(weights: Weights, ids: npt.NDArray[np.integer[Any]]) -> Forward:
-    """Read a batch of reviews.
+    """Compute the scores of a batch of reviews.
 
     Args:
         weights: the model.
@@ -98,20 +98,20 @@ def forward(weights: Weights, ids: npt.NDArray[np.integer[Any]]) -> Forward:
 
 
 def sigmoid(logits: npt.NDArray[Float]) -> npt.NDArray[Float]:
-    """1 / (1 + exp(-z)), without overflow for either sign; in the float type that is given."""
+    """1 / (1 + exp(-z)) in the float type of the input, without overflow for either sign."""
     small = np.exp(-np.abs(logits))
     scores: npt.NDArray[Float] = np.where(logits >= 0, np.ones_like(small), small) / (1 + small)
     return scores
 
 
 def binary_crossentropy(logits: Array, labels: npt.ArrayLike, epsilon: float | None = EPSILON) -> float:
-    """The mean loss of a batch.
+    """Return the mean loss of a batch.
 
     Args:
         logits: float64, shape (B, 1).
         labels: 0 or 1, shape (B, 1).
-        epsilon: how far from 0 and 1 scores are kept, as Keras does on JAX and PyTorch; None does not clip and computes
-            from the logits, as Keras does on TensorFlow.
+        epsilon: scores are clipped to [epsilon, 1 - epsilon], as Keras does on JAX and PyTorch; None computes the loss
+            from the logits without clipping, as Keras does on TensorFlow.
 
     Source: `keras.losses.BinaryCrossentropy`.
     """
@@ -129,7 +129,7 @@ def gradients(
     labels: npt.ArrayLike,
     epsilon: float | None = EPSILON,
 ) -> Weights:
-    """Differentiate the loss of a batch by every weight, back through time.
+    """Return the gradients of the loss of a batch, by backpropagation through time.
 
     Args:
         weights: the model.
@@ -138,25 +138,25 @@ def gradients(
         epsilon: see `binary_crossentropy`.
 
     Returns:
-        The derivatives, in the shapes of the weights.
+        The derivatives, with the shapes of the weights.
     """
     states, _, scores = forward(weights, ids)
     d_logits = (scores - np.asarray(labels, np.float64)) / len(ids)
     if epsilon is not None:
         d_logits = np.where((scores < epsilon) | (scores > 1 - epsilon), 0, d_logits)
-    found = Weights.of(np.zeros_like(array) for array in weights.arrays())
-    found.out_kernel = states[-1].T @ d_logits
-    found.out_bias = d_logits.sum(axis=0)
+    result = Weights.of(np.zeros_like(array) for array in weights.arrays())
+    result.out_kernel = states[-1].T @ d_logits
+    result.out_bias = d_logits.sum(axis=0)
     d_state = d_logits @ weights.out_kernel.T
     for step in reversed(range(ids.shape[1])):
         d_sum = d_state * (1 - states[step + 1] ** 2)
-        found.kernel += weights.embeddings[ids[:, step]].T @ d_sum
-        found.recurrent_kernel += states[step].T @ d_sum
-        found.bias += d_sum.sum(axis=0)
-        # Not `found.embeddings[ids] += …`, which would count an id once that stands in several reviews.
-        np.add.at(found.embeddings, ids[:, step], d_sum @ weights.kernel.T)
+        result.kernel += weights.embeddings[ids[:, step]].T @ d_sum
+        result.recurrent_kernel += states[step].T @ d_sum
+        result.bias += d_sum.sum(axis=0)
+        # Not `result.embeddings[ids] += …`, which would count an id only once if several reviews hold it.
+        np.add.at(result.embeddings, ids[:, step], d_sum @ weights.kernel.T)
         d_state = d_sum @ weights.recurrent_kernel.T
-    return found
+    return result
 
 
 class SGD:
@@ -171,14 +171,14 @@ class SGD:
     def __init__(self, learning_rate: float = 0.01) -> None:
         self.learning_rate = learning_rate
 
-    def apply(self, weights: Weights, found: Weights) -> None:
-        """Change the weights in place by one step."""
-        for weight, gradient in zip(weights.arrays(), found.arrays(), strict=True):
+    def apply(self, weights: Weights, gradients: Weights) -> None:
+        """Update the weights in place by one step."""
+        for weight, gradient in zip(weights.arrays(), gradients.arrays(), strict=True):
             weight -= self.learning_rate * gradient
 
 
 class Adam:
-    """Adam with Keras's place of ε.
+    """Adam with ε where Keras adds it.
 
         m ← m + (1 - β₁)(g - m)
         v ← v + (1 - β₂)(g² - v)
@@ -200,13 +200,13 @@ class Adam:
         self.steps = 0
         self.moments: list[tuple[Array, Array]] = []
 
-    def apply(self, weights: Weights, found: Weights) -> None:
-        """Change the weights in place by one step."""
+    def apply(self, weights: Weights, gradients: Weights) -> None:
+        """Update the weights in place by one step."""
         if not self.moments:
             self.moments = [(np.zeros_like(array), np.zeros_like(array)) for array in weights.arrays()]
         self.steps += 1
         rate = self.learning_rate * np.sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
-        for weight, gradient, (m, v) in zip(weights.arrays(), found.arrays(), self.moments, strict=True):
+        for weight, gradient, (m, v) in zip(weights.arrays(), gradients.arrays(), self.moments, strict=True):
             m += (1 - self.beta_1) * (gradient - m)
             v += (1 - self.beta_2) * (gradient**2 - v)
             weight -= rate * m / (np.sqrt(v) + self.epsilon)
@@ -230,31 +230,31 @@ class RMSprop:
         self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
         self.moments: list[Array] = []
 
-    def apply(self, weights: Weights, found: Weights) -> None:
-        """Change the weights in place by one step."""
+    def apply(self, weights: Weights, gradients: Weights) -> None:
+        """Update the weights in place by one step."""
         if not self.moments:
             self.moments = [np.zeros_like(array) for array in weights.arrays()]
-        for weight, gradient, v in zip(weights.arrays(), found.arrays(), self.moments, strict=True):
+        for weight, gradient, v in zip(weights.arrays(), gradients.arrays(), self.moments, strict=True):
             v += (1 - self.rho) * (gradient**2 - v)
             weight -= self.learning_rate * gradient / np.sqrt(v + self.epsilon)
 
 
-def clip_by_value(found: Weights, limit: float) -> Weights:
-    """Keep every derivative within ±limit (`clipvalue` of Keras's optimizers)."""
-    return Weights.of(np.clip(array, -limit, limit) for array in found.arrays())
+def clip_by_value(gradients: Weights, limit: float) -> Weights:
+    """Clip every derivative to ±limit (`clipvalue` of Keras's optimizers)."""
+    return Weights.of(np.clip(array, -limit, limit) for array in gradients.arrays())
 
 
-def clip_by_norm(found: Weights, limit: float) -> Weights:
-    """Scale each weight's derivatives to a Euclidean norm of at most `limit` (`clipnorm`)."""
-    return Weights.of(array * _shrink(float(np.linalg.norm(array)), limit) for array in found.arrays())
+def clip_by_norm(gradients: Weights, limit: float) -> Weights:
+    """Scale the gradient of each weight to a Euclidean norm of at most `limit` (`clipnorm`)."""
+    return Weights.of(array * _shrink(float(np.linalg.norm(array)), limit) for array in gradients.arrays())
 
 
-def clip_by_global_norm(found: Weights, limit: float) -> Weights:
-    """Scale all derivatives together to a Euclidean norm of at most `limit` (`global_clipnorm`)."""
-    norm = float(np.sqrt(sum(float(np.sum(array**2)) for array in found.arrays())))
-    return Weights.of(array * _shrink(norm, limit) for array in found.arrays())
+def clip_by_global_norm(gradients: Weights, limit: float) -> Weights:
+    """Scale all gradients together to a Euclidean norm of at most `limit` (`global_clipnorm`)."""
+    norm = float(np.sqrt(sum(float(np.sum(array**2)) for array in gradients.arrays())))
+    return Weights.of(array * _shrink(norm, limit) for array in gradients.arrays())
 
 
 def _shrink(norm: float, limit: float) -> float:
-    """The factor that brings a norm down to a limit."""
+    """Return the factor that reduces a norm to a limit."""
     return limit / norm if norm > limit else 1.0

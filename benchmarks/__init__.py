@@ -1,1 +1,1 @@
-"""How long training takes: on each backend, in hand-written loops, and at best on the machine at hand."""
+"""Measures how long training takes: on each backend, in hand-written loops, and at best on this machine."""

@@ -1,7 +1,7 @@
-"""Two runs side by side: is anything worse than before, by more than noise?
+"""Compares two runs: has anything become slower, by more than noise?
 
-Of each process its quickest figure is compared, not the median: what else the machine does only ever adds time, and
-two runs, made at different times, do not share it as the rounds of one run do.
+The fastest value of each process is compared, not the median: other load on the machine only ever adds time, and two
+runs made at different times do not share it as the rounds of one run do.
 """
 
 import json
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.runner import BenchmarkError
+from benchmarks.store import MeasurementKind
 from benchmarks.summary import noise_floor, per_round, read_runs, unpaired_ratio
 
-# Less than this is not called a difference, whatever the controls say.
-LEAST = 0.05
-# What is compared: quantity and measurement of the raw runs -> what it is called. Less is better in all.
-COMPARED = {
+# Smaller differences are not reported, whatever the noise floor.
+MIN_DIFFERENCE = 0.05
+# Quantity and kind of measurement -> title. Less is better for all.
+COMPARED: dict[tuple[str, MeasurementKind], str] = {
     ("epoch", "steady"): "epoch",
     ("first step", "steady"): "first step",
     ("one review", "steady"): "one review",
@@ -28,36 +29,45 @@ SAME = ("plan", "device", "processor", "data")
 
 
 def compare(old: Path, new: Path) -> list[dict[str, Any]]:
-    """Compare what both runs have.
+    """Compare what both runs have measured.
+
+    Args:
+        old: the folder of one run.
+        new: the folder of another run.
 
     Returns:
-        For each configuration and quantity its `name`, `quantity`, `ratio` of new to old, `low` and `high` of its
-        interval, and `verdict`: "worse", "better" or "no detectable difference". Worse means that the whole interval
-        lies beyond the noise floor: the larger of the two runs' own for that quantity, and never below 5 %.
+        For each configuration and quantity its `name`, `quantity`, `ratio` of new to old, `low` and `high` (the
+        interval of the ratio), and `verdict`: "worse", "better" or "no detectable difference". Worse means that the
+        whole interval is above the noise floor: the larger one of the two runs for this quantity, and at least 5 %.
 
     Raises:
-        BenchmarkError: the runs are of different plans, devices, processors or reviews, or share no configuration.
+        BenchmarkError: the runs differ in plan, device, processor or reviews, or have no configuration in common.
     """
     check_comparable(old, new)
     before, after = read_runs(old), read_runs(new)
     rows = []
-    for (quantity, measurement), called in COMPARED.items():
-        floor = max(LEAST, *(noise_floor(one, quantity, min) or 0.0 for one in (before, after)))
+    for (quantity, kind), title in COMPARED.items():
+        floor = max(MIN_DIFFERENCE, *(noise_floor(runs, quantity, min) or 0.0 for runs in (before, after)))
         for name in before:
-            sides = [per_round(one, name, quantity, measurement, min) for one in (after, before)]
-            if all(sides):
-                found = unpaired_ratio(*sides)
-                worse, better = found["low"] > 1 + floor, found["high"] < 1 / (1 + floor)
-                verdict = "worse" if worse else "better" if better else "no detectable difference"
-                rows.append({"name": name, "quantity": called, **found, "verdict": verdict})
+            values = [per_round(runs, name, quantity, kind, min) for runs in (after, before)]
+            if all(values):
+                ratio = unpaired_ratio(*values)
+                rows.append({"name": name, "quantity": title, **ratio, "verdict": verdict(ratio, floor)})
     if not rows:
         msg = f"Nothing to compare. Expected: two runs of the same configurations. Received: {old} and {new}."
         raise BenchmarkError(msg)
     return rows
 
 
+def verdict(ratio: dict[str, float], floor: float) -> str:
+    """Judge the ratio of new to old by its interval."""
+    if ratio["low"] > 1 + floor:
+        return "worse"
+    return "better" if ratio["high"] < 1 / (1 + floor) else "no detectable difference"
+
+
 def check_comparable(old: Path, new: Path) -> None:
-    """Raise `BenchmarkError` unless two runs measured the same things in the same place."""
+    """Raise `BenchmarkError` unless both runs measured the same things on the same kind of machine."""
     notes = []
     for folder in (old, new):
         path = folder / "run.json"

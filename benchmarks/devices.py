@@ -1,4 +1,4 @@
-"""The device that is measured: which it is, what the environment must say, and how much of its memory is in use."""
+"""The measured device: its name, the environment variables of a measured process, and the memory in use."""
 
 import os
 import shutil
@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.configurations import Configuration, Cores, Kind
+from benchmarks.configurations import Configuration, Cores, DeviceKind
 
-# What `Trainer.path` calls a GPU.
+# Framework -> name of a GPU in `Trainer.path`.
 GPU_NAMES = {"jax": "gpu", "torch": "cuda", "tensorflow": "gpu"}
-NO_GPU = "No GPU: nvidia-smi names none here. Leave --device out to measure the CPU"
+NO_GPU = "No GPU: nvidia-smi lists none. Omit --device to measure the CPU."
 
 
 @dataclass(frozen=True)
 class Device:
-    """What is measured.
+    """A device.
 
     Attributes:
-        kind: "cpu", of which one core is used, or "gpu".
-        name: as the system calls it.
+        kind: "cpu" or "gpu".
+        name: the name that the system gives it.
     """
 
-    kind: Kind
+    kind: DeviceKind
     name: str
 
 
 def processor() -> str:
-    """What the system calls the processor."""
+    """Return the name of the processor."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -39,7 +39,7 @@ def processor() -> str:
 
 
 def find_gpu() -> Device | None:
-    """The first GPU that the driver names; None where there is none."""
+    """Return the first GPU that the driver lists, or None."""
     names = _ask_driver("--query-gpu=name")
     return Device("gpu", names[0]) if names else None
 
@@ -47,14 +47,14 @@ def find_gpu() -> Device | None:
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
-def environment_of(kind: Kind, configuration: Configuration) -> dict[str, str]:
-    """The environment of a measured process."""
+def environment_of(kind: DeviceKind, configuration: Configuration) -> dict[str, str]:
+    """Return the environment variables of a measured process."""
     threads = _ONE_THREAD if configuration.cores == "one" else {}
     inherited = {name: value for name, value in os.environ.items() if name not in _ONE_THREAD}
     return inherited | threads | _device_variables(kind, configuration.precision)
 
 
-def _device_variables(kind: Kind, precision: str) -> dict[str, str]:
+def _device_variables(kind: DeviceKind, precision: str) -> dict[str, str]:
     if kind == "cpu":
         return {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     tf32 = precision == "tf32"
@@ -63,20 +63,20 @@ def _device_variables(kind: Kind, precision: str) -> dict[str, str]:
         "NVIDIA_TF32_OVERRIDE": "1" if tf32 else "0",
         "JAX_DEFAULT_MATMUL_PRECISION": "tensorfloat32" if tf32 else "highest",
         "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1" if tf32 else "0",
-        # Else JAX takes three quarters of the memory at its start, and the driver's figure says nothing.
+        # Otherwise JAX allocates three quarters of the memory when it starts, and the driver's figure is meaningless.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     }
 
 
-def expected_device(kind: Kind, framework: str) -> str:
-    """What `Trainer.path` must call the device."""
+def expected_device(kind: DeviceKind, framework: str) -> str:
+    """Return the name that `Trainer.path` must give the device."""
     return GPU_NAMES[framework] if kind == "gpu" else "cpu"
 
 
 @contextmanager
-def one_core(kind: Kind) -> Iterator[None]:
-    """Keep the processes that are started inside on the last core, where a CPU is measured and the system can."""
+def one_core(kind: DeviceKind) -> Iterator[None]:
+    """Bind processes started in the block to the last core, if a CPU is measured and the system supports it."""
     if kind == "gpu" or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -90,16 +90,19 @@ def one_core(kind: Kind) -> Iterator[None]:
 
 @contextmanager
 def started(
-    command: list[str], environment: dict[str, str], kind: Kind, cores: Cores, errors: int = subprocess.STDOUT
+    command: list[str], environment: dict[str, str], kind: DeviceKind, cores: Cores, errors: int = subprocess.STDOUT
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that is measured, and wait for its end when the block ends.
+    """Start a measured process, and wait for its end when the block ends.
 
     Args:
-        command: what to run.
-        environment: its variables.
-        kind: of the device.
+        command: the command and its arguments.
+        environment: the environment variables.
+        kind: the kind of device.
         cores: see `Configuration.cores`.
-        errors: where its standard error goes.
+        errors: where standard error goes, as for `subprocess.Popen`.
+
+    Yields:
+        The process.
     """
     count = os.cpu_count() or 1 if cores == "busy" else 0
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
@@ -117,8 +120,8 @@ def started(
 
 
 def host_peak() -> int:
-    """The most memory that this process has had in use, in bytes."""
-    # Not getrusage: on Linux its peak begins with that of the process that has started this one.
+    """Return the peak memory of this process, in bytes."""
+    # Not getrusage: on Linux its peak includes that of the parent process.
     status = Path("/proc/self/status")
     if status.is_file():
         (line,) = (line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
@@ -130,25 +133,25 @@ def host_peak() -> int:
 
 
 def allocator_peak(framework: str) -> int | None:
-    """The most memory of the GPU that the framework has had in use, in bytes, if it can tell."""
-    found: Any
+    """Return the peak of the framework's GPU memory, in bytes; None if the framework does not report it."""
+    peak: Any
     if framework == "jax":
         import jax
 
-        found = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+        peak = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
     elif framework == "torch":
         import torch
 
-        found = torch.cuda.max_memory_allocated()
+        peak = torch.cuda.max_memory_allocated()
     else:
         import tensorflow as tf
 
-        found = tf.config.experimental.get_memory_info("GPU:0")["peak"]
-    return None if found is None else int(found)
+        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return None if peak is None else int(peak)
 
 
 def driver_memory() -> int | None:
-    """What the driver says is in use on the first GPU, in bytes; of all processes, so nothing else may run there."""
+    """Return the memory of the first GPU that is in use, in bytes, by all processes: nothing else may run there."""
     used = _ask_driver("--query-gpu=memory.used", "nounits")
     return int(used[0]) * 2**20 if used and used[0].isdigit() else None
 

@@ -1,10 +1,11 @@
-"""Whole runs: from a cold process to a saved model, with the time at which each accuracy is reached.
+"""Times whole runs, end to end: from a cold process to a saved model, with the time at which each accuracy is reached.
 
-A run reads the files of the IMDB reviews, trains for a few epochs, validates after each, keeps the best, evaluates it
-on the test reviews and saves it. What it writes is read line by line and each line stamped as it comes. Nothing is
-cached from one run to the next. Afterwards the saved model reads one review, from the shell.
+A run reads the files of the IMDB reviews, trains for a few epochs, validates after each, keeps the best one, evaluates
+it on the test reviews and saves it. Its output is read line by line, with the time of each line. Nothing is cached
+between runs. Afterwards the saved model predicts one review, started from the shell.
 """
 
+import importlib
 import json
 import re
 import sys
@@ -12,12 +13,11 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from backends_test.environments import python_of
-from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, Kind
+from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, DeviceKind
 from benchmarks.devices import environment_of, started
 from benchmarks.inputs import IMDB
 
@@ -31,12 +31,12 @@ class WholeRunError(Exception):
 
 
 @dataclass
-class Watched:
-    """What a process wrote, by the clock that began with it.
+class Output:
+    """The output of a process, with seconds since it was started.
 
     Attributes:
-        seconds: until it ended.
-        points: (seconds, validation accuracy), one an epoch.
+        seconds: until the process ended.
+        points: (seconds, validation accuracy) of each epoch.
         phases: name -> seconds.
     """
 
@@ -46,71 +46,71 @@ class Watched:
 
 
 def measure_whole(
-    configuration: Configuration, kind: Kind, inputs: Path, seed: int, epochs: int
-) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    configuration: Configuration, kind: DeviceKind, inputs: Path, seed: int, epochs: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Time a whole run, and then a prediction from the shell.
 
     Args:
-        configuration: one with a way.
-        kind: of the device.
-        inputs: see benchmarks.inputs.
-        seed: of weights and shuffle.
-        epochs: to train.
+        configuration: a configuration with whole runs.
+        kind: the kind of device.
+        inputs: the folder of benchmarks.inputs.
+        seed: the seed of weights and shuffling.
+        epochs: number of epochs.
 
     Returns:
-        Seconds: "whole", "shell" (not for loops), "phase NAME", "epoch N" (when it had ended); and the validation
-        accuracies, "accuracy N".
+        Seconds: "whole", "shell" (not for loops), "phase NAME", "epoch N" (from the start to its end); and the
+        validation accuracies, "accuracy_N".
 
     Raises:
         WholeRunError: a process fails.
     """
-    with tempfile.TemporaryDirectory(prefix="imdb_rnn-") as room:
-        folder = Path(room) / "model"
+    with tempfile.TemporaryDirectory(prefix="imdb_rnn-") as temporary:
+        folder = Path(temporary) / "model"
         environment = environment_of(kind, configuration) | {
             "KERAS_BACKEND": configuration.backend,
             "IMDB_RNN_DATA": str(inputs / IMDB),
-            "IMDB_RNN_CACHE": str(Path(room) / "cache"),
+            "IMDB_RNN_CACHE": str(Path(temporary) / "cache"),
             "PYTHONUNBUFFERED": "1",
             "TF_CPP_MIN_LOG_LEVEL": "2",
         }
         train, predict = commands(configuration, folder, seed, epochs)
-        found = watch(train, environment, kind, configuration.cores)
+        output = watch(train, environment, kind, configuration.cores)
         manifest = folder / "manifest.json"
-        if manifest.is_file():  # the library keeps its own clock
-            found.phases = json.loads(manifest.read_text(encoding="utf-8"))["seconds"]
-        values = {"whole": [found.seconds]}
+        if manifest.is_file():  # the library measures its phases itself
+            output.phases = json.loads(manifest.read_text(encoding="utf-8"))["seconds"]
+        values = {"whole": [output.seconds]}
         if predict:
             values["shell"] = [watch(predict, environment, kind, configuration.cores).seconds]
-    if len(found.points) != epochs:
-        msg = f"{configuration.name}: {len(found.points)} validation accuracies, where {epochs} were expected"
+    if len(output.points) != epochs:
+        msg = f"{configuration.name} failed. Expected: {epochs} validation accuracies. Received: {len(output.points)}."
         raise WholeRunError(msg)
-    values |= {f"phase {name}": [max(seconds, 1e-6)] for name, seconds in found.phases.items()}
-    values |= {f"epoch {i}": [seconds] for i, (seconds, _) in enumerate(found.points, start=1)}
-    return values, {f"accuracy_{i}": accuracy for i, (_, accuracy) in enumerate(found.points, start=1)}
+    values |= {f"phase {name}": [max(seconds, 1e-6)] for name, seconds in output.phases.items()}
+    values |= {f"epoch {i}": [seconds] for i, (seconds, _) in enumerate(output.points, start=1)}
+    return values, {f"accuracy_{i}": accuracy for i, (_, accuracy) in enumerate(output.points, start=1)}
 
 
 def commands(configuration: Configuration, folder: Path, seed: int, epochs: int) -> tuple[list[str], list[str]]:
-    """What trains, and what predicts one review with the saved model, or nothing."""
+    """Return the command that trains, and the one that predicts a review with the saved model (empty for loops)."""
     python = python_of(configuration.backend)
     numbers = [str(seed), str(epochs)]
-    if configuration.way == "script":
+    if configuration.whole_run == "script":
         script = [str(python), str(Path(__file__).with_name("tutorial.py"))]
         return [*script, "train", str(folder), *numbers], [*script, "predict", str(folder), REVIEW]
-    if configuration.way == "command":
-        command = [str(python.with_name("imdb-rnn"))]
-        options = [*f"--recipe tutorial --data imdb --seed {seed} --epochs {epochs} --out".split(), str(folder)]
-        return [*command, "train", *options], [*command, "predict", str(folder), REVIEW]
+    if configuration.whole_run == "command":
+        command = str(python.with_name("imdb-rnn"))
+        options = f"--recipe tutorial --data imdb --seed {seed} --epochs {epochs} --out".split()
+        return [command, "train", *options, str(folder)], [command, "predict", str(folder), REVIEW]
     # -P: the installed library is measured, not the one in the current folder.
     return [str(python), "-P", "-m", "benchmarks.end_to_end", configuration.name, str(folder), *numbers], []
 
 
-def watch(command: list[str], environment: dict[str, str], kind: Kind, cores: Cores = "one") -> Watched:
-    """Run a process to its end, and read what it writes as it comes.
+def watch(command: list[str], environment: dict[str, str], kind: DeviceKind, cores: Cores = "one") -> Output:
+    """Run a process to its end, and read its output line by line.
 
     Raises:
-        WholeRunError: it fails.
+        WholeRunError: the process fails.
     """
-    found, lines, marked = Watched(), [], 0.0
+    output, lines, phase_began = Output(), [], 0.0
     began = time.perf_counter()
     with started(command, environment, kind, cores) as process:
         assert process.stdout  # noqa: S101 (it is a pipe)
@@ -118,28 +118,27 @@ def watch(command: list[str], environment: dict[str, str], kind: Kind, cores: Co
             now = time.perf_counter() - began
             lines.append(line)
             if accuracy := ACCURACY.search(line):
-                found.points.append((now, float(accuracy[1])))
+                output.points.append((now, float(accuracy[1])))
             if phase := PHASE.match(line):
-                found.phases[phase[1]], marked = now - marked, now
-    found.seconds = time.perf_counter() - began
+                output.phases[phase[1]] = now - phase_began
+                phase_began = now
+    output.seconds = time.perf_counter() - began
     if process.returncode:
         msg = f"{' '.join(command[:3])} failed:\n{''.join(lines[-20:])}"
         raise WholeRunError(msg)
-    return found
+    return output
 
 
 def train_in_a_loop() -> None:
-    """Train a peer as its user would: read, split, loop over epochs, keep the best; a program of its own."""
-    import importlib
-
+    """Train a baseline as a user would: read, split, train each epoch, keep the best. A program of its own."""
     from backends_test.comparison.inputs import draw_initial
     from backends_test.data import split_corpus
     from imdb_rnn import load_reviews
 
     name, folder, seed, epochs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     (configuration,) = (one for one in CONFIGURATIONS if one.name == name)
-    module, _, maker = configuration.make.partition(":")
-    make = getattr(importlib.import_module(module), maker)
+    module, _, trainer_name = configuration.trainer.partition(":")
+    make = getattr(importlib.import_module(module), trainer_name)
     print("-- import")
     splits = split_corpus(load_reviews("imdb"), 10_000, 100)
     print("-- data")

@@ -1,6 +1,7 @@
-"""Writes what every measured process is given (see inputs.py), once for a run."""
+"""Writes the inputs of a run (see inputs.py)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +19,12 @@ EPOCH_REVIEWS = 20_000
 
 
 def local_imdb() -> dict[str, Path]:
-    """The files of the IMDB reviews by name, or nothing: a benchmark downloads none."""
-    given = imdb.given_folder()
-    for folder in (folder for folder in (given, imdb.keras_datasets()) if folder is not None):
-        found = {name: folder / name for name in imdb.HASHES}
-        if all(path.is_file() for path in found.values()):
-            return found
+    """Return the local files of the IMDB reviews by name, or nothing: a benchmark downloads none."""
+    for folder in (imdb.given_folder(), imdb.keras_datasets()):
+        if folder is not None:
+            paths = {name: folder / name for name in imdb.HASHES}
+            if all(path.is_file() for path in paths.values()):
+                return paths
     return {}
 
 
@@ -31,10 +32,10 @@ def prepare(folder: Path) -> dict[str, str]:
     """Write the inputs of a run.
 
     Args:
-        folder: where to.
+        folder: where to write them.
 
     Returns:
-        `source` of the reviews, "imdb" where there is a local copy and else "synthetic", and their `fingerprint`.
+        `source` of the reviews, "imdb" if there is a local copy and otherwise "synthetic", and their `fingerprint`.
     """
     files = local_imdb()
     corpus = load_reviews("imdb" if files else "synthetic")
@@ -44,33 +45,34 @@ def prepare(folder: Path) -> dict[str, str]:
         link.unlink(missing_ok=True)
         link.symlink_to(path.resolve())
     splits = split_corpus(corpus, 10_000, 100)
-    # The synthetic reviews are fewer: they are repeated, which is the same work.
+    # There are fewer synthetic reviews: they are repeated, which is the same amount of work.
     repeated = np.resize(np.arange(len(splits.train.x)), EPOCH_REVIEWS)
-    weights = {f"weight_{i}": array for i, array in enumerate(draw_initial())}
-    with atomic_write(folder / TRAINING) as path, path.open("wb") as file:
-        np.savez(
-            file,
-            x=splits.train.x[repeated],
-            y=splits.train.y[repeated],
-            predicted_x=splits.validation.x,
-            predicted_y=splits.validation.y,
-            **weights,
-        )
+    training = {
+        "x": splits.train.x[repeated],
+        "y": splits.train.y[repeated],
+        "predicted_x": splits.validation.x,
+        "predicted_y": splits.validation.y,
+    }
+    _save(folder / TRAINING, training | {f"weight_{i}": array for i, array in enumerate(draw_initial())})
     inputs = make_inputs(corpus)
     batches = inputs.batches[:STEPS]
-    after = reference.steps(inputs.start, oracle.Adam(), batches)
-    losses = [_loss(weights, inputs.reviews) for weights in (oracle.Weights.of(inputs.start), after)]
-    with atomic_write(folder / CHECK) as path, path.open("wb") as file:
-        np.savez(
-            file,
-            losses=losses,
-            reviews_x=inputs.reviews.x,
-            reviews_y=inputs.reviews.y,
-            **{f"start_{i}": array for i, array in enumerate(inputs.start)},
-            **{f"expected_{i}": array for i, array in enumerate(after.arrays())},
-            **{f"{axis}_{i}": getattr(batch, axis) for i, batch in enumerate(batches) for axis in "xy"},
-        )
+    trained = reference.steps(inputs.start, oracle.Adam(), batches)
+    check = {
+        "losses": np.array([_loss(weights, inputs.reviews) for weights in (oracle.Weights.of(inputs.start), trained)]),
+        "reviews_x": inputs.reviews.x,
+        "reviews_y": inputs.reviews.y,
+    }
+    check |= {f"start_{i}": array for i, array in enumerate(inputs.start)}
+    check |= {f"expected_{i}": array for i, array in enumerate(trained.arrays())}
+    check |= {f"x_{i}": batch.x for i, batch in enumerate(batches)}
+    check |= {f"y_{i}": batch.y for i, batch in enumerate(batches)}
+    _save(folder / CHECK, check)
     return {"source": corpus.source, "fingerprint": corpus.fingerprint}
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def _loss(weights: oracle.Weights, reviews: Arrays) -> float:

@@ -1,15 +1,14 @@
-"""How good are the answers? Both recipes on the test reviews, every ingredient of "robust" on reviews set aside.
+"""Measures accuracy: of both recipes on the test reviews, and of each ingredient of "robust" on reviews set aside.
 
-    python -m benchmarks.recipes train OUT      under each backend: five seeds; all ingredients only with --ingredients
-    python -m benchmarks.recipes report OUT     docs/recipes.md, its picture, and benchmarks/results/recipes.json
+    python -m benchmarks.recipes train OUT     trains five seeds under one backend; with --ingredients all ingredients
+    python -m benchmarks.recipes report OUT    renews docs/recipes.md, docs/recipes.png and results/recipes.json
 
-`tox -e recipes` does it all, on the real IMDB reviews. What is chosen is chosen on reviews of other films than those learned from, which are set aside from the training
-reviews. The test reviews are read once for each of the final models.
+`tox -e recipes` runs all of it on the IMDB reviews. Ingredients are chosen on training reviews that are set aside, of
+other films than those trained on. The test reviews are used once, for the final models.
 """
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +17,9 @@ import numpy as np
 import typer
 
 from backends_test.environments import ROOT, TITLES
-from backends_test.markdown import in_readme
+from backends_test.markdown import markdown_table, replace_table
 from backends_test.oracle import sigmoid
+from backends_test.pages import save_png, write_text
 from benchmarks.reliability import reliability
 from imdb_rnn import Classifier, Corpus, Recipe, load_reviews
 from imdb_rnn.backends import TRAINING_BACKENDS
@@ -32,10 +32,10 @@ SEEDS = (1, 2, 3, 4, 5)
 RESULTS = ROOT / "benchmarks" / "results" / "recipes.json"
 PAGE = ROOT / "docs" / "recipes.md"
 PICTURE = ROOT / "docs" / "recipes.png"
-# Words kept of each review, its last ones; 99 are one window, None is all.
+# Number of last words kept of each review; 99 are one window, None keeps all words.
 LENGTHS = (None, 99, 50, 20, 10, 5)
 FINAL = {"tutorial": Recipe.tutorial(), "robust": Recipe()}
-# Each adds one thing to the one before; the last is the recipe "robust".
+# Each recipe adds one thing to the one before; the last one is "robust".
 PLAIN: dict[str, Any] = {"teacher_share": 0.0, "recurrent_initializer": "orthogonal"}
 INGREDIENTS = {
     "tutorial": FINAL["tutorial"],
@@ -51,7 +51,7 @@ app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False,
 
 
 def last_words(reviews: EncodedReviews, count: int | None) -> EncodedReviews:
-    """Keep the last words of each review, so many, and its START."""
+    """Keep the given number of last words of each review, and its START."""
     if count is None:
         return reviews
     cut = ([row[0], *row[1:][-count:]] for row in (reviews[i] for i in range(len(reviews))))
@@ -59,33 +59,36 @@ def last_words(reviews: EncodedReviews, count: int | None) -> EncodedReviews:
 
 
 def measure(classifier: Classifier, reviews: EncodedReviews) -> dict[str, Any]:
-    """Compare a trained model's answers with labels.
+    """Compare the predictions of a trained model with labels.
 
     Returns:
-        `accuracy`: words kept -> share of labels that are right; `calibration`: the expected error of the scores of
-        whole reviews; `bins`: their reliability; `samples`: how many of the ten are right.
+        `accuracy`: words kept -> accuracy; `calibration`: the expected calibration error for whole reviews; `bins`:
+        their reliability; `samples`: how many of the ten samples are right; `wrong`: the other samples.
     """
     accuracy = {}
     for count in LENGTHS:
         logits = classifier.logits(last_words(reviews, count))
         accuracy[str(count or "whole")] = float(np.mean((logits > 0) == (reviews.required_labels() == 1)))
-    found = reliability(sigmoid(classifier.logits(reviews)), reviews.required_labels())
+    calibration = reliability(sigmoid(classifier.logits(reviews)), reviews.required_labels())
     predictions = classifier.predict_reviews([text for text, _ in SAMPLES])
     right = [one.label == label for one, (_, label) in zip(predictions, SAMPLES, strict=True)]
     return {
         "accuracy": accuracy,
-        "calibration": found.error,
-        "bins": [[float(value) for value in row] for row in (found.scores, found.positive, found.counts)],
+        "calibration": calibration.error,
+        "bins": [[float(value) for value in row] for row in calibration],
         "samples": sum(right),
         "wrong": [text for (text, _), good in zip(SAMPLES, right, strict=True) if not good],
     }
 
 
 def split_films(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews]:
-    """Set a fifth of IMDB's training reviews aside, of other films: those to learn from, and those to choose by.
+    """Set a fifth of the IMDB training reviews aside, of other films.
 
-    The data set numbers the reviews of each class film by film. Keras's file has them by number, sorted as text, and
-    Keras shuffles them. Here this is undone, and the lowest numbers are taken.
+    The data set numbers the reviews of each class film by film. Keras's file sorts them by number, as text, and Keras
+    shuffles them. This function reverses the order, and sets the lowest numbers aside.
+
+    Returns:
+        The reviews to train on, and those set aside.
     """
     places = np.arange(len(reviews))
     np.random.RandomState(KERAS_SHUFFLE_SEED).shuffle(places)
@@ -96,7 +99,7 @@ def split_films(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews
 
 
 def train_one(corpus: Corpus, recipe: Recipe, test: bool) -> dict[str, Any]:
-    """Train one model, and measure it on the test reviews or on those of films set aside."""
+    """Train one model, and measure it on the test reviews or on the reviews set aside."""
     from imdb_rnn.training.fit import Source, Weighted, fit
 
     learn, validation = split_reviews(corpus.train) if test else split_films(corpus.train)
@@ -113,16 +116,18 @@ def train_one(corpus: Corpus, recipe: Recipe, test: bool) -> dict[str, Any]:
     assert manifest.parameters == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}  # noqa: S101
     content = manifest.to_json()
     kept = {name: content[name] for name in ("backend", "versions", "data", "best_epoch", "epochs", "val_accuracy")}
-    found = measure(training.classifier, corpus.test if test else validation)
-    return kept | {"recipe": asdict(recipe), "seed": recipe.seed, "seconds": round(seconds, 2)} | found
+    measured = measure(training.classifier, corpus.test if test else validation)
+    return kept | {"recipe": asdict(recipe), "seed": recipe.seed, "seconds": round(seconds, 2)} | measured
 
 
 @app.command()
 def train(
     out: Path,
-    ingredients: Annotated[bool, typer.Option("--ingredients", help="All ingredients, on reviews set aside.")] = False,
+    ingredients: Annotated[
+        bool, typer.Option("--ingredients", help="Train all ingredients, on reviews set aside.")
+    ] = False,
 ) -> None:
-    """Train five seeds of each recipe under the backend of KERAS_BACKEND; what is in OUT already is not done again."""
+    """Train five seeds of each recipe under the backend of KERAS_BACKEND. Results in OUT are kept."""
     from imdb_rnn.backends import training_backend_name
 
     out.mkdir(parents=True, exist_ok=True)
@@ -132,30 +137,28 @@ def train(
         for name, recipe in recipes.items():
             path = out / f"{kind}-{backend}-{name}-{seed}.json".replace(" ", "_")
             if not path.exists():
-                found = train_one(corpus, Recipe(**asdict(recipe) | {"seed": seed}), test=not ingredients)
-                path.write_text(json.dumps({"kind": kind, "name": name} | found), encoding="utf-8")
-                typer.echo(f"{path.stem}  whole {found['accuracy']['whole']:.4f}  {found['seconds']:.1f} s", err=True)
+                result = train_one(corpus, Recipe(**asdict(recipe) | {"seed": seed}), test=not ingredients)
+                write_text(path, json.dumps({"kind": kind, "name": name} | result))
+                typer.echo(f"{path.stem}  whole {result['accuracy']['whole']:.4f}  {result['seconds']:.1f} s", err=True)
 
 
 @app.command()
 def report(out: Path) -> None:
-    """Renew what is committed, of all that `train` has left."""
+    """Renew the committed results and docs/recipes.md from all results in OUT."""
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*.json"))]
-    RESULTS.write_text("[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n", encoding="utf-8")
+    write_text(RESULTS, "[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n")
     draw(runs)
-    for page, tables in TABLES.items():
-        page.write_text(renew(page.read_text(encoding="utf-8"), runs, tables), encoding="utf-8")
+    write_text(PAGE, renew(PAGE.read_text(encoding="utf-8"), runs))
 
 
-def renew(text: str, runs: list[dict[str, Any]], tables: Sequence[str]) -> str:
-    """Put tables of some runs into a page."""
-    for name in tables:
-        text = in_readme(text, name, MAKERS[name](runs))
-    return text
+def renew(page: str, runs: list[dict[str, Any]]) -> str:
+    """Renew the tables in the text of docs/recipes.md."""
+    page = replace_table(page, "recipes", recipes_table(runs))
+    return replace_table(page, "ingredients", ingredients_table(runs))
 
 
 def interval(values: list[float]) -> str:
-    """The mean of some shares and a 95 % interval, by Student's t, in percent."""
+    """Format the mean of shares and its 95 % interval, by Student's t, in percent."""
     from scipy.stats import t
 
     mean = np.mean(values)
@@ -163,48 +166,48 @@ def interval(values: list[float]) -> str:
     return f"{100 * mean:.1f} ± {100 * half:.1f}"
 
 
-def cells(runs: list[dict[str, Any]]) -> str:
-    """What both tables have of the seeds of one model."""
+def cells(runs: list[dict[str, Any]]) -> list[str]:
+    """Format the columns of both tables for the seeds of one recipe."""
     parts = [interval([run["accuracy"][length] for run in runs]) for length in ("whole", "99", "20", "10")]
     calibration = f"{np.mean([run['calibration'] for run in runs]):.3f}"
     samples = f"{np.mean([run['samples'] for run in runs]):.1f}"
-    return " | ".join([*parts, calibration, samples, f"{np.median([run['seconds'] for run in runs]):.0f} s"])
+    return [*parts, calibration, samples, f"{np.median([run['seconds'] for run in runs]):.0f} s"]
 
 
-HEADER = (
-    "whole review | last 99 words | last 20 | last 10 | calibration error | samples right, of ten | training |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+COLUMNS = (
+    "whole review",
+    "last 99 words",
+    "last 20",
+    "last 10",
+    "calibration error",
+    "samples right, of ten",
+    "training",
 )
 
 
 def recipes_table(runs: list[dict[str, Any]]) -> str:
-    """Both recipes on each backend, on the test reviews."""
-    lines = [f"| recipe, backend | {HEADER}"]
+    """Format the results of both recipes on each backend, on the test reviews."""
+    rows = []
     for name in FINAL:
         for backend in TRAINING_BACKENDS:
             chosen = [run for run in runs if (run["kind"], run["name"], run["backend"]) == ("test", name, backend)]
             if chosen:
-                lines.append(f"| {name}, {TITLES[backend]} | {cells(chosen)} |")
-    return "\n".join(lines)
+                rows.append([f"{name}, {TITLES[backend]}", *cells(chosen)])
+    return markdown_table(["recipe, backend", *COLUMNS], rows)
 
 
 def ingredients_table(runs: list[dict[str, Any]]) -> str:
-    """Each ingredient added to those before, on reviews of films set aside."""
-    lines = [f"| recipe | {HEADER}"]
+    """Format the results of the ingredients, each added to those before, on reviews set aside."""
+    rows = []
     for number, name in enumerate(INGREDIENTS):
         chosen = [run for run in runs if (run["kind"], run["name"]) == ("aside", name)]
         if chosen:
-            lines.append(f"| {'+ ' if number else ''}{name} | {cells(chosen)} |")
-    return "\n".join(lines)
-
-
-# The tables by their marks, and the pages that have them.
-MAKERS = {"recipes": recipes_table, "ingredients": ingredients_table}
-TABLES = {PAGE: ("recipes", "ingredients"), ROOT / "README.md": ("recipes",)}
+            rows.append([f"{'+ ' if number else ''}{name}", *cells(chosen)])
+    return markdown_table(["recipe", *COLUMNS], rows)
 
 
 def draw(runs: list[dict[str, Any]]) -> None:
-    """Accuracy over the length of a review, and how reliable the scores are: both recipes, test reviews."""
+    """Draw accuracy by length of the review, and the reliability of the scores, for both recipes on test reviews."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -221,13 +224,13 @@ def draw(runs: list[dict[str, Any]]) -> None:
         sums = [np.nansum([np.multiply(run["bins"][i], run["bins"][2]) for run in chosen], axis=0) for i in range(2)]
         filled = counts > 0
         scores.plot(*(100 * one[filled] / counts[filled] for one in sums), marker="o", color=colour, label=name)
-    lengths.set(xlabel="words of a review that are read, its last ones", ylabel="test accuracy, %")
-    scores.plot([0, 100], [0, 100], color="0.6", linestyle="--", label="as it should be")
-    scores.set(xlabel="score, %", ylabel="reviews with it that are positive, %")
+    lengths.set(xlabel="number of last words read", ylabel="test accuracy, %")
+    scores.plot([0, 100], [0, 100], color="0.6", linestyle="--", label="perfect calibration")
+    scores.set(xlabel="score, %", ylabel="share of positive reviews, %")
     for axes in (lengths, scores):
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(PICTURE, dpi=110)
+    save_png(figure, PICTURE)
 
 
 if __name__ == "__main__":

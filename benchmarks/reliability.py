@@ -1,4 +1,4 @@
-"""How well scores are calibrated: the share of positive reviews among those of about the same score."""
+"""Measures how well scores are calibrated: the share of positive reviews among those with similar scores."""
 
 from typing import Any, NamedTuple
 
@@ -11,12 +11,12 @@ BINS = 15
 
 
 class Reliability(NamedTuple):
-    """Reviews by their score, in bins of equal width.
+    """Reviews grouped by score, in bins of equal width.
 
     Attributes:
-        scores: float64, shape (bins,): the mean score in each bin; NaN where it is empty.
-        positive: float64, shape (bins,): the share of positive reviews; NaN where it is empty.
-        counts: int64, shape (bins,): the reviews in each.
+        scores: mean score of each bin, float64, shape (bins,); NaN for empty bins.
+        positive: share of positive reviews in each bin, float64, shape (bins,); NaN for empty bins.
+        counts: number of reviews in each bin, int64, shape (bins,).
     """
 
     scores: Floats
@@ -25,7 +25,7 @@ class Reliability(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the mean distance of score and share, over reviews; 0 to 1.
+        """The expected calibration error, 0 to 1: the mean distance of score and share, weighted by reviews.
 
         Source: Naeini et al. 2015.
         """
@@ -35,7 +35,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(scores: Floats, labels: npt.ArrayLike) -> Reliability:
-    """Sort reviews into bins.
+    """Group reviews by score.
 
     Args:
         scores: shape (n,), 0 to 1.

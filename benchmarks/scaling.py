@@ -1,4 +1,4 @@
-"""How time grows: larger batches, longer reviews, more units, more reviews; one process a configuration."""
+"""Times a step while one thing grows: the batch, the length, the number of units; and an epoch of more reviews."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,12 +14,12 @@ LENGTHS = (50, 100, 200, 400, 800)
 UNITS = (8, 16, 32, 64, 128, 256)
 REVIEWS = (25_000, 100_000, 250_000, 1_000_000)
 STEPS = 4
-# An epoch that would take longer is left out; the smallest is always timed.
-LONGEST_EPOCH = 12.0
+# Seconds; longer epochs are skipped, but the smallest one is always timed.
+MAX_EPOCH_SECONDS = 12.0
 
 
 def weights_of(initial: list[np.ndarray], units: int) -> list[np.ndarray]:
-    """Weights for another number of units; their values do not matter, as long as the states stay between ±1."""
+    """Draw weights for another number of units. Their values do not matter as long as the states do not saturate."""
     random = np.random.default_rng(units)
     width = initial[0].shape[1]
     shapes = [(width, units), (units, units), (units,), (units, 1), (1,)]
@@ -27,31 +27,31 @@ def weights_of(initial: list[np.ndarray], units: int) -> list[np.ndarray]:
 
 
 def batches_of(reviews: Arrays, size: int, length: int, count: int) -> list[Arrays]:
-    """Batches of any size and length; reviews are repeated, and so are their ids."""
+    """Make batches of any size and length, by repeating reviews and their ids."""
     rows = np.resize(np.arange(len(reviews.x)), size * count)
     ids = reviews.x[rows][:, np.resize(np.arange(reviews.x.shape[1]), length)]
     parts = zip(np.split(ids, count), np.split(reviews.y[rows], count), strict=True)
     return [Arrays(np.ascontiguousarray(x), y) for x, y in parts]
 
 
-def measure_growth(
+def measure_scaling(
     make: Callable[[list[np.ndarray], int], Trainer], training: Training, any_units: bool
 ) -> Iterator[tuple[str, float]]:
-    """Time a step while one thing grows, and an epoch while the corpus does.
+    """Time a step while one thing grows, and an epoch while the corpus grows.
 
     Args:
-        make: a trainer, of weights and the length of reviews.
-        training: where the reviews come from.
-        any_units: whether the trainer can have other units than 8.
+        make: returns a trainer for the given weights and length of reviews.
+        training: the reviews and the initial weights.
+        any_units: whether the number of units can be changed.
 
     Yields:
-        The name of a point, such as "batch 256", and its seconds: of a step, and for "reviews N" of an epoch.
+        The name of a point, such as "batch 256", and its seconds: of one step, or for "reviews N" of one epoch.
     """
 
     def seconds_of_a_step(weights: list[np.ndarray], size: int, length: int) -> float:
         trainer = make(weights, length)
         batches = batches_of(training.reviews, size, length, STEPS)
-        step(trainer, batches)  # which compiles
+        step(trainer, batches)  # compiles
         return seconds_of(lambda: step(trainer, batches)) / STEPS
 
     for size in BATCHES:
@@ -63,9 +63,9 @@ def measure_growth(
 
     trainer = make(training.initial, 100)
     trainer.train_epoch(Arrays(training.reviews.x[:5_000], training.reviews.y[:5_000]), SHUFFLE_SEED)
-    seconds_a_review = 0.0
+    seconds_per_review = 0.0
     for count in REVIEWS:
-        if count * seconds_a_review > LONGEST_EPOCH:
+        if count * seconds_per_review > MAX_EPOCH_SECONDS:
             return
         rows = np.resize(np.arange(len(training.reviews.x)), count)
         reviews = Arrays(training.reviews.x[rows], training.reviews.y[rows])
@@ -75,5 +75,5 @@ def measure_growth(
             trainer.weights()
 
         seconds = seconds_of(epoch)
-        seconds_a_review = seconds / count
+        seconds_per_review = seconds / count
         yield f"reviews {count}", seconds

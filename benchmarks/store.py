@@ -1,70 +1,70 @@
-"""Keeps what a process measured, as a pyperf file: FOLDER/raw/ROUND-MEASUREMENT-NAME.json, a benchmark a quantity."""
+"""Stores the measurements of each process as a pyperf file with one benchmark per quantity.
+
+The files are FOLDER/raw/ROUND-KIND-CONFIGURATION.json.
+"""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import pyperf
+import pyperf  # type: ignore[import-untyped]
 
 from imdb_rnn.files import atomic_write
 
-OF_ONE = ("name", "unit")  # metadata of a single quantity, not of the process
+# "check" whether a configuration computes this model, "steady" state, "whole" run, or "scaling".
+MeasurementKind = Literal["check", "steady", "whole", "scaling"]
+PER_QUANTITY = ("name", "unit")  # metadata that pyperf keeps for one quantity
 
 
-class Process(NamedTuple):
-    """What one process measured.
+class Measurement(NamedTuple):
+    """The measurements of one process.
 
     Attributes:
-        round: 0 are the checks.
-        measurement: "check", "steady", "whole" or "growth".
-        name: of the configuration.
-        values: quantity -> figures, in seconds; those of memory in bytes.
-        metadata: what else is known: text and numbers by name.
+        round: counted from 1; 0 for checks.
+        kind: the kind of measurement.
+        configuration: the name of the configuration.
+        values: quantity -> values, in seconds, or in bytes for memory.
+        metadata: name -> text or number.
     """
 
     round: int
-    measurement: str
-    name: str
+    kind: MeasurementKind
+    configuration: str
     values: dict[str, list[float]]
     metadata: dict[str, Any]
 
 
-def path_of(folder: Path, round_: int, measurement: str, name: str) -> Path:
-    """Where the figures of a process are kept."""
-    return folder / "raw" / f"{round_}-{measurement}-{name}.json"
+def path_of(folder: Path, round_: int, kind: str, configuration: str) -> Path:
+    """Return the file of a measurement."""
+    return folder / "raw" / f"{round_}-{kind}-{configuration}.json"
 
 
-def write(folder: Path, process: Process) -> None:
-    """Keep what a process measured: the whole file or none."""
-    round_, measurement, name, values, metadata = process
-    shared = metadata | {"configuration": name, "round": round_, "measurement": measurement}
-    benchmarks = [
-        pyperf.Benchmark(
-            [
-                pyperf.Run(
-                    [float(figure) for figure in figures],
-                    metadata=shared
-                    | {
-                        "name": f"{name}: {quantity}",
-                        "unit": "byte" if quantity.startswith("memory") else "second",
-                    },
-                    collect_metadata=False,  # it names paths of this machine
-                )
-            ]
+def write(folder: Path, measurement: Measurement) -> None:
+    """Write a measurement, whole or not at all."""
+    round_, kind, configuration, values, metadata = measurement
+    shared = metadata | {"configuration": configuration, "round": round_, "measurement": kind}
+    benchmarks = []
+    for quantity, numbers in values.items():
+        unit = "byte" if quantity.startswith("memory") else "second"
+        run = pyperf.Run(
+            [float(number) for number in numbers],
+            metadata=shared | {"name": f"{configuration}: {quantity}", "unit": unit},
+            collect_metadata=False,  # it would name paths of this machine
         )
-        for quantity, figures in values.items()
-    ]
-    with atomic_write(path_of(folder, round_, measurement, name)) as path:
+        benchmarks.append(pyperf.Benchmark([run]))
+    with atomic_write(path_of(folder, round_, kind, configuration)) as path:
         pyperf.BenchmarkSuite(benchmarks).dump(str(path), replace=True)
 
 
-def read(folder: Path, stem: str = "*") -> list[Process]:
-    """Read what every process measured, or those whose file has a certain stem."""
+def read(folder: Path, stem: str = "*") -> list[Measurement]:
+    """Read all measurements, or those whose file name matches a pattern."""
     return [_read(path) for path in sorted((folder / "raw").glob(f"{stem}.json"))]
 
 
-def _read(path: Path) -> Process:
+def _read(path: Path) -> Measurement:
     benchmarks = list(pyperf.BenchmarkSuite.load(str(path)))
     metadata = dict(benchmarks[0].get_metadata())
     values = {one.get_name().partition(": ")[2]: list(one.get_values()) for one in benchmarks}
-    name, round_, measurement, *_ = (metadata.pop(key) for key in ("configuration", "round", "measurement", *OF_ONE))
-    return Process(int(round_), measurement, name, values, metadata)
+    configuration, round_, kind = (metadata.pop(key) for key in ("configuration", "round", "measurement"))
+    for key in PER_QUANTITY:
+        del metadata[key]
+    return Measurement(int(round_), kind, configuration, values, metadata)

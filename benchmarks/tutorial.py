@@ -1,10 +1,10 @@
-"""The tutorial's script, as a user of Keras writes it: train, save the best model, read a review with it.
+"""The tutorial's script, as a user of Keras writes it: train, save the best model, predict a review.
 
     KERAS_BACKEND=jax python tutorial.py train FOLDER SEED EPOCHS
     KERAS_BACKEND=jax python tutorial.py predict FOLDER "a review"
 
-It is timed as a whole, from a cold process on. It uses Keras and scikit-learn alone, nothing of this project; the lines
-that begin with -- say what is done, for the clock that reads them. Keras reads its files in IMDB_RNN_DATA.
+It is timed as a whole, from a cold process on. It uses Keras and scikit-learn, and nothing of this project. Output that
+begins with -- marks the end of a phase for the benchmark. Keras reads its files from IMDB_RNN_DATA.
 """
 
 import os
@@ -15,15 +15,15 @@ import keras
 from keras.src.datasets import imdb
 from sklearn.model_selection import train_test_split
 
-# In place of a download: Keras would fetch a file again whose hash it does not know, and there may be no network.
+# No downloads: Keras would download again a file whose hash it does not know, and there may be no network.
 imdb.get_file = lambda fname, *_, **__: str(Path(os.environ["IMDB_RNN_DATA"]) / fname)
 
 WORDS, LENGTH = 10_000, 100
-LOWEST_ID = 3  # ids of words begin after padding, start and unknown
+LOWEST_ID = 3  # added to the rank of a word, after the ids of padding, start and unknown
 
 
 def train(folder: Path, seed: int, epochs: int) -> None:
-    """Train on the IMDB reviews, keep the best epoch, evaluate it."""
+    """Train on the IMDB reviews, keep the best epoch, and evaluate it."""
     print("-- import", flush=True)
     keras.utils.set_random_seed(seed)
     (x, y), (x_test, y_test) = keras.datasets.imdb.load_data(num_words=WORDS)
@@ -62,7 +62,7 @@ def train(folder: Path, seed: int, epochs: int) -> None:
 
 
 def predict(folder: Path, review: str) -> None:
-    """Say how positive a review is."""
+    """Print the score of a review."""
     model = keras.models.load_model(folder / "model.keras")
     word_index = keras.datasets.imdb.get_word_index()
     ids = [word_index.get(word, 0) + LOWEST_ID for word in review.lower().split()]

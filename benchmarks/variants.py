@@ -1,4 +1,4 @@
-"""The ways to train the model with Keras that are timed: the tutorial's, the best stock settings, this library's."""
+"""The trainers that use Keras: as in the tutorial, with the best stock settings, and with this library."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -20,15 +20,15 @@ from imdb_rnn.text.batches import Arrays, blocks_of_epoch, steps_per_epoch
 from imdb_rnn.threads import one_blas_thread
 from imdb_rnn.training.loop import STEPS
 
-LARGEST_PREDICTION = 4_096  # reviews that are predicted at once
+REVIEWS_PER_CALL = 4_096  # reviews that are predicted at once
 
 
 class Keras(Trainer):
-    """Keras by itself: its own layers, its own `fit`, batches from a generator.
+    """Keras alone: its layers, its `fit`, batches from a generator.
 
     Args:
-        weights: see `benchmarks.trainer.Trainer`; their shapes say how many units there are.
-        length: ids a review.
+        weights: see `benchmarks.trainer.Trainer`; their shapes give the number of units.
+        length: ids per review.
     """
 
     unroll = False
@@ -38,19 +38,19 @@ class Keras(Trainer):
         (layer,) = (layer for layer in config["layers"] if layer["class_name"] == "SimpleRNN")
         layer["config"] |= {"units": len(weights[3]), "unroll": self.unroll}
         for layer in config["layers"]:
-            layer.pop("build_config", None)  # the shapes for 8 units
+            layer.pop("build_config", None)  # holds shapes for 8 units
         self.model = keras.Sequential.from_config(config)
         self.model.set_weights(weights)
         self.compile()
 
     def compile(self) -> None:
-        """Set optimizer, loss and metric."""
+        """Compile with optimizer, loss and metric."""
         self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
         load_backend().prepare_optimizer(self.model.optimizer)
 
     def train(self, batches: Sequence[Arrays]) -> None:
         """See `benchmarks.trainer.Trainer.train`."""
-        # Plain tuples, as in an epoch: for named ones Keras would compile a second time on JAX.
+        # Plain tuples, as in an epoch: for named tuples Keras on JAX would compile a second time.
         self.model.fit((tuple(batch) for batch in batches), steps_per_epoch=len(batches), shuffle=False, verbose=0)
 
     def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
@@ -65,7 +65,7 @@ class Keras(Trainer):
 
     def predict(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """See `benchmarks.trainer.Trainer.predict`."""
-        scores: npt.NDArray[np.float32] = self.model.predict(ids, batch_size=LARGEST_PREDICTION, verbose=0)[:, 0]
+        scores: npt.NDArray[np.float32] = self.model.predict(ids, batch_size=REVIEWS_PER_CALL, verbose=0)[:, 0]
         return scores
 
     def path(self) -> dict[str, str]:
@@ -81,44 +81,44 @@ class Keras(Trainer):
 
 
 class Tutorial(Keras):
-    """The tutorial's script: `compile` and `fit` on arrays, nothing else. On TensorFlow its Adam is another one."""
+    """Keras as in the tutorial: `compile` and `fit` on arrays. On TensorFlow its Adam computes another formula."""
 
     def compile(self) -> None:
-        """Set optimizer, loss and metric."""
+        """Compile with optimizer, loss and metric."""
         self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"])
 
     def train(self, batches: Sequence[Arrays]) -> None:
-        """See `benchmarks.trainer.Trainer.train`; the last batch may be short, and only the last."""
+        """See `benchmarks.trainer.Trainer.train`; only the last batch may be smaller."""
         x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        # Not shuffled, or it would see other batches than the others do.
+        # Not shuffled, so that all trainers see the same batches.
         self.model.fit(x, y, batch_size=len(batches[0].x), shuffle=False, verbose=0)
 
     def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
-        """See `benchmarks.trainer.Trainer.train_epoch`; the order is Keras's own."""
+        """See `benchmarks.trainer.Trainer.train_epoch`; Keras shuffles."""
         self.model.fit(*reviews, batch_size=BATCH_SIZE, verbose=0)
 
 
 class Unrolled(Keras):
-    """Stock Keras with the time loop unrolled: the quickest setting that was found on PyTorch."""
+    """Stock Keras with the loop over time unrolled: the fastest stock setting on PyTorch."""
 
     unroll = True
 
 
 class Compiled(Keras):
-    """Stock Keras with XLA, and 32 steps for each call: the quickest settings that were found on TensorFlow."""
+    """Stock Keras with XLA and 32 steps per call: the fastest stock settings on TensorFlow."""
 
     def compile(self) -> None:
-        """Set optimizer, loss and metric."""
+        """Compile with optimizer, loss and metric."""
         settings: dict[str, Any] = {"jit_compile": True, "steps_per_execution": 32}
         self.model.compile(optimizer=OPTIMIZER, loss=LOSS, metrics=["accuracy"], **settings)
         load_backend().prepare_optimizer(self.model.optimizer)
 
 
 class Library(Keras):
-    """This library's way: its recurrence in Keras's layer, as many steps a call as an engine can make."""
+    """Keras with this library: its recurrence in Keras's layer, and its training steps."""
 
     def compile(self) -> None:
-        """Set optimizer, loss and metric."""
+        """Compile with optimizer, loss and metric."""
         compile_model(self.model)
         self.steps = load_training_backend().compile_steps(self.model)
 

@@ -1,4 +1,4 @@
-"""Measures one configuration in a fresh process, in the environment of its backend; prints what it found as JSON.
+"""Measures one configuration in a fresh process, in the environment of its backend, and prints the results as JSON.
 
     python -m benchmarks.worker TASK
 
@@ -17,100 +17,99 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks import correctness, scaling, steady_state
-from benchmarks.configurations import Configuration, Kind, configurations_on
+from benchmarks.configurations import Configuration, DeviceKind, configurations_on
 from benchmarks.devices import allocator_peak, driver_memory, expected_device, host_peak
 from benchmarks.inputs import read_check, read_training
 from benchmarks.trainer import Trainer
 
+# quantity -> values, and metadata.
+Results = tuple[dict[str, list[float]], dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class Task:
-    """What a process does.
+    """The work of one process.
 
     Attributes:
-        measurement: "check" whether it is this model, "steady" or "growth".
-        name: of the configuration.
-        kind: of the device.
+        kind: "check" whether the configuration computes this model, "steady" state, or "scaling".
+        configuration: the name of the configuration.
+        device: the kind of device.
         inputs: the folder of benchmarks.inputs.
-        batches: of the epoch that is timed.
+        batches: batches of the timed epoch.
         calls: predictions of a single review.
     """
 
-    measurement: Literal["check", "steady", "growth"]
-    name: str
-    kind: Kind
+    kind: Literal["check", "steady", "scaling"]
+    configuration: str
+    device: DeviceKind
     inputs: str
     batches: int
     calls: int
 
 
 class FallbackError(Exception):
-    """Another path ran than the one that is to be measured."""
+    """A configuration runs another path than the one to be measured."""
 
 
 def perform(task: Task) -> dict[str, Any]:
-    """Do what a task says.
+    """Perform a task.
 
     Returns:
-        `values`: quantity -> figures, seconds or bytes, all above 0; `metadata`: the path, and what else is known.
+        `values`: quantity -> values, seconds or bytes, all above 0; `metadata`: the path, and other information.
 
     Raises:
         FallbackError: see `check_path`.
     """
-    (configuration,) = (one for one in configurations_on(task.kind) if one.name == task.name)
-    module, _, maker = configuration.make.partition(":")
-    seconds_of_import, make = steady_state.timed(lambda: getattr(importlib.import_module(module), maker))
-    measure = {"check": check, "steady": measure_steadily, "growth": measure_growth}[task.measurement]
+    (configuration,) = (one for one in configurations_on(task.device) if one.name == task.configuration)
+    module, _, name = configuration.trainer.partition(":")
+    seconds_of_import, make = steady_state.timed(lambda: getattr(importlib.import_module(module), name))
+    measure = {"check": check, "steady": measure_steady_state, "scaling": measure_scaling}[task.kind]
     values, metadata = measure(configuration, make, task)
     return {"values": {"import": [seconds_of_import]} | values, "metadata": metadata}
 
 
-def check(configuration: Configuration, make: Callable[..., Trainer], task: Task) -> tuple[dict[str, Any], Any]:
+def check(configuration: Configuration, make: Callable[..., Trainer], task: Task) -> Results:
     """Compare with the oracle."""
     difference = correctness.difference(make, read_check(Path(task.inputs)))
     return {}, {"difference": difference, "tolerance": correctness.tolerance()}
 
 
-def measure_steadily(
-    configuration: Configuration, make: Callable[..., Trainer], task: Task
-) -> tuple[dict[str, Any], Any]:
-    """Time start, training and prediction."""
-    values: dict[str, Any] = {}
+def measure_steady_state(configuration: Configuration, make: Callable[..., Trainer], task: Task) -> Results:
+    """Time the start, training and prediction."""
+    values: dict[str, list[float]] = {}
     seconds, training = steady_state.timed(lambda: read_training(Path(task.inputs)))
     values["data"] = [seconds]
     seconds, trainer = steady_state.timed(lambda: make(training.initial))
     values["build"] = [seconds]
-    path = check_path(configuration, task.kind, trainer)
+    path = check_path(configuration, task.device, trainer)
     values |= steady_state.measure_training(trainer, steady_state.first_reviews(training, task.batches))
     memory: dict[str, int | None] = {"memory host": host_peak()}
-    if task.kind == "gpu":
+    if task.device == "gpu":
         memory |= {"memory allocator": allocator_peak(configuration.framework), "memory driver": driver_memory()}
     values |= {name: [float(size)] for name, size in memory.items() if size}
     values |= steady_state.measure_prediction(trainer, training.predicted, task.calls)
     return values, {f"path_{name}": value for name, value in (path | {"versions": versions()}).items()}
 
 
-def measure_growth(
-    configuration: Configuration, make: Callable[..., Trainer], task: Task
-) -> tuple[dict[str, Any], Any]:
-    """Time ever larger work."""
+def measure_scaling(configuration: Configuration, make: Callable[..., Trainer], task: Task) -> Results:
+    """Time larger and larger work."""
 
-    def made(weights: Any, length: int) -> Trainer:
-        # Only Keras wants to know the length before it sees a review.
+    def make_for(weights: Any, length: int) -> Trainer:
+        # Only Keras needs the length in advance.
         return make(weights, length) if configuration.kind == "variant" else make(weights)
 
-    training = read_training(Path(task.inputs))
-    return {n: [s] for n, s in scaling.measure_growth(made, training, configuration.any_units)}, {}
+    points = scaling.measure_scaling(make_for, read_training(Path(task.inputs)), configuration.any_units)
+    return {point: [seconds] for point, seconds in points}, {}
 
 
-def check_path(configuration: Configuration, kind: Kind, trainer: Trainer) -> dict[str, str]:
-    """The path that runs, if it is the one that is to be measured.
+def check_path(configuration: Configuration, device: DeviceKind, trainer: Trainer) -> dict[str, str]:
+    """Return the path that runs, if it is the one to be measured.
 
     Raises:
-        FallbackError: it is not.
+        FallbackError: it is another one.
     """
     path = trainer.path()
-    expected = {**configuration.path, "device": expected_device(kind, configuration.framework)}
+    expected = {**configuration.path, "device": expected_device(device, configuration.framework)}
     for name, value in expected.items():
         if path.get(name) != value:
             msg = f"{configuration.name} fell back. Expected: {name} {value}. Received: {path.get(name)}."
@@ -119,16 +118,16 @@ def check_path(configuration: Configuration, kind: Kind, trainer: Trainer) -> di
 
 
 def versions() -> str:
-    """What is installed here of what a figure may depend on."""
-    found = []
-    for name in ("python", "keras", "numpy", "jax", "torch", "tensorflow", "tensorflow-cpu"):
+    """Return the installed versions of the packages that may influence a result."""
+    installed = [f"python {platform.python_version()}"]
+    for name in ("keras", "numpy", "jax", "torch", "tensorflow", "tensorflow-cpu"):
         with suppress(PackageNotFoundError):
-            found.append(f"{name} {platform.python_version() if name == 'python' else version(name)}")
-    return ", ".join(found)
+            installed.append(f"{name} {version(name)}")
+    return ", ".join(installed)
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     print(json.dumps(perform(Task(**json.loads(sys.argv[1])))))
 
 

@@ -1,1 +1,1 @@
-"""Whether the backends compute the same thing: between environments, after each has run its own tests."""
+"""Compares what the environments of the backends computed, after each has run its own tests."""

@@ -1,12 +1,12 @@
-"""The stages of the ladder as the running backend computes them, in float32 or float64, left as a file for others.
+"""Computes the stages of the ladder with the running backend, in float32 or float64, and saves them for the comparison.
 
-Runs in each tox environment, in a process of its own, because Keras takes its float type once.
+Runs in each tox environment, in a process of its own, because Keras reads its float type only once.
 
     KERAS_BACKEND=jax python -m backends_test.comparison.artefact FOLDER float32 fast
 
-writes FOLDER/float32.npz, arrays by "stage/tensor", and FOLDER/float32.json: backend, versions, device, dtype, jit
-mode, data, and a fingerprint of the sources that computed it. With "stock" in place of "fast" Keras computes alone, but
-for what `prepare_optimizer` mends.
+writes FOLDER/float32.npz, with arrays named "stage/tensor", and FOLDER/float32.json: backend, versions, device, dtype,
+jit mode, data, and a fingerprint of the sources. "stock" instead of "fast" uses Keras alone, except for the faults of
+optimizers that `prepare_optimizer` works around.
 """
 
 import json
@@ -39,9 +39,9 @@ from imdb_rnn.text.batches import Arrays
 
 
 def adam() -> keras.optimizers.Adam:
-    """Adam with Keras's defaults.
+    """Return Adam with Keras's defaults.
 
-    In float64 the betas are NumPy's: a Python float would reach TensorFlow through float32 (docs/keras-findings.md).
+    In float64 the betas are NumPy numbers: TensorFlow would round Python floats to float32 (docs/keras-findings.md).
     """
     exact = np.float64 if keras.config.floatx() == "float64" else float
     return keras.optimizers.Adam(LEARNING_RATE, beta_1=exact(0.9), beta_2=exact(0.999))
@@ -60,8 +60,8 @@ OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
 def compute_in_float64() -> None:
     """Make Keras compute in float64 throughout.
 
-    Keras's table of type promotion turns 64 bits into 32 on all backends but TensorFlow, and there is no public way to
-    say otherwise. On JAX the environment must say JAX_ENABLE_X64=1 as well.
+    Keras's table of type promotion turns 64 bits into 32 on all backends except TensorFlow, and no public setting
+    changes it. JAX needs the environment variable JAX_ENABLE_X64=1 as well.
     """
     from keras.src.backend.common import dtypes
 
@@ -70,27 +70,27 @@ def compute_in_float64() -> None:
 
 
 class Way(NamedTuple):
-    """How a model is compiled, and how a step is made: by this library, or by Keras alone."""
+    """How a model is compiled and trained: by this library, or by Keras alone."""
 
     compile: Callable[[keras.Model, Any, list[Any]], None]
     train: Callable[[keras.Model, Iterable[Arrays]], Iterator[float]]
 
 
 def compile_stock(model: keras.Model, optimizer: Any, metrics: list[Any]) -> None:
-    """Compile as Keras would, with optimizers that compute the same formula everywhere."""
+    """Compile with Keras, with optimizers that compute the same formula on each backend."""
     model.compile(optimizer=optimizer, loss="binary_crossentropy", metrics=metrics)
     load_backend().prepare_optimizer(model.optimizer)
 
 
 def train_stock(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float]:
-    """Make a step for each batch; give the loss before it."""
+    """Train on each batch with Keras; yield the loss before each step."""
     for batch in batches:
-        model.reset_metrics()  # or Keras gives the mean of all so far
+        model.reset_metrics()  # otherwise Keras returns the mean over all batches so far
         yield model.train_on_batch(*batch, return_dict=True)["loss"]
 
 
 def train_fast(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float]:
-    """The same by the engine."""
+    """Train on each batch with the library; yield the loss before each step."""
     steps = load_training_backend().compile_steps(model)
     for x, y in batches:
         model.reset_metrics()
@@ -102,16 +102,19 @@ WAYS = {"fast": Way(compile_model, train_fast), "stock": Way(compile_stock, trai
 
 
 def model_of(weights: list[np.ndarray], optimizer: Any, way: Way, metrics: Sequence[Any] = ()) -> keras.Model:
-    """The library's model, of the float type that Keras is set to."""
-    config = json.dumps(build_model().get_config()).replace('"float32"', json.dumps(keras.config.floatx()))
-    model = keras.Sequential.from_config(json.loads(config))
+    """Return the compiled model, in the float type that Keras is set to."""
+    config = build_model().get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] != "InputLayer":
+            layer["config"]["dtype"] = keras.config.floatx()
+    model = keras.Sequential.from_config(config)
     model.set_weights(weights)
     way.compile(model, optimizer, list(metrics))
     return model
 
 
 def compute(inputs: Inputs, way: Way) -> dict[str, Tensors]:
-    """Every stage that this backend can compute by itself: stage -> tensor -> array."""
+    """Compute every stage that needs no other backend: stage -> tensor -> array."""
     first = inputs.batches[0]
     counting = build_model()
     counting.set_weights(initial_weights(counting, SEED))
@@ -143,13 +146,13 @@ def compute(inputs: Inputs, way: Way) -> dict[str, Tensors]:
 
 
 def evaluated(model: keras.Model, reviews: Arrays) -> Tensors:
-    """What Keras makes of its own scores, in batches of which the last is short."""
-    found = model.evaluate(*reviews, batch_size=300, verbose=0, return_dict=True)
-    return {name: np.array(value) for name, value in found.items()}
+    """Evaluate with Keras, in batches of which the last is smaller."""
+    results = model.evaluate(*reviews, batch_size=300, verbose=0, return_dict=True)
+    return {name: np.array(value) for name, value in results.items()}
 
 
 def gradients(start: list[np.ndarray], batch: Arrays, way: Way) -> Tensors:
-    """The gradients themselves: with momentum, the first velocity is -1 times the learning rate, here 1, times them."""
+    """Return the gradients: with momentum, the first velocity is minus the learning rate (1) times the gradient."""
     model = model_of(start, keras.optimizers.SGD(1.0, momentum=0.5), way)
     list(way.train(model, [batch]))
     velocities = [v for v in model.optimizer.variables if tuple(v.shape) and "momentum" in v.path]
@@ -157,7 +160,7 @@ def gradients(start: list[np.ndarray], batch: Arrays, way: Way) -> Tensors:
 
 
 def saturated(inputs: Inputs, way: Way) -> Tensors:
-    """The loss of negative reviews whose logit is 30, and its derivative by that logit."""
+    """Return the loss of negative reviews whose logit is 30, and its derivative with respect to the logit."""
     batch = saturated_batch(inputs)
     model = model_of(saturated_weights(inputs), keras.optimizers.SGD(1.0), way)
     (loss,) = way.train(model, [batch])
@@ -165,36 +168,35 @@ def saturated(inputs: Inputs, way: Way) -> Tensors:
 
 
 def steps(start: list[np.ndarray], optimizer: Any, batches: Iterable[Arrays], way: Way) -> Tensors:
-    """The weights after a step for each batch."""
+    """Return the weights after one step per batch."""
     model = model_of(start, optimizer, way)
     list(way.train(model, batches))
     return named(np.asarray(array) for array in model.get_weights())
 
 
 def losses_of(model: keras.Model, batches: Iterable[Arrays], way: Way = WAYS["fast"]) -> np.ndarray:
-    """The loss of each batch before the step on it, shape (batches,)."""
+    """Return the loss of each batch before its step, shape (batches,)."""
     return np.array(list(way.train(model, batches)))
 
 
 def training_losses(inputs: Inputs, way: Way) -> np.ndarray:
-    """The losses of a training from the initial weights on."""
+    """Return the losses of a training that starts with the initial weights."""
     return losses_of(model_of(inputs.initial, adam(), way), inputs.batches, way)
 
 
 def main() -> None:
-    """Compute every stage and write the artefact."""
+    """Compute every stage and save it."""
     folder, dtype, way = Path(sys.argv[1]), sys.argv[2], WAYS[sys.argv[3]]
     if dtype == "float64":
         compute_in_float64()
     folder.mkdir(parents=True, exist_ok=True)
-    # The note goes first and comes last: nothing counts without it, and so nothing old passes for new.
+    # Removed first and written last: without the note, nobody takes an old file for a new one.
     (folder / f"{dtype}.json").unlink(missing_ok=True)
     inputs = make_inputs(load_corpus())
-    stages = compute(inputs, way)
-    np.savez(
-        folder / f"{dtype}.npz",
-        **{f"{s}/{name}": array for s, tensors in stages.items() for name, array in tensors.items()},
-    )
+    arrays: dict[str, Any] = {
+        f"{stage}/{name}": array for stage, tensors in compute(inputs, way).items() for name, array in tensors.items()
+    }
+    np.savez(folder / f"{dtype}.npz", **arrays)
     model = model_of(inputs.start, "adam", way)
     note = {
         "backend": backend_name(),

@@ -1,4 +1,4 @@
-"""All participants side by side: what each environment has left, and how far every pair is apart at every stage."""
+"""Reads the artefacts of all environments, and compares every pair of participants at every stage."""
 
 import json
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ from backends_test.oracle import Adam, Weights
 from imdb_rnn.backends import PREDICTING_BACKENDS, TABLE, TRAINING_BACKENDS
 from imdb_rnn.inference.bundle import read_bundle
 
-# dtype -> participant -> what it computed.
-Found = dict[str, dict[str, Artefact]]
-# dtype -> "one - other" -> differences of the losses, step by step.
-Growth = dict[str, dict[str, list[float]]]
-# Between these, every pair is compared; the backends that only predict are compared with the oracle.
+# dtype -> participant -> its results.
+Artefacts = dict[str, dict[str, Artefact]]
+# dtype -> "one - other" -> difference of the losses at each step.
+LossDifferences = dict[str, dict[str, list[float]]]
+# Every pair of these is compared; the backends that only predict are compared with the oracle alone.
 MAIN = ("oracle", *TRAINING_BACKENDS)
 PAIRS = [*combinations(MAIN, 2), *(("oracle", name) for name in PREDICTING_BACKENDS)]
-# The stages that need no training.
+# The stages that backends without training compute.
 PREDICTED = (
     "parameters",
     "initial weights",
@@ -45,53 +45,56 @@ PREDICTED = (
     "saved model",
     "saved model, plain Keras",
 )
-# Losses that differ by this have parted.
-PARTED = 1e-3
-# What the scores of nearly all reviews agree to.
-NEARLY = 1e-6
+# Two trainings have diverged when their losses differ by this much.
+DIVERGED = 1e-3
+# Scores of saved models are counted that differ by more than this.
+SCORE_DIFFERENCE = 1e-6
 
 
 class MissingArtefactError(Exception):
-    """An environment has left nothing, or something older than the sources."""
+    """An artefact is missing, damaged, or older than the sources."""
 
 
 def read_all(folder: Path, dtype: str) -> dict[str, Artefact]:
-    """Read the artefacts of one dtype: backend -> artefact. In float64 there are none of backends that only predict.
+    """Read the artefacts of one dtype: backend -> artefact. Backends that only predict have none in float64.
 
     Raises:
-        MissingArtefactError: one is missing, damaged, or older than the sources, or they are of different reviews.
+        MissingArtefactError: an artefact is missing, damaged, or older than the sources, or the artefacts are of
+            different reviews.
     """
     sources = sources_fingerprint(ROOT / "imdb_rnn")
-    found = {}
+    artefacts = {}
     for backend in (*TRAINING_BACKENDS, *(PREDICTING_BACKENDS if dtype == "float32" else ())):
         environment = TABLE[backend].environment
         try:
-            found[backend] = read_artefact(folder / backend, dtype)
-            notes = [found[backend].note]
+            artefacts[backend] = read_artefact(folder / backend, dtype)
+            notes = [artefacts[backend].note]
             if backend in TRAINING_BACKENDS:
                 notes.append(json.loads((folder / backend / "model.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, BadZipFile) as error:
-            msg = f"Nothing usable from {backend} in {dtype}. Received: {error}. Run first: tox -e {environment}"
+            msg = f"Cannot read the {dtype} results of {backend}. Received: {error}. Run first: tox -e {environment}"
             raise MissingArtefactError(msg) from error
         if any(note["sources"] != sources for note in notes):
-            msg = f"What {backend} left is older than the sources. Run again: tox -e {environment}"
+            msg = f"The results of {backend} are older than the sources. Run again: tox -e {environment}"
             raise MissingArtefactError(msg)
-    read = {f"{note['data']['source']} ({note['data']['fingerprint'][:8]})" for note, _ in found.values()}
-    if len(read) > 1:
-        msg = f"The environments read different reviews: {', '.join(sorted(read))}. Run them all again."
+    reviews = {f"{note['data']['source']} ({note['data']['fingerprint'][:8]})" for note, _ in artefacts.values()}
+    if len(reviews) > 1:
+        msg = f"The environments read different reviews: {', '.join(sorted(reviews))}. Run all of them again."
         raise MissingArtefactError(msg)
-    return found
+    return artefacts
 
 
 def oracle_of_saved_models(folder: Path) -> dict[str, reference.Tensors]:
-    """The stages that begin with a saved model, as the oracle computes them from the arrays in the file."""
-    stages: dict[str, reference.Tensors] = {"saved model": {}, "saved model, plain Keras": {}, "continued training": {}}
+    """Compute the stages of the saved models with the oracle, from the arrays in the files."""
+    scores: reference.Tensors = {}
+    continued: reference.Tensors = {}
     for saver in TRAINING_BACKENDS:
         bundle = read_bundle(folder / saver / "model")
+        if bundle.optimizer is None:
+            msg = f"The model of {saver} holds no optimizer. Run again: tox -e {TABLE[saver].environment}"
+            raise MissingArtefactError(msg)
         weights = Weights.of(bundle.weights)
-        scores = oracle.forward(weights, np.load(folder / saver / "ids.npy")).scores[:, 0]
-        stages["saved model"][f"by {saver}"] = scores
-        stages["saved model, plain Keras"][f"by {saver}"] = scores
+        scores[f"by {saver}"] = oracle.forward(weights, np.load(folder / saver / "ids.npy")).scores[:, 0]
         iteration, learning_rate, *moments = bundle.optimizer
         adam = Adam(float(learning_rate))
         adam.steps = int(iteration)
@@ -103,12 +106,12 @@ def oracle_of_saved_models(folder: Path) -> dict[str, reference.Tensors]:
             losses.append(oracle.binary_crossentropy(oracle.forward(weights, x).logits, y))
             adam.apply(weights, oracle.gradients(weights, x, y))
         tensors = {"losses": np.array(losses), **reference.named(weights.arrays())}
-        stages["continued training"] |= {f"by {saver}: {name}": array for name, array in tensors.items()}
-    return stages
+        continued |= {f"by {saver}: {name}": array for name, array in tensors.items()}
+    return {"saved model": scores, "saved model, plain Keras": scores, "continued training": continued}
 
 
-def gather(folder: Path) -> Found:
-    """Everything that is compared: dtype -> participant -> artefact.
+def gather(folder: Path) -> Artefacts:
+    """Collect everything that is compared: dtype -> participant -> artefact.
 
     Raises:
         MissingArtefactError: see `read_all`.
@@ -117,44 +120,46 @@ def gather(folder: Path) -> Found:
     stages = reference.compute(inputs) | oracle_of_saved_models(folder)
     stages["training"] = {"losses": reference.training_losses(inputs)}
     note = {"backend": "oracle", "dtype": "float64", "device": "cpu", "versions": {"numpy": np.__version__}}
-    found: Found = {}
+    gathered: Artefacts = {}
     for dtype in DTYPES:
         artefacts = read_all(folder, dtype)
-        if artefacts["jax"].note["data"] != inputs.data:
-            msg = f"The environments read {artefacts['jax'].note['data']}, and here are {inputs.data}. Run them again."
-            raise MissingArtefactError(msg)
-        found[dtype] = {"oracle": Artefact(note | {"data": inputs.data}, stages), **artefacts}
-    for backend, artefact in found["float32"].items():
+        received = artefacts["jax"].note["data"]
+        if received != inputs.data:
+            msg = f"Cannot compare results of other reviews. Expected: {inputs.data}. Received: {received}."
+            raise MissingArtefactError(f"{msg} Run the environments again.")
+        gathered[dtype] = {"oracle": Artefact(note | {"data": inputs.data}, stages), **artefacts}
+    for backend, artefact in gathered["float32"].items():
         if backend != "oracle":
             artefact.stages.update(read_tensors(folder / backend / "exchange.npz"))
-    return found
+    return gathered
 
 
-def compare(found: Found) -> list[dict[str, Any]]:
+def compare(artefacts: Artefacts) -> list[dict[str, Any]]:
     """Compare every pair at every stage.
 
     Returns:
-        A row for each stage and dtype, in the order of the ladder: `stage`, `compares`, `dtype`, `tolerance`, and
-        `pairs`, from "one - other" to `difference` (the largest), `tensor` (where), `tolerance` and `agrees`; a pair of
-        which one has not run the stage is missing.
+        One row per stage and dtype, in the order of the ladder: `stage`, `compares`, `dtype`, `tolerance` and `pairs`.
+        `pairs` maps "one - other" to `difference` (the largest one), `tensor` (where it is), `tolerance` and `agrees`.
+        A pair is missing if one of the two did not compute the stage.
     """
     rows = []
     for stage, dtype in product(LADDER, DTYPES):
         if dtype not in stage.bounds:
             continue
+        tensors = {name: artefact.stages.get(stage.name) for name, artefact in artefacts[dtype].items()}
         pairs = {}
         for one, other in PAIRS:
-            tensors = [found[dtype].get(name, Artefact({}, {})).stages.get(stage.name) for name in (one, other)]
-            if tensors[0] is None or tensors[1] is None:
+            ours, theirs = tensors.get(one), tensors.get(other)
+            if ours is None or theirs is None:
                 continue
-            apart = differences(*tensors)
-            tensor = max(apart, key=lambda name: apart[name])
+            by_tensor = differences(ours, theirs)
+            tensor = max(by_tensor, key=lambda name: by_tensor[name])
             allowed = tolerance(stage, dtype, one, other)
             pairs[f"{one} - {other}"] = {
-                "difference": apart[tensor],
+                "difference": by_tensor[tensor],
                 "tensor": tensor,
                 "tolerance": allowed,
-                "agrees": apart[tensor] <= allowed,
+                "agrees": by_tensor[tensor] <= allowed,
             }
         rows.append(
             {
@@ -168,39 +173,39 @@ def compare(found: Found) -> list[dict[str, Any]]:
     return rows
 
 
-def compare_saved_models(found: dict[str, Artefact]) -> list[dict[str, Any]]:
-    """How the models that one backend saved read the test reviews under another, for every saver and loader.
+def compare_saved_models(artefacts: dict[str, Artefact]) -> list[dict[str, Any]]:
+    """Compare the scores of each saved model under the backend that saved it with those under each other backend.
 
     Returns:
-        For each: `saver`, `loader`, `reviews`, `largest` (difference of scores), `beyond` (reviews whose scores differ
-        by more than 1e-6), `labels` (that differ).
+        One row per saver and loader: `saver`, `loader`, `reviews`, `largest` (difference of scores), `beyond` (number
+        of scores that differ by more than 1e-6), `labels` (number of labels that differ).
     """
-    exchanged = []
+    rows = []
     for saver, loader in product(TRAINING_BACKENDS, (*TRAINING_BACKENDS, *PREDICTING_BACKENDS)):
-        if saver == loader or loader not in found:
+        if saver == loader or loader not in artefacts:
             continue
-        theirs, ours = (found[name].stages["saved model"][f"by {saver}"] for name in (saver, loader))
-        apart = np.abs(theirs - ours)
-        exchanged.append(
+        saved, loaded = (artefacts[name].stages["saved model"][f"by {saver}"] for name in (saver, loader))
+        difference = np.abs(saved - loaded)
+        rows.append(
             {
                 "saver": saver,
                 "loader": loader,
-                "reviews": len(apart),
-                "largest": float(apart.max()),
-                "beyond": int((apart > NEARLY).sum()),
-                "labels": int(((theirs > 0.5) != (ours > 0.5)).sum()),
+                "reviews": len(difference),
+                "largest": float(difference.max()),
+                "beyond": int((difference > SCORE_DIFFERENCE).sum()),
+                "labels": int(((saved > 0.5) != (loaded > 0.5)).sum()),
             }
         )
-    return exchanged
+    return rows
 
 
-def partings(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Say where pairs part, in the order of the ladder: the first is where to look."""
+def disagreements(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Describe each disagreement, in the order of the ladder: the first one is where to look for the cause."""
     for row in rows:
         for pair, cell in row["pairs"].items():
             if not cell["agrees"]:
                 yield (
-                    f"{pair} part at {row['stage']!r} in {row['dtype']}, tensor {cell['tensor']!r}: "
+                    f"{pair} disagree at {row['stage']!r} in {row['dtype']}, tensor {cell['tensor']!r}: "
                     f"difference {cell['difference']:.2g}, tolerance {cell['tolerance']:.2g}"
                 )
         missing = [
@@ -213,30 +218,30 @@ def partings(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{row['stage']!r} in {row['dtype']} was not computed for {', '.join(missing)}"
 
 
-def label_partings(saved_models: list[dict[str, Any]]) -> Iterator[str]:
-    """Say where OpenVINO gives too many reviews another label."""
+def label_disagreements(saved_models: list[dict[str, Any]]) -> Iterator[str]:
+    """Describe where OpenVINO gives too many reviews another label."""
     for pair in saved_models:
         if pair["loader"] == "openvino" and pair["labels"] > OPENVINO_LABELS.tolerance * pair["reviews"]:
             yield f"openvino gives {pair['labels']} of {pair['reviews']} reviews another label than {pair['saver']}"
 
 
-def growth(found: Found) -> Growth:
-    """How far the losses of a training are apart, step by step: dtype -> "one - other" -> differences."""
-    return {
-        dtype: {
+def loss_differences(artefacts: Artefacts) -> LossDifferences:
+    """Compute the differences of the losses of one training, step by step, for each pair."""
+    by_dtype: LossDifferences = {}
+    for dtype in DTYPES:
+        losses = {name: artefacts[dtype][name].stages["training"]["losses"].astype(np.float64) for name in MAIN}
+        by_dtype[dtype] = {
             f"{one} - {other}": np.abs(losses[one] - losses[other]).tolist() for one, other in combinations(MAIN, 2)
         }
-        for dtype in DTYPES
-        for losses in [{name: found[dtype][name].stages["training"]["losses"].astype(np.float64) for name in MAIN}]
-    }
+    return by_dtype
 
 
-def horizons(grown: Growth) -> dict[str, dict[str, int | None]]:
-    """The parity horizon: the first step whose losses differ by `PARTED`, counted from 1; None if none does."""
+def horizons(by_dtype: LossDifferences) -> dict[str, dict[str, int | None]]:
+    """Find the first step, counted from 1, at which the losses of a pair differ by `DIVERGED`, or None."""
     return {
         dtype: {
-            pair: next((step for step, difference in enumerate(apart, 1) if difference >= PARTED), None)
-            for pair, apart in pairs.items()
+            pair: next((step for step, difference in enumerate(by_step, 1) if difference >= DIVERGED), None)
+            for pair, by_step in pairs.items()
         }
-        for dtype, pairs in grown.items()
+        for dtype, pairs in by_dtype.items()
     }

@@ -1,4 +1,4 @@
-"""What every backend, and the oracle, is given: the same weights, the same batches, the same reviews."""
+"""The inputs of every stage: the same weights, batches and reviews for each backend and for the oracle."""
 
 import hashlib
 import os
@@ -19,9 +19,9 @@ from imdb_rnn.training.teacher import with_soft_labels
 SEED = 42
 BATCH_SIZE = 64
 STEPS = 50  # of Adam, in one stage
-HORIZON = 450  # steps of Adam whose losses are compared one by one
+HORIZON = 450  # steps of Adam whose losses are compared
 REVIEWS = 1_000
-MORE_STEPS = 20  # with a saved model
+MORE_STEPS = 20  # of the continued training of a saved model
 # The weights of the model, in the order of `model.get_weights()`.
 SHAPES = {
     "embeddings": (10_003, 16),
@@ -34,17 +34,17 @@ SHAPES = {
 
 
 class Inputs(NamedTuple):
-    """What the stages begin with.
+    """The inputs of the stages.
 
     Attributes:
         data: the source of the reviews and their fingerprint.
-        initial: the weights that a training begins with, float32.
-        start: weights for single steps, float32: the initial ones, but with biases, and with embeddings tenfold,
-            because at ±0.05 tanh is nearly the identity and mistakes would hide.
-        batches: those of the first training steps; the first also holds the rows at the edges.
+        initial: the initial weights of a training, float32.
+        start: weights for single steps, float32: the initial weights with non-zero biases, and with embeddings ten
+            times as large, because tanh is nearly the identity at ±0.05 and would hide mistakes.
+        batches: the batches of the first training steps; the first one also holds the edge cases.
         reviews: test reviews.
-        order: a digest of every batch of three epochs of the tutorial's reviews, and of three of the windows of the
-            recipe "robust", without and with its teacher, uint8, shape (batches, 32).
+        order: a digest of every batch, uint8, shape (batches, 32): three epochs of the tutorial's reviews, and three
+            of the windows of the recipe "robust", without and with its teacher.
     """
 
     data: dict[str, str]
@@ -56,15 +56,15 @@ class Inputs(NamedTuple):
 
 
 def load_corpus() -> Corpus:
-    """The real IMDB reviews where `IMDB_RNN_DATA` names them, else the synthetic ones: the same in every environment.
+    """Load the IMDB reviews if `IMDB_RNN_DATA` is set, otherwise the synthetic ones: the same in every environment.
 
-    Not "auto": each environment would try to download for itself, and one might fail.
+    Not "auto": each environment would download for itself, and some downloads might fail.
     """
     return load_reviews("imdb" if os.environ.get("IMDB_RNN_DATA") else "synthetic")
 
 
 def make_inputs(corpus: Corpus) -> Inputs:
-    """Take the inputs from a corpus."""
+    """Make the inputs from a corpus."""
     splits = split_corpus(corpus, 10_000, 100)
     batches = [Arrays(*batch) for batch in islice(training_batches(splits.train, BATCH_SIZE, SEED), HORIZON)]
     edges = np.zeros((3, 100), np.int32)  # all padding; one token; the highest id, a hundred times
@@ -74,7 +74,7 @@ def make_inputs(corpus: Corpus) -> Inputs:
     epochs = 3 * steps_per_epoch(len(splits.train.x), BATCH_SIZE)
     recipe = Recipe()
     learn = split_reviews(corpus.train)[0]
-    # A teacher of all of them takes long to fit, and shows no more.
+    # A teacher of all reviews takes long to fit, and tests nothing more.
     drawn, few = (
         DrawnWindows(reviews, 10_000, 100, recipe.short_windows, recipe.end_windows)
         for reviews in (learn, learn.take(np.arange(min(1_000, len(learn)))))
@@ -95,18 +95,18 @@ def make_inputs(corpus: Corpus) -> Inputs:
 
 
 def draw_initial(seed: int = SEED) -> list[np.ndarray]:
-    """The initial weights, drawn without Keras."""
+    """Draw the initial weights, without Keras."""
     return draw_weights([(name.removeprefix("out_"), shape) for name, shape in SHAPES.items()], seed)
 
 
 def draw_start() -> list[np.ndarray]:
-    """The weights for single steps."""
+    """Draw the weights for single steps."""
     embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = draw_initial()
     biases = np.random.default_rng(0).uniform(-0.3, 0.3, 9).astype(np.float32)
     return [embeddings * np.float32(10), kernel, recurrent_kernel, bias + biases[:8], out_kernel, out_bias + biases[8:]]
 
 
 def read_batches(path: Path) -> list[Arrays]:
-    """The batches that a saved model goes on with: arrays x, shape (20, 64, 100), and y, shape (20, 64, 1)."""
+    """Read the batches of the continued training: arrays x, shape (20, 64, 100), and y, shape (20, 64, 1)."""
     with np.load(path) as arrays:
         return [Arrays(*batch) for batch in zip(arrays["x"], arrays["y"], strict=True)]

@@ -1,4 +1,4 @@
-"""The stages of the ladder as the oracle computes them, in NumPy and float64."""
+"""Computes the stages of the ladder with the oracle, in NumPy and float64."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,24 +17,24 @@ CLIP_NORM = 1e-2
 # A logit beyond which Keras clips scores.
 SATURATED = 30.0
 
-# What a stage gives: tensor -> array.
+# The result of a stage: tensor -> array.
 Tensors = dict[str, np.ndarray]
-# How a stage changes the gradients before they are applied.
+# A change of the gradients before they are applied.
 Change = Callable[[Weights], Weights]
 
-# One step with each: stage -> the oracle's optimizer, and its clipping.
+# The stages of one step: stage -> the optimizer of the oracle, and the clipping.
 ONE_STEP: dict[str, tuple[Callable[[], Any], Change]] = {
-    "SGD": (lambda: oracle.SGD(1.0), lambda found: found),
-    "Adam": (oracle.Adam, lambda found: found),
-    "RMSprop": (oracle.RMSprop, lambda found: found),
-    "clipvalue": (lambda: oracle.SGD(1.0), lambda found: oracle.clip_by_value(found, CLIP_VALUE)),
-    "clipnorm": (lambda: oracle.SGD(1.0), lambda found: oracle.clip_by_norm(found, CLIP_NORM)),
-    "global_clipnorm": (lambda: oracle.SGD(1.0), lambda found: oracle.clip_by_global_norm(found, CLIP_NORM)),
+    "SGD": (lambda: oracle.SGD(1.0), lambda gradients: gradients),
+    "Adam": (oracle.Adam, lambda gradients: gradients),
+    "RMSprop": (oracle.RMSprop, lambda gradients: gradients),
+    "clipvalue": (lambda: oracle.SGD(1.0), lambda gradients: oracle.clip_by_value(gradients, CLIP_VALUE)),
+    "clipnorm": (lambda: oracle.SGD(1.0), lambda gradients: oracle.clip_by_norm(gradients, CLIP_NORM)),
+    "global_clipnorm": (lambda: oracle.SGD(1.0), lambda gradients: oracle.clip_by_global_norm(gradients, CLIP_NORM)),
 }
 
 
 def compute(inputs: Inputs) -> dict[str, Tensors]:
-    """Every stage that a backend computes by itself: stage -> tensor -> array."""
+    """Compute every stage that needs no saved model: stage -> tensor -> array."""
     start = Weights.of(inputs.start)
     first = inputs.batches[0]
     scores = oracle.forward(start, inputs.reviews.x).scores
@@ -56,7 +56,7 @@ def compute(inputs: Inputs) -> dict[str, Tensors]:
 
 
 def parameters() -> Tensors:
-    """How many parameters each layer has, by arithmetic."""
+    """Return the number of parameters of each layer."""
     return {
         "embedding": np.array(10_003 * 16),
         "simple_rnn": np.array(16 * 8 + 8 * 8 + 8),
@@ -65,14 +65,14 @@ def parameters() -> Tensors:
 
 
 def named(arrays: Iterable[np.ndarray]) -> Tensors:
-    """Arrays in the order of `model.get_weights()`, by name."""
+    """Name arrays that are in the order of `model.get_weights()`."""
     return dict(zip(SHAPES, arrays, strict=True))
 
 
 def steps(
-    start: list[np.ndarray], optimizer: Any, batches: Iterable[Arrays], change: Change = lambda found: found
+    start: list[np.ndarray], optimizer: Any, batches: Iterable[Arrays], change: Change = lambda gradients: gradients
 ) -> Weights:
-    """The weights after a step for each batch."""
+    """Return the weights after one step per batch."""
     weights = Weights.of(start)
     for x, y in batches:
         optimizer.apply(weights, change(oracle.gradients(weights, x, y)))
@@ -80,10 +80,10 @@ def steps(
 
 
 def evaluate(scores: np.ndarray, labels: np.ndarray) -> Tensors:
-    """Loss, accuracy, precision and recall of scores, as scikit-learn computes them.
+    """Compute loss, accuracy, precision and recall with scikit-learn.
 
     Args:
-        scores: shape (n, 1); above one half is positive.
+        scores: shape (n, 1); above 0.5 is positive.
         labels: 0 or 1, shape (n, 1).
     """
     truth, positive = labels.ravel() > 0, scores.ravel() > 0.5
@@ -96,24 +96,24 @@ def evaluate(scores: np.ndarray, labels: np.ndarray) -> Tensors:
 
 
 def saturated_batch(inputs: Inputs) -> Arrays:
-    """Reviews that are all negative."""
+    """Return a batch of reviews that are all labelled negative."""
     return Arrays(inputs.batches[0].x, np.zeros_like(inputs.batches[0].y))
 
 
 def saturated_weights(inputs: Inputs) -> list[np.ndarray]:
-    """Weights with which every review has the same logit, `SATURATED`."""
+    """Return weights that give every review the logit `SATURATED`."""
     *others, out_kernel, out_bias = inputs.start
     return [*others, np.zeros_like(out_kernel), np.full_like(out_bias, SATURATED)]
 
 
 def saturated(inputs: Inputs, dtype: str, clipped: bool) -> Tensors:
-    """What a saturated loss is by either of two conventions (docs/keras-findings.md).
+    """Compute a saturated loss, and its derivative, by one of the two conventions (docs/keras-findings.md).
 
     Args:
         inputs: see `saturated_batch`.
-        dtype: that in which scores are clipped; one minus Keras's epsilon is not the same number in each.
-        clipped: scores are clipped, as Keras does on JAX and PyTorch; else the loss comes from the logits, as on
-            TensorFlow.
+        dtype: the float type of the clipping; 1 - epsilon is not the same number in each.
+        clipped: whether scores are clipped, as Keras does on JAX and PyTorch, or the loss is computed from the logits,
+            as on TensorFlow.
     """
     number = np.dtype(dtype).type
     epsilon = 1 - float(number(1) - number(oracle.EPSILON)) if clipped else None
@@ -123,7 +123,7 @@ def saturated(inputs: Inputs, dtype: str, clipped: bool) -> Tensors:
 
 
 def training_losses(inputs: Inputs) -> np.ndarray:
-    """The loss of each batch before the step on it, from the initial weights on, float64, shape (HORIZON,)."""
+    """Return the loss of each batch before its step, from the initial weights on, float64, shape (HORIZON,)."""
     weights, optimizer = Weights.of(inputs.initial), oracle.Adam(LEARNING_RATE)
     losses = np.zeros(HORIZON)
     for step, (x, y) in enumerate(inputs.batches):

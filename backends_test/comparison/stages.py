@@ -1,4 +1,4 @@
-"""The ladder: every stage that is compared, and the one table of tolerances. What a comparison is."""
+"""The ladder: the stages that are compared, their tolerances, and the comparison of two participants."""
 
 import hashlib
 import json
@@ -9,18 +9,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# The modules beside this one on which an artefact depends.
-COMPUTING = ("artefact.py", "inputs.py")
+# The modules outside the library on which an artefact depends, relative to this folder.
+COMPUTING = ("artefact.py", "inputs.py", "../data.py")
 DTYPES = ("float32", "float64")
 
 
 class Bound(NamedTuple):
-    """How far two participants may be apart.
+    """The largest difference allowed between two participants.
 
     Attributes:
-        tolerance: the largest difference allowed; 0 is equality.
-        measured: the largest seen, on a CPU with Keras 3.15.1, JAX 0.10.2, PyTorch 2.13.0, TensorFlow 2.21.0, OpenVINO
-            2026.4.1, NumPy 2.4.6. A tolerance is at most four times that. A GPU is held to the same; none was measured.
+        tolerance: the largest absolute difference allowed; 0 means equality.
+        measured: the largest difference measured, on a CPU with Keras 3.15.1, JAX 0.10.2, PyTorch 2.13.0, TensorFlow
+            2.21.0, OpenVINO 2026.4.1 and NumPy 2.4.6. A tolerance is at most four times as large. The same tolerances
+            apply to GPUs, which were not measured.
     """
 
     tolerance: float
@@ -32,12 +33,12 @@ EQUAL = Bound(0, 0)
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the ladder.
+    """One stage of the ladder.
 
     Attributes:
-        name: of the stage.
+        name: the name of the stage.
         compares: what its tensors are, in a few words.
-        bounds: dtype -> bound, for the backends that train and the oracle.
+        bounds: dtype -> bound, for the training backends and the oracle.
     """
 
     name: str
@@ -46,84 +47,92 @@ class Stage:
 
 
 LADDER = (
-    Stage("parameters", "how many each layer has", {"float32": EQUAL, "float64": EQUAL}),
-    Stage("initial weights", "of seed 42", {"float32": EQUAL, "float64": EQUAL}),
-    Stage("batches", "of three epochs, drawn in NumPy, by digest", {"float32": EQUAL, "float64": EQUAL}),
+    Stage("parameters", "number of parameters of each layer", {"float32": EQUAL, "float64": EQUAL}),
+    Stage("initial weights", "drawn with seed 42", {"float32": EQUAL, "float64": EQUAL}),
+    Stage("batches", "digests of the batches of three epochs", {"float32": EQUAL, "float64": EQUAL}),
     Stage(
         "forward",
-        "scores of 1,000 reviews, and of padding alone, one token, the highest id",
+        "scores of 1,000 reviews and of edge cases: only padding, one token, the highest id",
         {"float32": Bound(7e-7, 1.8e-7), "float64": Bound(1.3e-15, 3.3e-16)},
     ),
     Stage(
         "evaluate",
-        "loss, accuracy, precision and recall; the oracle's are scikit-learn's",
-        # In float64 they were equal; allowed is what another order of summation would cost, twice the last place.
+        "loss, accuracy, precision and recall; scikit-learn computes those of the oracle",
+        # Equal in float64; the bound allows another order of summation, two units in the last place.
         {"float32": Bound(2.7e-7, 7e-8), "float64": Bound(2.2e-16, 1.1e-16)},
     ),
-    Stage("loss", "of one batch", {"float32": Bound(2.4e-7, 6.0e-8), "float64": Bound(8.8e-16, 2.2e-16)}),
+    Stage("loss", "loss of one batch", {"float32": Bound(2.4e-7, 6.0e-8), "float64": Bound(8.8e-16, 2.2e-16)}),
     Stage(
-        "gradients", "of the loss by each weight", {"float32": Bound(3.4e-7, 8.6e-8), "float64": Bound(4e-16, 1e-16)}
+        "gradients",
+        "gradients of the loss with respect to each weight",
+        {"float32": Bound(3.4e-7, 8.6e-8), "float64": Bound(4e-16, 1e-16)},
     ),
     Stage("SGD", "weights after one step", {"float32": Bound(3.4e-7, 8.6e-8), "float64": Bound(4.4e-16, 1.1e-16)}),
     Stage("Adam", "weights after one step", {"float32": Bound(7e-7, 1.8e-7), "float64": Bound(1.3e-15, 3.3e-16)}),
     Stage("RMSprop", "weights after one step", {"float32": Bound(2.4e-7, 6e-8), "float64": Bound(3.3e-16, 8.3e-17)}),
     Stage(
         "clipvalue",
-        "weights after a step of SGD",
+        "weights after one step of SGD",
         {"float32": Bound(1.2e-7, 3.1e-8), "float64": Bound(4.4e-16, 1.1e-16)},
     ),
     Stage(
-        "clipnorm", "weights after a step of SGD", {"float32": Bound(1.2e-7, 3e-8), "float64": Bound(2.2e-16, 5.6e-17)}
+        "clipnorm",
+        "weights after one step of SGD",
+        {"float32": Bound(1.2e-7, 3e-8), "float64": Bound(2.2e-16, 5.6e-17)},
     ),
     Stage(
         "global_clipnorm",
-        "weights after a step of SGD",
+        "weights after one step of SGD",
         {"float32": Bound(2.4e-7, 6e-8), "float64": Bound(2.2e-16, 5.6e-17)},
     ),
     Stage(
         "fifty steps",
-        "weights after them, of Adam",
+        "weights after fifty steps of Adam",
         {"float32": Bound(1.7e-5, 4.3e-6), "float64": Bound(1.1e-14, 2.8e-15)},
     ),
     Stage(
         "saved model",
-        "scores of the test reviews by the model that each backend has trained, loaded by this library",
+        "scores of the test reviews by the model of each backend, loaded by this library",
         {"float32": Bound(1.7e-5, 4.3e-6)},
     ),
     Stage(
         "saved model, plain Keras",
-        "the same, loaded by keras.models.load_model",
+        "scores of the test reviews by the model of each backend, loaded by keras.models.load_model",
         {"float32": Bound(1.7e-5, 4.3e-6)},
     ),
-    Stage("continued training", "losses and weights of twenty more steps of them", {"float32": Bound(1.3e-5, 3.4e-6)}),
+    Stage(
+        "continued training",
+        "losses and weights of twenty more steps of the saved models",
+        {"float32": Bound(1.3e-5, 3.4e-6)},
+    ),
 )
 
-# Those that begin with what another backend has saved, and are therefore computed after all others.
+# The stages that begin with saved models of other backends, and are therefore computed last.
 EXCHANGED = ("saved model", "saved model, plain Keras", "continued training")
 
-# Where scores are saturated, backends compute the loss by either of two conventions, and its value differs: each is
-# held against the oracle by its own convention, and no pair is compared.
+# Backends compute the loss of saturated scores by one of two conventions, with different values: each backend is
+# compared with the oracle by its own convention, and backends are not compared with one another.
 SATURATED = Stage(
     "saturated loss",
-    "and its derivative by the logit",
+    "saturated loss and its derivative with respect to the logit",
     {"float32": Bound(5.5e-6, 1.4e-6), "float64": Bound(3.6e-13, 9.2e-14)},
 )
 
-# OpenVINO computes in the precision that a processor is quickest in, here bfloat16 with its 8 bits of mantissa, and
-# Keras has no setting for it. Stage -> bound in float32.
+# OpenVINO computes in the precision that is fastest on the processor, here bfloat16 with 8 bits of mantissa, and Keras
+# has no setting for it. Stage -> bound in float32.
 OPENVINO = {
     "forward": Bound(1.4e-2, 3.6e-3),
     "evaluate": Bound(1.6e-2, 4.2e-3),
     "saved model": Bound(4.8e-1, 1.2e-1),
     "saved model, plain Keras": Bound(4.8e-1, 1.2e-1),
 }
-# The largest difference says little of a few reviews among 25,000, so that labels are counted as well: the share that
-# may come out otherwise under OpenVINO.
+# The largest difference of 25,000 scores says little about most of them, so labels are counted as well: the share of
+# labels that may differ under OpenVINO.
 OPENVINO_LABELS = Bound(1.3e-2, 3.3e-3)
 
 
 class Artefact(NamedTuple):
-    """What a participant computed.
+    """The results of one participant.
 
     Attributes:
         note: backend, dtype, device, versions, data, sources; see `backends_test.comparison.artefact`.
@@ -135,10 +144,10 @@ class Artefact(NamedTuple):
 
 
 def read_artefact(folder: Path, dtype: str) -> Artefact:
-    """Read what `backends_test.comparison.artefact` wrote.
+    """Read the files that `backends_test.comparison.artefact` has written.
 
     Raises:
-        FileNotFoundError: nothing is there.
+        FileNotFoundError: there are none.
     """
     note = json.loads((folder / f"{dtype}.json").read_text(encoding="utf-8"))
     return Artefact(note, read_tensors(folder / f"{dtype}.npz"))
@@ -155,7 +164,7 @@ def read_tensors(path: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def sources_fingerprint(library: Path) -> str:
-    """A digest of the sources that an artefact depends on: those of the library, and of what computes the stages."""
+    """Return a digest of the sources that an artefact depends on: the library, and the modules of `COMPUTING`."""
     here = Path(__file__).parent
     digest = hashlib.sha256()
     for path in [*sorted(library.rglob("*.py")), *(here / name for name in COMPUTING)]:
@@ -164,17 +173,17 @@ def sources_fingerprint(library: Path) -> str:
 
 
 def tolerance(stage: Stage, dtype: str, *participants: str) -> float:
-    """How far these participants may be apart."""
+    """Return the largest difference allowed between these participants."""
     if "openvino" in participants and stage.name in OPENVINO:
         return OPENVINO[stage.name].tolerance
     return stage.bounds[dtype].tolerance
 
 
 def differences(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """The largest absolute difference of each tensor; infinite if one lacks it, or it has another shape, or NaN."""
-    found = {}
+    """Return the largest absolute difference of each tensor; infinite if it is missing, NaN, or of another shape."""
+    largest = {}
     for tensor in [*one, *(name for name in other if name not in one)]:
         a, b = (np.asarray(side.get(tensor, np.nan), np.float64) for side in (one, other))
         difference = float(np.abs(a - b).max()) if a.shape == b.shape else np.inf
-        found[tensor] = np.inf if np.isnan(difference) else difference
-    return found
+        largest[tensor] = np.inf if np.isnan(difference) else difference
+    return largest

@@ -1,6 +1,6 @@
-"""Accelerated models against stock Keras, on models, changes and consumers that Hypothesis draws.
+"""Compares accelerated models with stock Keras, in random cases drawn by Hypothesis.
 
-A case is a model with recurrent layers, a change that a program makes to it afterwards, and a consumer: somebody who
-calls it, trains it, differentiates it, exports it, copies it. The consumer gets the stock model, and the same model
-accelerated, and must find the same numbers. Where it fails with stock Keras, it may fail.
+A case is a model with recurrent layers, a change that a program makes to it afterwards, and a consumer: code that
+calls, trains, differentiates, exports or copies the model. The consumer must return the same numbers for the stock
+model and for the accelerated one. It may fail if it fails with stock Keras.
 """

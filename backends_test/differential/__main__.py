@@ -1,4 +1,4 @@
-"""Compares cases, and writes to backends_test/results/differential how many there were of each consumer.
+"""Compares random cases, and writes to backends_test/results/differential how many there were for each consumer.
 
 KERAS_BACKEND=torch python -m backends_test.differential 2000
 """
@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "differential"
 
 
 def main() -> None:
-    """Run cases until so many have been compared; write the counts after every hundred or so."""
+    """Compare the given number of cases, and write the counts after each hundred."""
     logging.getLogger("imdb_rnn").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     count, backend = int(sys.argv[1]), backend_name()
@@ -34,11 +34,11 @@ def main() -> None:
     by_consumer: Counter[str] = Counter()
     by_path: Counter[str] = Counter()
     while sum(by_consumer.values()) < count:
-        found = check(100, random=True)
-        by_consumer.update(found["consumers"])
-        by_path.update(found["paths"])
+        checked = check(100, random=True)
+        by_consumer.update(checked["consumers"])
+        by_path.update(checked["paths"])
         counts = {"cases": sum(by_consumer.values()), "paths": by_path, "consumers": dict(sorted(by_consumer.items()))}
-        target.write_text(json.dumps(note | counts, indent=1) + "\n")
+        target.write_text(json.dumps(note | counts, indent=1) + "\n", encoding="utf-8")
         print(f"{counts['cases']} of {count} compared", file=sys.stderr)
 
 

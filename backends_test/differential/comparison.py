@@ -1,4 +1,4 @@
-"""One case with stock Keras and with this library, and many that Hypothesis draws."""
+"""Compares one case with stock Keras and with this library, or many cases drawn by Hypothesis."""
 
 from collections import Counter
 from typing import Any
@@ -12,31 +12,31 @@ from backends_test.differential.consumers import SLOW, consumers
 from backends_test.differential.models import CHANGES, STRUCTURES, Case, build
 from imdb_rnn import execution_paths
 
-# float32, over few steps, up to third derivatives.
+# For float32, few time steps, and up to third derivatives.
 RELATIVE, ABSOLUTE = 2e-4, 2e-5
 
 Arrays = list[np.ndarray]
 
 
 def outcome(case: Case, fast: bool) -> tuple[Arrays | Exception, str]:
-    """What the consumer finds, or how it fails; and the path of the model's layers."""
+    """Return the arrays of the consumer, or its exception; and the execution path of the model's layers."""
     path = "left to Keras"
     try:
         model, x = build(case, fast)
         if "fast" in execution_paths(model).values():
             path = "fast"
         keras.utils.set_random_seed(case.seed)  # PyTorch draws dropout from its global generator
-        found = keras.tree.flatten(consumers()[case.consumer](model, x))
-        return [np.asarray(keras.ops.convert_to_numpy(part), np.float64) for part in found if part is not None], path
-    except Exception as error:  # noqa: BLE001 (whatever stock Keras raises here)
+        results = keras.tree.flatten(consumers()[case.consumer](model, x))
+        return [np.asarray(keras.ops.convert_to_numpy(part), np.float64) for part in results if part is not None], path
+    except Exception as error:  # noqa: BLE001 (stock Keras may raise anything)
         return error, path
 
 
 def compare(case: Case) -> tuple[str, str]:
-    """How the accelerated model differs from the stock one for this consumer, "" if it does not; and how it was made.
+    """Compare the accelerated model with the stock one.
 
     Returns:
-        The difference; and "fast", "left to Keras", or "fails with stock Keras".
+        A description of the difference, "" if there is none; and "fast", "left to Keras" or "fails with stock Keras".
     """
     stock, _ = outcome(case, fast=False)
     if isinstance(stock, Exception):
@@ -45,22 +45,22 @@ def compare(case: Case) -> tuple[str, str]:
     if isinstance(ours, Exception):
         return f"fails: {type(ours).__name__}: {ours}", path
     if [part.shape for part in ours] != [part.shape for part in stock]:
-        return f"other shapes: {[part.shape for part in ours]}, not {[part.shape for part in stock]}", path
+        return f"other shapes: {[part.shape for part in ours]}, expected {[part.shape for part in stock]}", path
     for ours_part, stock_part in zip(ours, stock, strict=True):
         scale = np.abs(stock_part).max(initial=0)
         if not np.allclose(ours_part, stock_part, rtol=RELATIVE, atol=ABSOLUTE * max(1, scale), equal_nan=True):
             off = np.abs(ours_part - stock_part).max()
-            return f"other numbers: off by {off:.2e} where the largest is {scale:.2e}", path
+            return f"other numbers: difference {off:.2e}, largest number {scale:.2e}", path
     return "", path
 
 
 def seldom(common: Any, *rare: Any) -> st.SearchStrategy[Any]:
-    """Mostly the first."""
+    """Draw the first value in three of four cases, and otherwise one of the others."""
     return st.sampled_from([common] * (3 * len(rare)) + list(rare))
 
 
 def cases() -> st.SearchStrategy[Case]:
-    """Models, changes and consumers."""
+    """Draw a model, a change and a consumer."""
     layer = st.fixed_dictionaries(
         {
             "units": st.sampled_from([1, 3]),
@@ -74,7 +74,7 @@ def cases() -> st.SearchStrategy[Case]:
             "dropout": seldom(0.0, 0.5),
             "recurrent_dropout": seldom(0.0, 0.5),
             "seed": st.just(3),
-            # Keras's default is not implemented in every float type.
+            # The default of Keras is not implemented for every float type.
             "recurrent_initializer": st.just("glorot_uniform"),
             "dtype": seldom("float32", "float64", "bfloat16", "mixed_float16"),
         }
@@ -86,24 +86,24 @@ def cases() -> st.SearchStrategy[Case]:
         masked=st.booleans(),
         change=st.one_of(st.just("nothing"), st.sampled_from(list(CHANGES))),
         consumer=st.sampled_from([name for name in consumers() for _ in range(1 if name in SLOW else 5)]),
-        # Few, because what is compiled for one case then serves others.
+        # Few shapes, so that compiled code is reused in other cases.
         shape=st.tuples(st.sampled_from([1, 3]), st.sampled_from([1, 2, 5]), st.sampled_from([1, 2])),
         seed=st.integers(0, 2**16),
     )
 
 
 def check(count: int, *, random: bool) -> dict[str, Any]:
-    """Run cases until one differs.
+    """Compare random cases.
 
     Args:
-        count: how many.
-        random: draw others every time; else always the same.
+        count: the number of cases.
+        random: whether to draw other cases each time; otherwise they are always the same.
 
     Returns:
-        How many cases were compared, by consumer, and how many there were on each path.
+        The number of compared cases, the same by consumer, and the number of cases on each path.
 
     Raises:
-        AssertionError: a case differs; it is shown in its smallest form.
+        AssertionError: a case differs; the message shows its smallest form.
     """
     by_consumer: Counter[str] = Counter()
     by_path: Counter[str] = Counter()
@@ -118,8 +118,8 @@ def check(count: int, *, random: bool) -> dict[str, Any]:
     )
     @given(cases())
     def run(case: Case) -> None:
-        found, path = compare(case)
-        assert not found, f"{case}: {found}"
+        difference, path = compare(case)
+        assert not difference, f"{case}: {difference}"
         by_path[path] += 1
         if path != "fails with stock Keras":
             by_consumer[case.consumer] += 1

@@ -1,6 +1,6 @@
-"""Those who use a model on every backend, and the choice of those of the backend that runs.
+"""The consumers of a model on every backend, together with those of the running backend.
 
-A consumer takes a model and an input, and returns what it finds.
+A consumer takes a model and an input, and returns arrays.
 """
 
 import copy
@@ -19,7 +19,7 @@ from imdb_rnn.backends import backend_name
 
 Consumer = Callable[[keras.Model, np.ndarray], Any]
 
-# Drawn less often than the others: each takes seconds.
+# Drawn less often, because each takes seconds.
 SLOW = {
     "train",
     "evaluate",
@@ -36,7 +36,7 @@ SLOW = {
 
 
 def loss_of(model: keras.Model, x: Any, training: bool = False) -> Any:
-    """Something that depends on every output, and not linearly."""
+    """Return the sum of the squares of all outputs."""
     return sum(keras.ops.sum(out * out) for out in keras.tree.flatten(model(x, training=training)))
 
 
@@ -70,15 +70,15 @@ def cloned(model: keras.Model, x: np.ndarray) -> Any:
 
 
 def with_state(model: keras.Model, x: np.ndarray) -> Any:
-    """Of the first recurrent layer, with its last state: given an initial one as an array, a tensor and a variable."""
-    layer, found = layers_of(model)[0], []
+    """Call the first recurrent layer with an initial state, given as an array, a tensor and a variable."""
+    layer, outputs = layers_of(model)[0], []
     layer.return_state = True
     features = layer.cell.kernel.shape[0]
     sequences = np.resize(x, (*x.shape[:2], features))
     state = np.resize(np.linspace(-1, 1, 7, dtype=np.float32), (len(x), layer.units))
     for given_state in (state, keras.ops.convert_to_tensor(state), keras.Variable(state)):
-        found += [layer(sequences, initial_state=given_state)]
-    return found
+        outputs += [layer(sequences, initial_state=given_state)]
+    return outputs
 
 
 def deep_mask(model: keras.Model, x: np.ndarray) -> Any:
@@ -115,6 +115,6 @@ SHARED: dict[str, Consumer] = {
 
 
 def consumers() -> dict[str, Consumer]:
-    """Name -> consumer, of all on the backend that runs."""
+    """Return all consumers on the running backend, by name."""
     of_backend: dict[str, Consumer] = importlib.import_module(f"backends_test.differential.{backend_name()}").CONSUMERS
     return SHARED | of_backend

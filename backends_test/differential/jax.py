@@ -1,4 +1,4 @@
-"""Those who use a model on JAX."""
+"""The consumers of a model on JAX."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,11 +25,11 @@ def transformed(transform: Callable[[Callable[[Any, Any], Any], Any, Any], Any],
         weights = [variable.value for variable in model.trainable_variables]
         function = function_of(model)
 
-        def found(weights: Any, x: Any) -> Any:
+        def run(weights: Any, x: Any) -> Any:
             return transform(function, weights, x)
 
-        # Operation by operation it takes many times as long.
-        return jax.tree.leaves((jax.jit(found) if jit else found)(weights, x))
+        # Without jit it takes many times as long.
+        return jax.tree.leaves((jax.jit(run) if jit else run)(weights, x))
 
     return consumer
 

@@ -1,4 +1,4 @@
-"""The cases: models with recurrent layers, and the changes that a program makes to them after they were accelerated."""
+"""The models of the cases, and the changes that a program makes to them after they were accelerated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from imdb_rnn.backends import backend_name
 
 @dataclass(frozen=True)
 class Case:
-    """What is drawn.
+    """A model, a change, a consumer and an input.
 
     Attributes:
-        layer: settings of the recurrent layer.
-        structure: what holds the layer; see `STRUCTURES`.
-        masked: whether time steps are masked.
-        change: what is done to the model after it was accelerated; see `CHANGES`.
-        consumer: who uses the model; see `backends_test.differential.consumers`.
-        shape: of the input: sequences, steps, features.
-        seed: of the weights and the input.
+        layer: the arguments of the recurrent layer.
+        structure: the model around the layer; see `STRUCTURES`.
+        masked: whether some time steps are masked.
+        change: the change to the model after it was accelerated; see `CHANGES`.
+        consumer: the user of the model; see `backends_test.differential.consumers`.
+        shape: the shape of the input: sequences, steps, features.
+        seed: the seed of the weights and the input.
     """
 
     layer: tuple[tuple[str, Any], ...]
@@ -35,12 +35,12 @@ class Case:
 
 
 @keras.saving.register_keras_serializable("differential")
-class Holder(keras.layers.Layer):
-    """A custom layer that holds a recurrent one."""
+class Holder(keras.layers.Layer):  # type: ignore[misc]  # untyped where it is checked
+    """A custom layer around a recurrent layer."""
 
     def __init__(self, inner: keras.layers.Layer) -> None:
         super().__init__()
-        self.layers = 2  # a name that Keras gives a meaning to
+        self.layers = 2  # a name that has a meaning in Keras
         self.held = {"inner": [inner]}
 
     def build(self, shape: tuple[int | None, ...]) -> None:
@@ -126,12 +126,12 @@ CHANGES: dict[str, Callable[[keras.Model], None]] = {
 
 
 def layers_of(model: keras.Model) -> list[Any]:
-    """The recurrent layers that could be accelerated."""
+    """Return the layers that `accelerate` may change."""
     return [layer for layer in model._flatten_layers() if type(layer) in (keras.layers.SimpleRNN, keras.layers.RNN)]
 
 
 def build(case: Case, fast: bool) -> tuple[keras.Model, np.ndarray]:
-    """The model of a case, and an input for it."""
+    """Return the model and the input of a case."""
     random = np.random.default_rng(case.seed)
     settings_ = dict(case.layer)
     inputs = keras.Input(batch_shape=(case.shape[0] if settings_["stateful"] else None, *case.shape[1:]))
@@ -142,7 +142,7 @@ def build(case: Case, fast: bool) -> tuple[keras.Model, np.ndarray]:
     for weight in model.weights:
         weight.assign(random.normal(0, 0.6, weight.shape))
     for position, cell in enumerate(_cells(model)):
-        # A bidirectional layer draws seeds by itself.
+        # A bidirectional layer draws its own seeds.
         cell.seed_generator.state.assign(np.array([position, 0], np.uint32))
     if fast:
         accelerate(model)

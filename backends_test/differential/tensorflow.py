@@ -1,4 +1,4 @@
-"""Those who use a model on TensorFlow."""
+"""The consumers of a model on TensorFlow."""
 
 import tempfile
 from typing import Any

@@ -1,4 +1,4 @@
-"""Those who use a model on PyTorch."""
+"""The consumers of a model on PyTorch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -114,8 +114,8 @@ def halved(model: keras.Model, x: np.ndarray) -> Any:
     return model.half()(x.astype(np.float16))
 
 
-class Doubling(torch.utils._python_dispatch.TorchDispatchMode):
-    """Doubles what tanh returns."""
+class Doubling(torch.utils._python_dispatch.TorchDispatchMode):  # type: ignore[misc]  # untyped where it is checked
+    """Doubles the results of tanh."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = function(*args, **(kwargs or {}))

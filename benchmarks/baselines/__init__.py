@@ -1,1 +1,1 @@
-"""The model of this project as one would write it by hand, a module for each framework."""
+"""The model of this project without Keras: hand-written training loops, one module per framework."""

@@ -1,7 +1,4 @@
-"""A training step in C, compiled where it runs: how near one core comes to what it could do at best.
-
-Compiles `kernel.c` with whichever C compiler is found.
-"""
+"""A training step in C, compiled on the machine that runs it: how close one core comes to its limit."""
 
 import ctypes
 import os
@@ -23,15 +20,15 @@ Floats = npt.NDArray[np.float32]
 
 NO_COMPILER = "no C compiler here"
 SOURCE = Path(__file__).parent / "kernel.c"
-# Not -ffast-math: it is no quicker here, it makes tanh wrong near zero by adding 1 and taking it away again, and GCC up
-# to 12 links code to it that makes denormal numbers zero in the whole process. Of what it stands for, these let the
-# compiler use vectors for square roots and for comparisons, and fuse products with sums.
+# Not -ffast-math: it is not faster here, it makes tanh wrong near zero because it adds 1 and subtracts it again, and
+# GCC up to 12 links code that flushes denormal numbers to zero in the whole process. The flags below are the parts of
+# it that let the compiler vectorize square roots and comparisons, and fuse products with sums.
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-shared", "-fPIC")
-EMBEDDING, UNITS = 16, 8  # D and U of kernel.c
-CHUNK = 64  # as there
+EMBEDDING, UNITS = 16, 8  # D and U in kernel.c
+CHUNK = 64  # as in kernel.c
 
 _array, _integer = ctypes.c_void_p, ctypes.c_int64
-# Function -> what it returns, and what it takes.
+# Function -> type of the result, types of the arguments.
 _FUNCTIONS = {
     "train": (ctypes.c_int, (_array, _array, _array, _integer, _integer, _array)),
     "predict": (ctypes.c_int, (_array, _array, _integer, _integer, _array, _array)),
@@ -42,23 +39,23 @@ _FUNCTIONS = {
 
 
 def compiler() -> str | None:
-    """The path of a C compiler: the one that CC names, else cc, gcc or clang; None where there is none."""
+    """Return the path of a C compiler: CC if it is set, otherwise cc, gcc or clang; None if there is none."""
     names = (os.environ.get("CC"), "cc", "gcc", "clang")
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 def compiler_version() -> str:
-    """The first line that the compiler says of itself."""
+    """Return the first line of the compiler's version."""
     path = compiler()
     if path is None:
         return NO_COMPILER
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-    return said.partition("\n")[0] or path
+    output = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    return output.partition("\n")[0] or path
 
 
 @cache
 def load_kernel() -> ctypes.CDLL:
-    """Compile kernel.c for this machine and load it, once a process: it takes about a second.
+    """Compile kernel.c for this machine and load it, once per process; this takes about a second.
 
     Raises:
         RuntimeError: there is no compiler, or it fails.
@@ -66,7 +63,7 @@ def load_kernel() -> ctypes.CDLL:
     path = compiler()
     if path is None:
         raise RuntimeError(NO_COMPILER)
-    # Not kept: what is compiled for this processor may not run on the next one that shares a home directory.
+    # Not kept: code compiled for this processor may not run on another machine with the same home directory.
     with tempfile.TemporaryDirectory(prefix="imdb_rnn-", ignore_cleanup_errors=True) as folder:
         library = Path(folder) / "kernel.so"
         command = [path, *FLAGS, str(SOURCE), "-o", str(library), "-lm"]
@@ -82,7 +79,7 @@ def load_kernel() -> ctypes.CDLL:
 
 
 def aligned(size: int) -> Floats:
-    """Zeros that begin where a line of the cache begins: rows that lie across two lines cost up to twice the time."""
+    """Return zeros aligned to a cache line: rows that cross two lines take up to twice as long."""
     line = 64
     array = np.zeros(size + line // 4, np.float32)
     begin = -array.ctypes.data % line // 4
@@ -101,14 +98,15 @@ class _Model(ctypes.Structure):
 
 
 class CompiledC(Trainer):
-    """A `benchmarks.trainer.Trainer` in C, on one thread.
+    """A trainer in C, on one thread (`benchmarks.trainer.Trainer`).
 
     Args:
-        weights: six arrays in the order of `model.get_weights()`, with any number of ids.
+        weights: six arrays in the order of `model.get_weights()`; the number of ids is free.
         epsilon: Adam's ε.
 
     Raises:
         RuntimeError: there is no compiler, or it fails.
+        ValueError: the weights have other shapes.
     """
 
     def __init__(self, weights: Sequence[Floats], epsilon: float = EPSILON) -> None:
@@ -120,59 +118,59 @@ class CompiledC(Trainer):
             msg = f"Bad `weights`. Expected: arrays of the shapes {expected}. Received: {self._shapes}."
             raise ValueError(msg)
         flat = np.concatenate([array.ravel() for array in weights])
-        self._arrays = [aligned(len(flat)) for _ in range(4)]  # kept, because the kernel only knows where they lie
+        self._arrays = [aligned(len(flat)) for _ in range(4)]  # kept alive here: the kernel only holds their addresses
         self._weights = self._arrays[0]
         self._weights[:] = flat
         self._model = _Model(*(array.ctypes.data for array in self._arrays), ids, 0, epsilon)
         self._scratch = aligned(0)
 
     def train(self, batches: Sequence[Arrays]) -> None:
-        """Make one step for each batch, in order.
+        """Make one step per batch, in order.
 
         Raises:
-            IndexError: an id is not below the number of embeddings.
+            IndexError: an id is negative, or not below the number of embeddings.
         """
         for x, y in batches:
             ids, labels = np.ascontiguousarray(x, np.int32), np.ascontiguousarray(y, np.float32)
             batch, length = ids.shape
-            scratch = self._space((2 * length + 1) * batch * UNITS + batch)
+            scratch = self._buffer((2 * length + 1) * batch * UNITS + batch)
             model = ctypes.addressof(self._model)
-            known = self._kernel.train(model, ids.ctypes.data, labels.ctypes.data, batch, length, scratch)
-            self._check(known, ids)
+            valid = self._kernel.train(model, ids.ctypes.data, labels.ctypes.data, batch, length, scratch)
+            self._check(valid, ids)
 
     def weights(self) -> list[Floats]:
-        """The weights, copied, in the order in which they were given."""
+        """Return copies of the weights, in the order in which they were given."""
         ends = np.cumsum([np.prod(shape, dtype=int) for shape in self._shapes])
         parts = np.split(self._weights.copy(), ends[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def predict(self, ids: npt.NDArray[np.int32]) -> Floats:
-        """Scores of reviews, shape (n,), of ids of shape (n, T).
+        """Return the scores, shape (n,), of ids of shape (n, T).
 
         Raises:
-            IndexError: an id is not below the number of embeddings.
+            IndexError: an id is negative, or not below the number of embeddings.
         """
         ids = np.ascontiguousarray(ids, np.int32)
         count, length = ids.shape
         scores = np.empty(count, np.float32)
-        scratch = self._space((length + 1) * CHUNK * UNITS)
+        scratch = self._buffer((length + 1) * CHUNK * UNITS)
         model = ctypes.addressof(self._model)
-        known = self._kernel.predict(model, ids.ctypes.data, count, length, scratch, scores.ctypes.data)
-        self._check(known, ids)
+        valid = self._kernel.predict(model, ids.ctypes.data, count, length, scratch, scores.ctypes.data)
+        self._check(valid, ids)
         return scores
 
     def path(self) -> dict[str, str]:
-        """Device, threads, and what compiled the kernel, how."""
+        """Return the device, the number of threads, the compiler and its flags."""
         return {"device": "cpu", "threads": "1", "compiler": compiler_version(), "flags": " ".join(FLAGS)}
 
-    def _space(self, size: int) -> int:
-        """The address of so many floats, kept for the next call."""
+    def _buffer(self, size: int) -> int:
+        """Return the address of a buffer of at least this many floats, kept for the next call."""
         if len(self._scratch) < size:
             self._scratch = aligned(size)
         return self._scratch.ctypes.data
 
-    def _check(self, known: int, ids: npt.NDArray[np.int32]) -> None:
-        """Raise if the kernel has refused ids, as it would have read and written beside its arrays."""
-        if not known:
+    def _check(self, valid: int, ids: npt.NDArray[np.int32]) -> None:
+        """Raise if the kernel has rejected ids, with which it would access memory outside its arrays."""
+        if not valid:
             msg = f"Bad ids. Expected: from 0 to {self._model.ids - 1}. Received: {ids.min()} to {ids.max()}."
             raise IndexError(msg)

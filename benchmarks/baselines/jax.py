@@ -1,4 +1,4 @@
-"""The model in JAX alone, without Keras, Flax or Optax: functions of arrays, `lax.scan` over time, Adam by hand."""
+"""The model in JAX alone, without Keras, Flax or Optax: functions of arrays, `lax.scan`, hand-written Adam."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,11 +15,11 @@ from backends_test.oracle import EPSILON
 from benchmarks.trainer import Trainer
 from imdb_rnn.text.batches import Arrays
 
-STEPS_A_CALL = 78  # a quarter of an epoch of 20,000 reviews
+STEPS_PER_CALL = 78  # a quarter of an epoch of 20,000 reviews
 
 
 class State(NamedTuple):
-    """The weights, Adam's two moments of each, and the number of steps made."""
+    """The weights, the two moments of Adam for each, and the number of steps."""
 
     weights: list[jax.Array]
     m: list[jax.Array]
@@ -28,25 +28,25 @@ class State(NamedTuple):
 
 
 def logits(weights: list[jax.Array], ids: jax.Array) -> jax.Array:
-    """Read reviews of ids of shape (n, T); shape (n, 1)."""
+    """Return the logits, shape (n, 1), of ids of shape (n, T)."""
     embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = weights
     inputs = embeddings[ids.T] @ kernel + bias
 
-    def read(state: jax.Array, step: jax.Array) -> tuple[jax.Array, None]:
-        return jnp.tanh(step + state @ recurrent_kernel), None
+    def next_state(state: jax.Array, step_inputs: jax.Array) -> tuple[jax.Array, None]:
+        return jnp.tanh(step_inputs + state @ recurrent_kernel), None
 
-    last, _ = lax.scan(read, jnp.zeros_like(inputs[0]), inputs)
+    last, _ = lax.scan(next_state, jnp.zeros_like(inputs[0]), inputs)
     return last @ out_kernel + out_bias
 
 
 def loss(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
-    """The mean binary cross-entropy of a batch."""
+    """Return the mean binary cross-entropy of a batch."""
     z = logits(weights, x)
     return jnp.mean(jax.nn.softplus(z) - y * z)
 
 
 def one_step(state: State, batch: Arrays, epsilon: float) -> State:
-    """Differentiate the loss of a batch and make one step of Adam, epsilon where Keras has it."""
+    """Differentiate the loss of a batch, and make one step of Adam with epsilon where Keras adds it."""
     gradients = jax.grad(loss)(state.weights, *batch)
     t = state.steps + 1
     rate = 0.001 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
@@ -56,37 +56,38 @@ def one_step(state: State, batch: Arrays, epsilon: float) -> State:
     return State(weights, m, v, t)
 
 
-# The old state is given up, so that the new one can take its memory.
+# The old state is donated, so that the new one can use its memory.
 @partial(jax.jit, static_argnames="epsilon", donate_argnames="state")
 def compiled_step(state: State, batch: Arrays, epsilon: float) -> State:
-    """One step."""
+    """Make one step."""
     return one_step(state, batch, epsilon)
 
 
 @partial(jax.jit, static_argnames="epsilon", donate_argnames="state")
 def compiled_steps(state: State, batches: Arrays, epsilon: float) -> State:
-    """A step for each batch, of arrays with one more axis in front."""
-    return lax.scan(lambda state, batch: (one_step(state, batch, epsilon), None), state, batches)[0]
+    """Make one step per batch; the arrays have the batches as their first axis."""
+    final: State = lax.scan(lambda state, batch: (one_step(state, batch, epsilon), None), state, batches)[0]
+    return final
 
 
-@jax.jit
+@jax.jit  # type: ignore[untyped-decorator]  # untyped where it is checked
 def compiled_scores(weights: list[jax.Array], ids: jax.Array) -> jax.Array:
-    """Scores of reviews, shape (n,)."""
+    """Return the scores of reviews, shape (n,)."""
     return jax.nn.sigmoid(logits(weights, ids))[:, 0]
 
 
 class StepJax(Trainer):
-    """One compiled call for each batch, from a Python loop.
+    """Trains with one compiled call per batch.
 
     Args:
         weights: see `benchmarks.trainer.Trainer`.
-        epsilon: of Adam.
+        epsilon: Adam's ε.
     """
 
     compiled = "each step"
 
     def __init__(self, weights: Sequence[npt.NDArray[np.float32]], epsilon: float = EPSILON) -> None:
-        # A copy: what is given up to the next step must belong to nobody else.
+        # Copied, because the first step donates these arrays.
         owned = [jnp.array(weight, copy=True) for weight in weights]
         m, v = ([jnp.zeros_like(weight) for weight in owned] for _ in range(2))
         self._state, self._epsilon = State(owned, m, v, jnp.zeros((), jnp.int32)), epsilon
@@ -111,17 +112,17 @@ class StepJax(Trainer):
 
 
 class EpochJax(StepJax):
-    """One compiled call for up to 78 neighbouring batches of one shape: four calls an epoch, and one for its short end.
+    """Trains with one compiled call per 78 batches of one shape: four calls per epoch, and one for the last batch.
 
-    A call for the whole epoch is no quicker, and would compile again for every other number of reviews.
+    One call for the whole epoch is not faster, and would compile again for each number of reviews.
     """
 
-    compiled = "78 steps a call"
+    compiled = "78 steps per call"
 
     def train(self, batches: Sequence[Arrays]) -> None:
-        """See `benchmarks.trainer.Trainer.train`. Compiles once for each number of batches that a call is given."""
+        """See `benchmarks.trainer.Trainer.train`. Compiles once for each number of batches per call."""
         for _, alike in groupby(batches, lambda batch: batch.x.shape):
             same = list(alike)
-            for start in range(0, len(same), STEPS_A_CALL):
-                x, y = zip(*same[start : start + STEPS_A_CALL], strict=True)
+            for start in range(0, len(same), STEPS_PER_CALL):
+                x, y = zip(*same[start : start + STEPS_PER_CALL], strict=True)
                 self._state = compiled_steps(self._state, Arrays(np.stack(x), np.stack(y)), self._epsilon)

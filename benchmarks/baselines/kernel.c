@@ -1,12 +1,13 @@
-/* One training step of the model in C, and what the machine can do at best, measured the same way. One thread.
+/* One training step of the model in C, and measurements of the machine, on one thread.
 
-   Built and called by benchmarks/baselines/c.py and benchmarks/roofline.py. Mathematics: backends_test/oracle.py, in float32.
+   Compiled and called by benchmarks/baselines/c.py and benchmarks/roofline.py. The mathematics is that of
+   backends_test/oracle.py, in float32.
 
-   The eight units of one review fill one vector, the sixteen numbers of one embedding two. So nothing has to be
-   transposed, and a batch may have any size. What hides the latency of a step is that the reviews of a batch do not
-   depend on one another: time is the outer loop, the batch the inner one. Vectors are those of GCC and Clang, which
-   either compiler maps on what the machine has; none is wider than eight numbers, because a wider one is kept in memory,
-   and many times slower, where the machine has no registers for it. */
+   The eight units of a review fill one vector, the sixteen numbers of an embedding two. So nothing has to be
+   transposed, and a batch may have any size. The reviews of a batch are independent, which hides the latency of a step:
+   time is the outer loop, the batch the inner one. The vectors are extensions of GCC and Clang, which map them to what
+   the machine has. None is wider than eight numbers: wider ones would be kept in memory, and be many times slower, on
+   machines without registers for them. */
 
 #include <math.h>
 #include <stdint.h>
@@ -21,9 +22,9 @@
 #define LEARNING_RATE 0.001
 #define BETA_1 0.9
 #define BETA_2 0.999
-#define CLIP 1e-7f /* how far from 0 and 1 Keras keeps scores, whatever the optimizer's epsilon */
+#define CLIP 1e-7f /* Keras clips scores at this distance from 0 and 1, whatever the epsilon of the optimizer */
 
-/* aligned(4): they may lie anywhere. may_alias: memory is written as vectors and read as floats. */
+/* aligned(4): any address is allowed. may_alias: memory is written as vectors and read as floats. */
 typedef float units __attribute__((vector_size(U * 4), aligned(4), may_alias));
 typedef int32_t integers __attribute__((vector_size(U * 4)));
 
@@ -32,7 +33,7 @@ struct layers {
     float kernel[D][U], recurrent[U][U], bias[U], out_kernel[U], out_bias;
 };
 
-/* Each array holds the embeddings, `ids` rows of D, and then a `struct layers`. Same fields in baselines/c.py. */
+/* Each array holds the embeddings, `ids` rows of D, and then a `struct layers`. Same fields as in baselines/c.py. */
 struct model {
     float *weights, *gradient, *m, *v;
     int64_t ids, steps;
@@ -43,30 +44,30 @@ static units load(const float *at) { return *(const units *)at; }
 static void store(float *at, units values) { *(units *)at = values; }
 static struct layers *layers_of(float *array, int64_t ids) { return (struct layers *)(array + ids * D); }
 
-/* tanh a = q / (q + 2) with q = exp(2a) - 1, accurate also where a is small, because 1 is never added to q and taken
-   away again (-ffast-math would do just that). With 2a = (n + r) ln 2, n whole and |r| <= 1/2:
+/* tanh a = q / (q + 2) with q = exp(2a) - 1. It is accurate for small a as well, because 1 is never added to q and
+   subtracted again, as -ffast-math would do. With 2a = (n + r) ln 2, n an integer and |r| <= 1/2:
 
        q = 2^n p + (2^n - 1),  p = 2^r - 1
 
-   and p is a Taylor series, (r ln 2)^k / k!, whose first term left out is below 6e-9. */
+   and p is a Taylor series, (r ln 2)^k / k!, whose first omitted term is below 6e-9. */
 static inline units tanh_units(units a)
 {
     units y = a * 2.88539008178f; /* 2 / ln 2 */
-    /* Beyond 26 tanh is 1 in float32. Clamped, so that 2^n is neither infinite nor zero. One by one, because vectors
-       have no ?: in C; the compiler makes it two instructions. */
+    /* Clamped, so that 2^n is neither infinite nor zero; beyond 26 tanh is 1 in float32. Element by element, because C
+       has no ?: for vectors; the compiler makes two instructions of it. */
     for (int k = 0; k < U; k++) y[k] = y[k] > 26.0f ? 26.0f : y[k] < -26.0f ? -26.0f : y[k];
-    /* Conversion cuts towards zero; that of a positive number plus a half rounds. */
+    /* The conversion truncates; for a positive number plus one half it rounds. */
     integers n = __builtin_convertvector(y + 64.5f, integers) - 64;
     units r = y - __builtin_convertvector(n, units), r2 = r * r, r4 = r2 * r2;
     units power = (units)((n + 127) << 23);
-    /* In pairs, not one term after the other: a shorter chain of dependent operations. */
+    /* In pairs, which makes the chain of dependent operations shorter. */
     units low = (0.693147180560f + r * 0.240226506959f) + r2 * (0.0555041086648f + r * 0.00961812910763f);
     units high = (0.00133335581464f + r * 0.000154035303934f) + r2 * 0.0000152527338041f;
     units q = power * (r * (low + r4 * high)) + (power - 1.0f);
     return q / (q + 2.0f);
 }
 
-/* The states h_0 ... h_T, as states[t][review][unit], and the logits. */
+/* Computes the states h_0 ... h_T, as states[t][review][unit], and the logits. */
 static void forward(const float *embeddings, const struct layers *w, const int32_t *x, int64_t batch, int64_t length,
                     float *restrict states, float *logits)
 {
@@ -97,19 +98,19 @@ static float sigmoid(float logit)
     return (logit >= 0 ? 1.0f : small) / (1.0f + small);
 }
 
-/* Back through time: the derivatives da[t][review][unit] by the sums inside tanh, and from them dU, db, dv, dc.
-   Until its step is reached, da[t] holds the derivatives by h_t. */
-static void backward(const struct layers *w, struct layers *found, int64_t batch, int64_t length,
+/* The backward pass through time: the derivatives da[t][review][unit] with respect to the arguments of tanh, and from
+   them dU, db, dv, dc. Until step t is reached, da[t] holds the derivatives with respect to h_t. */
+static void backward(const struct layers *w, struct layers *dw, int64_t batch, int64_t length,
                      const float *restrict states, const float *d_logits, float *restrict da)
 {
     units transposed[U], d_recurrent[U] = {0}, d_bias = {0}, d_out_kernel = {0};
     for (int j = 0; j < U; j++)
         for (int k = 0; k < U; k++) transposed[j][k] = w->recurrent[k][j];
-    found->out_bias = 0;
+    dw->out_bias = 0;
     for (int64_t b = 0; b < batch; b++) {
         store(da + ((length - 1) * batch + b) * U, d_logits[b] * load(w->out_kernel));
         d_out_kernel += d_logits[b] * load(states + (length * batch + b) * U);
-        found->out_bias += d_logits[b];
+        dw->out_bias += d_logits[b];
     }
     for (int64_t t = length - 1; t >= 0; t--) {
         for (int64_t b = 0; b < batch; b++) {
@@ -123,14 +124,14 @@ static void backward(const struct layers *w, struct layers *found, int64_t batch
             if (t > 0) store(d - batch * U, back);
         }
     }
-    for (int j = 0; j < U; j++) store(found->recurrent[j], d_recurrent[j]);
-    store(found->bias, d_bias);
-    store(found->out_kernel, d_out_kernel);
+    for (int j = 0; j < U; j++) store(dw->recurrent[j], d_recurrent[j]);
+    store(dw->bias, d_bias);
+    store(dw->out_kernel, d_out_kernel);
 }
 
-/* dE and dW from da, eight of the sixteen numbers of an embedding at a time, and first the one and then the other: what
-   one loop needs fits the registers of a machine that has sixteen of eight numbers each. */
-static void backward_inputs(const float *embeddings, float *d_embeddings, const struct layers *w, struct layers *found,
+/* Computes dE and dW from da, one after the other, for eight of the sixteen numbers of an embedding at a time: then the
+   data of each loop fits in sixteen registers of eight numbers. */
+static void backward_inputs(const float *embeddings, float *d_embeddings, const struct layers *w, struct layers *dw,
                             const int32_t *x, int64_t batch, int64_t length, const float *da)
 {
     for (int half = 0; half < D; half += U) {
@@ -141,7 +142,7 @@ static void backward_inputs(const float *embeddings, float *d_embeddings, const 
             for (int64_t b = 0; b < batch; b++) {
                 float *at = d_embeddings + (int64_t)x[b * length + t] * D + half;
                 const float *d = da + (t * batch + b) * U;
-                units back = load(at); /* an id that stands in several places has their sum */
+                units back = load(at); /* the gradient of an id is the sum over all its positions */
                 for (int j = 0; j < U; j++) back += d[j] * transposed[j];
                 store(at, back);
             }
@@ -154,11 +155,11 @@ static void backward_inputs(const float *embeddings, float *d_embeddings, const 
             }
         }
         for (int j = 0; j < U; j++)
-            for (int i = 0; i < U; i++) found->kernel[half + i][j] = d_kernel[j][i];
+            for (int i = 0; i < U; i++) dw->kernel[half + i][j] = d_kernel[j][i];
     }
 }
 
-/* Keras's Adam, over every weight: also those whose gradient is zero are moved by their moments. */
+/* Keras's Adam for every weight: the moments also change weights whose gradient is zero. */
 static void adam(struct model *model)
 {
     int64_t count = model->ids * D + (int64_t)(sizeof(struct layers) / sizeof(float));
@@ -174,25 +175,25 @@ static void adam(struct model *model)
     }
 }
 
-static int all_known(const int32_t *x, int64_t count, int64_t ids)
+static int all_valid(const int32_t *x, int64_t count, int64_t ids)
 {
-    uint32_t highest = 0; /* unsigned, so that a negative id is a very high one */
+    uint32_t highest = 0; /* unsigned, so that a negative id becomes a very high one */
     for (int64_t i = 0; i < count; i++) highest = (uint32_t)x[i] > highest ? (uint32_t)x[i] : highest;
     return highest < ids;
 }
 
-/* One step on a batch: x[batch][length], y[batch]. `scratch` holds (2 * length + 1) * batch * U + batch floats.
-   Returns whether all ids are known; if not, nothing was done. */
+/* Makes one step on a batch: x[batch][length], y[batch]. `scratch` holds (2 * length + 1) * batch * U + batch floats.
+   Returns whether all ids are valid; if not, nothing is changed. */
 int train(struct model *model, const int32_t *x, const float *y, int64_t batch, int64_t length, float *scratch)
 {
-    if (!all_known(x, batch * length, model->ids)) return 0;
+    if (!all_valid(x, batch * length, model->ids)) return 0;
 #ifdef __SSE__
-    /* A moment of an id that does not return shrinks by a tenth a step, and below 1e-38 some processors are a hundred
-       times slower. Here, and only while this function runs, such numbers are zero. */
+    /* The moment of an id that does not occur again shrinks by a tenth per step, and some processors are a hundred
+       times slower for numbers below 1e-38. Such numbers are flushed to zero while this function runs. */
     unsigned kept = _mm_getcsr();
     _mm_setcsr(kept | 0x8040);
 #endif
-    struct layers *w = layers_of(model->weights, model->ids), *found = layers_of(model->gradient, model->ids);
+    struct layers *w = layers_of(model->weights, model->ids), *dw = layers_of(model->gradient, model->ids);
     float *states = scratch, *da = states + (length + 1) * batch * U, *d_logits = da + length * batch * U;
     forward(model->weights, w, x, batch, length, states, d_logits);
     for (int64_t b = 0; b < batch; b++) {
@@ -200,10 +201,10 @@ int train(struct model *model, const int32_t *x, const float *y, int64_t batch, 
         int clipped = score < CLIP || score > 1.0f - CLIP;
         d_logits[b] = clipped ? 0.0f : (score - y[b]) / batch;
     }
-    backward(w, found, batch, length, states, d_logits, da);
-    backward_inputs(model->weights, model->gradient, w, found, x, batch, length, da);
+    backward(w, dw, batch, length, states, d_logits, da);
+    backward_inputs(model->weights, model->gradient, w, dw, x, batch, length, da);
     adam(model);
-    /* `gradient` is zero again: only the rows of this batch were not. */
+    /* Sets `gradient` to zero again: only the rows of this batch were not. */
     for (int64_t i = 0; i < batch * length; i++) memset(model->gradient + (int64_t)x[i] * D, 0, D * sizeof(float));
 #ifdef __SSE__
     _mm_setcsr(kept);
@@ -211,10 +212,10 @@ int train(struct model *model, const int32_t *x, const float *y, int64_t batch, 
     return 1;
 }
 
-/* Scores of x[count][length]. `scratch` holds (length + 1) * CHUNK * U floats. Returns as `train` does. */
+/* Computes the scores of x[count][length]. `scratch` holds (length + 1) * CHUNK * U floats. Returns as `train` does. */
 int predict(struct model *model, const int32_t *x, int64_t count, int64_t length, float *scratch, float *scores)
 {
-    if (!all_known(x, count * length, model->ids)) return 0;
+    if (!all_valid(x, count * length, model->ids)) return 0;
     const struct layers *w = layers_of(model->weights, model->ids);
     for (int64_t b = 0; b < count; b += CHUNK) {
         int64_t batch = count - b < CHUNK ? count - b : CHUNK;
@@ -224,7 +225,7 @@ int predict(struct model *model, const int32_t *x, int64_t count, int64_t length
     return 1;
 }
 
-/* The widest vector of the machine, for the rate of multiply-adds. */
+/* The widest vectors of the machine, for the rate of multiply-adds. */
 #ifdef __AVX512F__
 #define WIDE 16
 #elif defined(__AVX__)
@@ -232,11 +233,11 @@ int predict(struct model *model, const int32_t *x, int64_t count, int64_t length
 #else
 #define WIDE 4
 #endif
-#define SUMS 10 /* independent: two multiply-adds a cycle, each four or five cycles long, and all in registers */
+#define SUMS 10 /* independent, all in registers: enough for two multiply-adds per cycle of four or five cycles each */
 typedef float wide __attribute__((vector_size(WIDE * 4)));
 
-/* Returns how many floating-point operations were made. Factor and term are given, and what they lead to is returned in
-   numbers[2], lest the compiler find out a part beforehand: 1 * 0.999 + 0.001 is 1 in every round. */
+/* Returns the number of floating-point operations. Factor and term are arguments, and the result is returned in
+   numbers[2], so that the compiler cannot compute anything in advance: 1 * 0.999 + 0.001 is 1 in every round. */
 int64_t multiply_add(int64_t rounds, float numbers[3])
 {
     wide sums[SUMS], factor = (wide){0} + numbers[0], term = (wide){0} + numbers[1];
@@ -252,12 +253,12 @@ void copy(char *to, const char *from, int64_t size, int64_t rounds)
 {
     for (int64_t i = 0; i < rounds; i++) {
         memcpy(to, from, size);
-        __asm__ volatile("" ::: "memory"); /* each copy is wanted */
+        __asm__ volatile("" ::: "memory"); /* keeps the compiler from removing copies */
     }
 }
 
-/* h <- tanh(a + h U), each step waiting for the one before. The eight products are added in pairs: here latency counts,
-   in `forward` the number of operations. */
+/* h <- tanh(a + h U), where each step depends on the one before. The eight products are added in pairs, because latency
+   counts here; in `forward` the number of operations counts. */
 void recurrence(float *h, const float *a, const float *recurrent, int64_t steps)
 {
     units state = load(h), term = load(a), rows[U];

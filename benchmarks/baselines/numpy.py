@@ -1,7 +1,7 @@
-"""The model in NumPy alone: what a reader would write to see that nothing else is needed.
+"""The model in NumPy alone.
 
-The kernel meets each of the 10,003 embeddings once a step, not each token of a batch: (E W)[x] is E[x] W, and on the
-way back the derivatives of all tokens with one id are summed before they are multiplied.
+Each of the 10,003 embeddings is multiplied by the kernel once per step, instead of each token of a batch: (E W)[x] is
+E[x] W, and in the backward pass the derivatives of all tokens with the same id are summed before the product.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ Array = npt.NDArray[np.float32]
 
 
 class PlainNumpy(Trainer):
-    """Forward, backward and Adam by hand, in float32.
+    """Trains with a hand-written forward pass, backward pass and Adam, in float32.
 
     Args:
         weights: see `benchmarks.trainer.Trainer`.
-        epsilon: of Adam.
+        epsilon: Adam's ε.
     """
 
     def __init__(self, weights: Sequence[Array], epsilon: float = EPSILON) -> None:
@@ -47,7 +47,7 @@ class PlainNumpy(Trainer):
         return {"device": "cpu", "blas": np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]}
 
     def _states(self, ids: npt.NDArray[np.int32]) -> Array:
-        """The states before the first token and after each, shape (T + 1, n, 8)."""
+        """Return the states before the first token and after each token, shape (T + 1, n, 8)."""
         embeddings, kernel, recurrent_kernel, bias, _, _ = self._weights
         inputs = (embeddings @ kernel + bias)[ids.T]
         states = np.zeros((len(inputs) + 1, *inputs.shape[1:]), np.float32)
@@ -58,14 +58,14 @@ class PlainNumpy(Trainer):
         return states
 
     def _scores(self, last: Array) -> Array:
-        """Scores of the last states; the tanh is a sigmoid that does not overflow."""
+        """Return the scores of the last states, with tanh as a sigmoid that does not overflow."""
         half = np.float32(0.5)
         logits: Array = last @ self._weights[4] + self._weights[5]
         scores: Array = half + half * np.tanh(half * logits)
         return scores
 
     def _gradients(self, x: npt.NDArray[np.int32], y: Array) -> list[Array]:
-        """The derivatives of the loss by each weight, back through time."""
+        """Return the gradients of the loss, by backpropagation through time."""
         embeddings, kernel, recurrent_kernel, _, out_kernel, _ = self._weights
         states = self._states(x)
         d_logits = (self._scores(states[-1]) - y) / np.float32(len(x))
@@ -89,7 +89,7 @@ class PlainNumpy(Trainer):
         ]
 
     def _apply(self, gradients: list[Array]) -> None:
-        """One step of Adam, epsilon where Keras has it."""
+        """Make one step of Adam, with epsilon where Keras adds it."""
         self._steps += 1
         rate = np.float32(0.001 * np.sqrt(1 - 0.999**self._steps) / (1 - 0.9**self._steps))
         for weight, gradient, (m, v) in zip(self._weights, gradients, self._moments, strict=True):

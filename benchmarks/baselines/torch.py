@@ -1,7 +1,7 @@
-"""The model in PyTorch alone: the loop that every tutorial has, and the quickest one without a compiler.
+"""The model in PyTorch alone: the loop of every tutorial, and the fastest one without a compiler.
 
 `torch.nn.RNN` has two biases where the model has one: the second stays zero and is not trained. `torch.optim.Adam`
-adds epsilon after its bias correction and Keras before it: at step t, Keras's epsilon is PyTorch's times √(1 - β₂ᵗ).
+adds epsilon after the bias correction, Keras before it: at step t, Keras's epsilon is PyTorch's times √(1 - β₂ᵗ).
 """
 
 import math
@@ -17,20 +17,20 @@ from backends_test.oracle import EPSILON
 from benchmarks.trainer import Trainer
 from imdb_rnn.text.batches import Arrays
 
-# Reviews that are predicted at once; every token of theirs takes memory for its embedding.
-TOGETHER = 1_000
+# Reviews that are predicted at once; the embedding of each of their tokens takes memory.
+REVIEWS_PER_CALL = 1_000
 
 
 class IdiomaticTorch(Trainer):
-    """Layers, loss and optimizer as PyTorch's documentation shows them.
+    """Trains with layers, loss and optimizer as in PyTorch's documentation.
 
     Args:
         weights: see `benchmarks.trainer.Trainer`.
-        epsilon: of Adam.
-        device: "cpu" or "cuda"; None is the GPU where there is one.
+        epsilon: Adam's ε.
+        device: "cpu" or "cuda"; None is the GPU if there is one.
     """
 
-    # What the tuned loop does otherwise. None is PyTorch's own choice.
+    # Changed by the tuned loop. None leaves the choice to PyTorch.
     batch_first = True
     fused: bool | None = None
 
@@ -67,10 +67,10 @@ class IdiomaticTorch(Trainer):
     def predict(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
         """See `benchmarks.trainer.Trainer.predict`."""
         with torch.inference_mode():
-            parts = torch.from_numpy(ids).to(self.device).split(TOGETHER)
+            parts = torch.from_numpy(ids).to(self.device).split(REVIEWS_PER_CALL)
             scores = torch.cat([self._logits(part) for part in parts]).sigmoid()
-        found: npt.NDArray[np.float32] = scores[:, 0].cpu().numpy()
-        return found
+        array: npt.NDArray[np.float32] = scores[:, 0].cpu().numpy()
+        return array
 
     def path(self) -> dict[str, str]:
         """See `benchmarks.trainer.Trainer.path`."""
@@ -82,36 +82,36 @@ class IdiomaticTorch(Trainer):
         }
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        """Read reviews of ids of shape (n, T); shape (n, 1)."""
+        """Return the logits, shape (n, 1), of ids of shape (n, T)."""
         _, last = self.rnn(self._embed(x))
         logits: torch.Tensor = self.dense(last[0])
         return logits
 
     def _embed(self, x: torch.Tensor) -> torch.Tensor:
-        """The embedding of each id, in the order that the recurrence takes."""
+        """Return the embedding of each id, with the axes in the order of the recurrence."""
         embedded: torch.Tensor = self.embedding(x)
         return embedded
 
     def _place_epsilon(self) -> None:
-        """Before each step, make PyTorch's epsilon do what Keras's does."""
+        """Before each step, set PyTorch's epsilon so that it has the effect of Keras's."""
         self.steps += 1
         for group in self.optimizer.param_groups:
             group["eps"] = self.epsilon / math.sqrt(1 - group["betas"][1] ** self.steps)
 
     def _keras_order(self) -> list[torch.Tensor]:
-        """Views of the weights, in the order and the shapes of Keras's."""
+        """Return views of the weights, in the order and with the shapes of Keras."""
         recurrent = [self.rnn.weight_ih_l0.T, self.rnn.weight_hh_l0.T, self.rnn.bias_ih_l0]
         return [self.embedding.weight, *recurrent, self.dense.weight.T, self.dense.bias]
 
 
 class TunedTorch(IdiomaticTorch):
-    """Time before reviews, a quicker way to the embeddings and back, and one kernel for all of Adam."""
+    """Trains with time as the first axis, a faster gradient of the embeddings, and fused Adam."""
 
     batch_first = False
     fused = True
 
     def _embed(self, x: torch.Tensor) -> torch.Tensor:
         table = self.embedding.weight
-        # On a CPU, the derivative of this is summed by sorted ids, that of torch.nn.Embedding token by token.
+        # On a CPU, the gradient of `gather` is summed by sorted ids, that of torch.nn.Embedding token by token.
         rows = x.T.reshape(-1, 1).long().expand(-1, table.shape[1])
         return table.gather(0, rows).view(*x.T.shape, -1)
