@@ -6,6 +6,8 @@ The environment's own backend is never skipped: an unknown or absent one stops t
 import json
 import os
 import shutil
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import imdb_rnn
 from backends_test.comparison.inputs import BATCH_SIZE, MORE_STEPS, SEED, load_corpus
 from backends_test.comparison.stages import sources_fingerprint
 from backends_test.data import split_corpus, training_batches
+from backends_test.tests.backend.processes import Ran, Run
 from imdb_rnn import BackendError, Corpus, Recipe, Training, train
 from imdb_rnn.backends import backend_name
 
@@ -79,3 +82,36 @@ def exchanged(artefacts: Path) -> Training:
     note = {"sources": sources_fingerprint(Path(imdb_rnn.__file__).parent)}
     (artefacts / "model.json").write_text(json.dumps(note), encoding="utf-8")
     return training
+
+
+@pytest.fixture
+def keras_home(tmp_path: Path) -> Path:
+    """Where Keras of the processes that `run` starts keeps its settings."""
+    (tmp_path / "keras").mkdir()
+    return tmp_path / "keras"
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    """The current folder of the processes that `run` starts, from which they import first."""
+    (tmp_path / "packages").mkdir()
+    return tmp_path / "packages"
+
+
+@pytest.fixture
+def run(tmp_path: Path, keras_home: Path, packages: Path) -> Run:
+    """Run Python code in the folder `packages`, without KERAS_BACKEND; keywords set environment variables."""
+
+    def run_code(code: str, *arguments: object, **environment: str) -> Ran:
+        settings = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+        completed = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env={**settings, "KERAS_HOME": str(keras_home), **environment},
+            cwd=packages,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        return Ran(completed.returncode, completed.stdout.splitlines(), completed.stderr.splitlines())
+
+    return run_code

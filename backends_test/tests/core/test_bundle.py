@@ -174,7 +174,7 @@ def test_one_changed_byte_is_noticed_or_changes_nothing(bundle: Path, name: str)
 @pytest.mark.parametrize("name", ["format", "files", "sha256"])
 def test_hashes_cannot_be_taken_out(bundle: Path, name: str) -> None:
     rewrite_json(bundle / MANIFEST_FILE, lambda manifest: manifest.pop(name))
-    with pytest.raises(BundleError, match=r"manifest\.json\. Expected: a manifest as it was saved, format 2\."):
+    with pytest.raises(BundleError, match=r"manifest\.json\. Expected: an unchanged manifest of format 2\."):
         read_bundle(bundle)
 
 
@@ -182,9 +182,7 @@ def test_a_manifest_without_any_hash_does_not_do_for_settings_of_this_version(bu
     rewrite_json(
         bundle / MANIFEST_FILE, lambda manifest: [manifest.pop(name) for name in ("format", "files", "sha256")]
     )
-    with pytest.raises(
-        BundleError, match=r"manifest\.json\. Expected: hashes of the files\. Received: a manifest without"
-    ):
+    with pytest.raises(BundleError, match=r"manifest\.json\. Expected: hashes of the files\. Received: no hashes"):
         read_bundle(bundle)
 
 
@@ -228,7 +226,10 @@ def test_settings_and_history_of_another_training_are_refused(bundle: Path, robu
         (lambda config: config["word_index"].update(film=4), r"Expected: `word_index`, word -> id from 4"),
         (lambda config: config["word_index"].popitem(), r"Expected: the `word_index` that the model was trained with"),
         (lambda config: config.update(word_index={"good": 4}), r"Received: another one, of 1 words"),
-        (lambda config: config.update(word_index={"good\n": 4}), r"Expected: `word_index` of words"),
+        (
+            lambda config: config.update(word_index={"good\n": 4}),
+            r"`word_index` in .* Expected: distinct, non-empty words",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_the_model_are_refused(earlier: Path, change: Change, message: str) -> None:
@@ -269,7 +270,7 @@ def test_damage_in_a_compressed_archive_is_noticed(earlier: Path) -> None:
 def test_a_model_of_another_length_is_refused(earlier: Path) -> None:
     for name in (CONFIG_FILE, MANIFEST_FILE):
         rewrite_json(earlier / name, lambda content: content.get("recipe", content).update(max_len=50))
-    with pytest.raises(BundleError, match=r"Received: a model that takes 100 ids, where .* says 50"):
+    with pytest.raises(BundleError, match=r"Received: a model that takes 100 ids, but .* says 50"):
         read_bundle(earlier)
 
 
@@ -461,7 +462,7 @@ def test_only_a_new_or_an_empty_folder_is_written_to(tmp_path: Path) -> None:
     (tmp_path / "filled").mkdir()
     (tmp_path / "filled" / "thesis.txt").write_text("mine", encoding="utf-8")
     with (
-        pytest.raises(BundleError, match=r"Expected: a new or an empty folder\. Received: one that holds something"),
+        pytest.raises(BundleError, match=r"Expected: a new or an empty folder\. Received: one that is not empty"),
         exclusive_directory(tmp_path / "filled"),
     ):
         pytest.fail("not claimed")
@@ -487,7 +488,7 @@ def test_a_folder_that_came_to_hold_no_bundle_is_taken_away_with_its_parents(tmp
 
 def test_two_trainings_cannot_save_to_one_folder(tmp_path: Path) -> None:
     with exclusive_directory(tmp_path / "model"):
-        with pytest.raises(BundleError, match="one that holds something"), exclusive_directory(tmp_path / "model"):
+        with pytest.raises(BundleError, match="one that is not empty"), exclusive_directory(tmp_path / "model"):
             pytest.fail("claimed twice")
         (tmp_path / "model" / MANIFEST_FILE).write_text("{}", encoding="utf-8")
     assert [file.name for file in (tmp_path / "model").iterdir()] == [MANIFEST_FILE]

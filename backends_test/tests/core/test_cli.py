@@ -35,7 +35,7 @@ def test_a_path_that_only_a_folder_names_is_not_opened(run_here: Run, saved: Pat
     assert (status, output) == (1, "")
     assert said.count("\n") == 1
     assert (
-        "Bad `data`. Expected: a source of reviews, for a model that was trained on none of imdb, tfds, synthetic."
+        "Bad `data`. Expected: a source of reviews, because the model was not trained on one of imdb, tfds, synthetic."
         in said
     )
     assert f"Received: None, and a model trained on {source!r}." in said
@@ -177,13 +177,6 @@ def test_explain_shows_every_word_and_writes_a_page(run_here: Run, saved: Path, 
     assert "\x1b" not in shown
 
 
-def test_plot_draws_the_history_again(run_here: Run, saved: Path, tmp_path: Path) -> None:
-    completed = run_here("plot", saved, "-o", tmp_path / "curve.png", "--json")
-    assert completed.status == 0, completed.said
-    assert json.loads(completed.output) == {"picture": str(tmp_path / "curve.png")}
-    assert (tmp_path / "curve.png").read_bytes() == (saved / "history.png").read_bytes()
-
-
 def test_data_shows_what_a_source_holds(run_here: Run, reviews_folder: Path) -> None:
     found = json.loads(run_here("data", f"folder:{reviews_folder}", "--json").output)
     assert found["train"] == {"reviews": 60, "positive": 30, "mean_words": 8.0, "longest": 8}
@@ -203,25 +196,25 @@ def test_data_shows_what_a_source_holds(run_here: Run, reviews_folder: Path) -> 
         (("predict", "SAVED", ""), "Received: no word: ''."),
         (("predict", "SAVED", "😀"), "Received: no word: '😀'."),
         (("predict", "SAVED", "good", "😀"), "Bad review 2 of 2."),
-        (("predict", "SAVED"), "Cannot read standard input. Expected: reviews, one a line. Received: none."),
+        (("predict", "SAVED"), "Cannot read standard input. Expected: reviews, one per line. Received: none."),
         (("predict", "SAVED", "--file", "none.txt"), "Cannot read none.txt."),
         (
             ("predict", "SAVED", "--file", "bytes.txt"),
-            "Expected: reviews in UTF-8, one a line. Received: a byte 0xe9 in line 3, which is not UTF-8",
+            "Expected: reviews in UTF-8, one per line. Received: a byte 0xe9 in line 3, which is not UTF-8",
         ),
         (
             ("predict", "SAVED", "--file", "prose.csv"),
-            "Cannot read prose.csv. Expected: reviews in UTF-8, one a line. Re",
+            "Cannot read prose.csv. Expected: reviews in UTF-8, one per line. Re",
         ),
-        (("predict", "SAVED", "good", "--samples"), "Received: more than one of them."),
+        (("predict", "SAVED", "good", "--samples"), "Received: more than one."),
         (("explain", "SAVED", ""), "Received: no word: ''."),
         (("explain", "SAVED", "good " * 2_001), "Expected: at most 2,000 words. Received: 2,001."),
-        (("explain", "SAVED", "good", "--html", "filled/file.txt"), "file.txt is there already, and is no page"),
+        (("explain", "SAVED", "good", "--html", "filled/file.txt"), "file.txt already exists and is not an HTML page"),
         (("explain", "SAVED", "good", "--html", "none/why.html"), "Cannot write the page none/why.html."),
         (("plot", "none", "-o", "curve.png"), "Cannot read none/history.json."),
         (("plot", "SAVED", "-o", "none/curve.png"), "Cannot draw"),
         (("plot", "SAVED", "-o", "filled"), "Cannot draw"),
-        (("plot", "SAVED", "-o", "filled/file.txt"), "file.txt is there already, and is no picture"),
+        (("plot", "SAVED", "-o", "filled/file.txt"), "file.txt already exists and is not a PNG picture"),
         (("data", "folder:" + "x" * 300), "Cannot read 'folder:xxx"),
         (("data", "folder:~nosuchuser/reviews"), "Cannot read 'folder:~nosuchuser/reviews'."),
         (("predict", "x" * 300, "good"), "Received: no such folder."),
@@ -353,5 +346,5 @@ def test_output_that_cannot_be_written_is_one_line(reviews_folder: Path, argumen
             check=False,
         )
     assert completed.returncode == 1
-    assert completed.stderr.startswith("imdb-rnn: Cannot go on. Expected: files and streams that work.")
+    assert completed.stderr.startswith("imdb-rnn: I/O error: ")
     assert completed.stderr.count("\n") == 1

@@ -105,6 +105,6 @@ def test_a_page_is_written_anew_but_nothing_else_is_overwritten(explanation: Exp
     write_page(explanation, tmp_path / "page.html")
     write_page(explanation, tmp_path / "page.html")
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(FileExistsError, match=r"mine\.txt is there already, and is no page"):
+    with pytest.raises(FileExistsError, match=r"mine\.txt already exists and is not an HTML page"):
         write_page(explanation, tmp_path / "mine.txt")
     assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"

@@ -1,4 +1,4 @@
-"""The oracle is right by itself: its derivatives are those of its loss, its steps those of the formulas."""
+"""The oracle is correct by itself: its gradients are those of its loss, its steps follow the formulas."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def loss(weights: Weights, epsilon: float | None = oracle.EPSILON) -> float:
 
 @pytest.mark.parametrize("position", range(6))
 def test_every_derivative_is_that_of_finite_differences(weights: Weights, position: int) -> None:
-    found = oracle.gradients(weights, IDS, LABELS).arrays()[position]
+    gradients = oracle.gradients(weights, IDS, LABELS).arrays()[position]
     array = weights.arrays()[position]
     step = 1e-6
     for index in np.ndindex(array.shape):
@@ -35,12 +35,12 @@ def test_every_derivative_is_that_of_finite_differences(weights: Weights, positi
         array[index] = kept - step
         below = loss(weights)
         array[index] = kept
-        assert found[index] == pytest.approx((above - below) / (2 * step), abs=1e-9)
+        assert gradients[index] == pytest.approx((above - below) / (2 * step), abs=1e-9)
 
 
 def test_an_id_that_no_review_holds_has_no_derivative(weights: Weights) -> None:
-    found = oracle.gradients(weights, IDS, LABELS).embeddings
-    assert {int(i) for i in np.flatnonzero(found.any(axis=1))} == {0, 1, 4, 5, 11}
+    gradients = oracle.gradients(weights, IDS, LABELS).embeddings
+    assert {int(i) for i in np.flatnonzero(gradients.any(axis=1))} == {0, 1, 4, 5, 11}
 
 
 def test_scores_do_not_overflow() -> None:
@@ -61,9 +61,9 @@ def test_both_losses_agree_where_nothing_is_saturated(weights: Weights) -> None:
 
 def test_the_first_step_of_adam_is_the_learning_rate(weights: Weights) -> None:
     before = [array.copy() for array in weights.arrays()]
-    found = oracle.gradients(weights, IDS, LABELS)
-    Adam(0.001).apply(weights, found)
-    for old, new, gradient in zip(before, weights.arrays(), found.arrays(), strict=True):
+    gradients = oracle.gradients(weights, IDS, LABELS)
+    Adam(0.001).apply(weights, gradients)
+    for old, new, gradient in zip(before, weights.arrays(), gradients.arrays(), strict=True):
         moved = np.abs(gradient) > 1e-3
         np.testing.assert_allclose((old - new)[moved], 0.001 * np.sign(gradient[moved]), rtol=4e-3)
 
@@ -79,8 +79,8 @@ def test_every_optimizer_lowers_the_loss(weights: Weights, optimizer: SGD | Adam
 
 
 def test_clipping_bounds_values_and_norms(weights: Weights) -> None:
-    found = oracle.gradients(weights, IDS, LABELS)
-    assert max(np.abs(array).max() for array in oracle.clip_by_value(found, 0.01).arrays()) == 0.01
-    assert all(np.linalg.norm(array) <= 0.05 + 1e-12 for array in oracle.clip_by_norm(found, 0.05).arrays())
-    together = oracle.clip_by_global_norm(found, 0.05).arrays()
+    gradients = oracle.gradients(weights, IDS, LABELS)
+    assert max(np.abs(array).max() for array in oracle.clip_by_value(gradients, 0.01).arrays()) == 0.01
+    assert all(np.linalg.norm(array) <= 0.05 + 1e-12 for array in oracle.clip_by_norm(gradients, 0.05).arrays())
+    together = oracle.clip_by_global_norm(gradients, 0.05).arrays()
     assert np.sqrt(sum(np.sum(array**2) for array in together)) == pytest.approx(0.05)

@@ -27,6 +27,7 @@ def test_the_public_names_are_these() -> None:
         "Explanation",
         "ImdbRnnError",
         "Manifest",
+        "MissingPackageError",
         "ModelError",
         "Prediction",
         "Recipe",
@@ -73,7 +74,7 @@ def test_a_source_tree_that_is_not_installed_can_be_imported(tmp_path: Path) -> 
 
 def test_every_error_is_an_imdb_rnn_error() -> None:
     errors = [getattr(imdb_rnn, name) for name in imdb_rnn.__all__ if name.endswith("Error")]
-    assert len(errors) == 7
+    assert len(errors) == 8
     assert all(issubclass(error, imdb_rnn.ImdbRnnError) for error in errors)
 
 

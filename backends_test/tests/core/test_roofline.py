@@ -1,4 +1,4 @@
-"""The limit is what its formulas say, and the program in C that comes near it computes what the oracle does."""
+"""The limit follows from its formulas, and the trainer in C agrees with the oracle."""
 
 import math
 from pathlib import Path
@@ -138,16 +138,16 @@ def test_a_kernel_that_does_not_compile_shows_what_the_compiler_says(
 def test_fifty_steps_in_c_are_those_of_the_oracle(inputs: Inputs, after_fifty: list[np.ndarray]) -> None:
     trainer = CompiledC(inputs.start)
     trainer.train(inputs.batches[:STEPS])
-    found = trainer.weights()
-    assert [array.shape for array in found] == [array.shape for array in inputs.start]
-    assert {array.dtype for array in found} == {np.dtype(np.float32)}
-    difference = worst(found, after_fifty)
+    weights = trainer.weights()
+    assert [array.shape for array in weights] == [array.shape for array in inputs.start]
+    assert {array.dtype for array in weights} == {np.dtype(np.float32)}
+    difference = worst(weights, after_fifty)
     print(f"fifty steps: {difference:.1e}")
     assert difference <= TOLERANCES["fifty steps"]
 
 
 @compiled
-def test_another_epsilon_would_be_found(inputs: Inputs, after_fifty: list[np.ndarray]) -> None:
+def test_another_epsilon_would_be_noticed(inputs: Inputs, after_fifty: list[np.ndarray]) -> None:
     trainer = CompiledC(inputs.start, epsilon=oracle.EPSILON / 10)
     trainer.train(inputs.batches[:STEPS])
     difference = worst(trainer.weights(), after_fifty)
@@ -231,13 +231,13 @@ def test_tanh_in_c_is_accurate_also_near_zero() -> None:
     """Relative to the result, down to 1e-9: with exp(2a) - 1 rounded at one it would be wrong altogether."""
     near = np.geomspace(1e-9, 9.5, 4_000)
     values = np.concatenate([near, -near, [0.0, 20.0, -20.0, 1e30, -1e30, 13.0, -13.0, 1.0]]).astype(np.float32)
-    found, nothing = np.zeros_like(values), np.zeros(64, np.float32)
+    results, no_weights = np.zeros_like(values), np.zeros(64, np.float32)
     for at in range(0, len(values), 8):
         state, term = np.zeros(8, np.float32), values[at : at + 8]
-        c.load_kernel().recurrence(state.ctypes.data, term.ctypes.data, nothing.ctypes.data, 1)
-        found[at : at + 8] = state
+        c.load_kernel().recurrence(state.ctypes.data, term.ctypes.data, no_weights.ctypes.data, 1)
+        results[at : at + 8] = state
     expected = np.tanh(values.astype(np.float64))
-    np.testing.assert_allclose(found, expected, rtol=4e-7)  # worst seen: 2.6e-7, one thread of an AMD EPYC
+    np.testing.assert_allclose(results, expected, rtol=4e-7)  # worst seen: 2.6e-7, one thread of an AMD EPYC
 
 
 @compiled

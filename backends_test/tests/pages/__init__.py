@@ -1,1 +1,1 @@
-"""The page of the benchmarks, in a real browser: needs no backend."""
+"""The page of the benchmarks, in a real browser."""

@@ -1,4 +1,4 @@
-"""A real browser without a window, and the pages of made-up reports to look at in it."""
+"""A headless browser, and the pages of invented reports."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from benchmarks.report import write_pages
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# Such a browser must ask nobody for anything by itself, or the test of requests would see it.
+# The browser must make no requests of its own, which the test of requests would see.
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -26,7 +26,7 @@ ARGUMENTS = [
 ]
 KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "cpu": made_up.cpu,
-    "quick": made_up.quick,
+    "fast": made_up.fast,
     "gpu": made_up.gpu,
     "refused": made_up.refused,
     "without_compiler": made_up.without_compiler,
@@ -35,22 +35,22 @@ KINDS: dict[str, Callable[[], dict[str, Any]]] = {
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """Chromium, or a skip that says why there is none."""
+    """Chromium; the tests are skipped, with a reason, if there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
+    path = next(filter(None, map(shutil.which, names)), None)
     with playwright.sync_playwright() as driver:
         try:
             chromium = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         except playwright.Error as error:
-            pytest.skip(f"no Chromium that starts: {str(error).splitlines()[0]}")
+            pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
         yield chromium
         chromium.close()
 
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Kind of report -> the folder with its pages, written once."""
+    """Return the folder with the pages of a kind of report, which are written once."""
     made: dict[str, Path] = {}
 
     def folder(kind: str) -> Path:

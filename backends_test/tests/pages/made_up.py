@@ -1,7 +1,4 @@
-"""Reports of runs that never were, in the form that `benchmarks.summary` gives them.
-
-The figures are plausible, and the same every time. None of them is measured.
-"""
+"""Invented reports, in the form of `benchmarks.summary`: plausible numbers, the same each time, none measured."""
 
 import copy
 import math
@@ -12,15 +9,15 @@ from typing import Any
 
 FLOPS, BYTES = 9_810_000, 3_870_000
 STEPS, REVIEWS = 313, 20_000
-TUTORIAL, LIBRARY = "Keras, as in the tutorial: fit on arrays", "Keras, as this library trains"
+TUTORIAL, LIBRARY = "Keras as in the tutorial: fit on arrays", "Keras as this library trains"
 
 
 @dataclass(frozen=True)
 class Made:
-    """What is made up of a configuration: seconds of an epoch, of the first step, of one review, of a whole run."""
+    """An invented configuration: seconds of an epoch, the first step, one review and a whole run."""
 
     name: str
-    what: str
+    description: str
     epoch: float
     first_step: float
     latency: float
@@ -28,34 +25,41 @@ class Made:
 
     @property
     def framework(self) -> str:
-        """What stands before the first hyphen."""
+        """The part of the name before the first hyphen."""
         return self.name.partition("-")[0]
 
     @property
     def kind(self) -> str:
-        """With Keras, or by hand."""
-        return "variant" if self.what.startswith(("Keras", "the same")) else "peer"
+        """Whether it trains with Keras."""
+        return "variant" if self.description.startswith(("Keras", "the same")) else "baseline"
 
 
 CPU = (
     Made("jax-tutorial", TUTORIAL, 0.55, 1.34, 5.3e-4, 11.3),
     Made("jax-library", LIBRARY, 0.54, 1.27, 4.9e-4, 8.3),
-    Made("jax-library-again", "the same once more: what differs is noise", 0.545, 1.29, 4.9e-4),
-    Made("jax-step", "JAX by hand, a jitted step", 0.36, 0.87, 3.8e-5),
-    Made("jax-epoch", "JAX by hand, a jitted epoch", 0.32, 0.91, 3.7e-5, 5.2),
+    Made("jax-library-again", "the same again: the difference is noise", 0.545, 1.29, 4.9e-4),
+    Made("jax-step", "hand-written in JAX, one step per compiled call", 0.36, 0.87, 3.8e-5),
+    Made("jax-epoch", "hand-written in JAX, an epoch per compiled call", 0.32, 0.91, 3.7e-5, 5.2),
     Made("torch-tutorial", TUTORIAL, 9.0, 0.13, 2.4e-2, 38.0),
     Made("torch-library", LIBRARY, 9.2, 0.128, 2.3e-2, 35.0),
     Made("torch-unrolled", "Keras, unrolled", 5.5, 0.125, 2.0e-2),
-    Made("torch-idiomatic", "PyTorch by hand, as documented", 1.3, 0.0071, 4.2e-4),
-    Made("torch-tuned", "PyTorch by hand, tuned", 1.04, 0.0079, 4.0e-4, 6.5),
-    Made("tensorflow-tutorial", f"{TUTORIAL}; its Adam is another formula", 2.6, 0.99, 5.2e-2, 18.8),
+    Made("torch-idiomatic", "hand-written in PyTorch, as documented", 1.3, 0.0071, 4.2e-4),
+    Made("torch-tuned", "hand-written in PyTorch, tuned", 1.04, 0.0079, 4.0e-4, 6.5),
+    Made("tensorflow-tutorial", f"{TUTORIAL}; its Adam computes another formula", 2.6, 0.99, 5.2e-2, 18.8),
     Made("tensorflow-library", LIBRARY, 2.5, 0.86, 5.0e-2, 15.4),
-    Made("tensorflow-compiled", "Keras, XLA, 32 steps a call", 0.7, 3.44, 4.7e-2),
-    Made("numpy", "NumPy by hand", 0.58, 2.0e-3, 3.1e-4),
-    Made("c", "C by hand, one core", 0.075, 4.7e-4, 7.5e-6, 1.6),
+    Made("tensorflow-compiled", "Keras, XLA, 32 steps per call", 0.7, 3.44, 4.7e-2),
+    Made("numpy", "hand-written in NumPy", 0.58, 2.0e-3, 3.1e-4),
+    Made("c", "hand-written in C, one core", 0.075, 4.7e-4, 7.5e-6, 1.6),
 )
 GPU = tuple(
-    Made(one.name + suffix, one.what + ending, one.epoch * share, one.first_step * 1.4, one.latency * 1.6, one.whole)
+    Made(
+        one.name + suffix,
+        one.description + ending,
+        one.epoch * share,
+        one.first_step * 1.4,
+        one.latency * 1.6,
+        one.whole,
+    )
     for one in CPU
     if one.framework not in ("numpy", "c")
     for suffix, ending, share in (("", "", 0.8), ("-tf32", ", TensorFloat-32 on", 0.74))
@@ -68,19 +72,19 @@ def cpu() -> dict[str, Any]:
     return _report(CPU)
 
 
-def quick() -> dict[str, Any]:
-    """A quick run: no whole runs, no growth, scaled epochs."""
+def fast() -> dict[str, Any]:
+    """A fast run: no whole runs, no scaling, extrapolated epochs."""
     report = _report(CPU)
-    report["plan"] |= {"quick": True, "rounds": 3, "batches": 40, "calls": 50, "seconds": 0.3}
-    report["plan"] |= {"whole_runs": 0, "epochs": 0, "growth": False}
+    report["plan"] |= {"fast": True, "rounds": 3, "batches": 40, "calls": 50, "seconds": 0.3}
+    report["plan"] |= {"whole_runs": 0, "epochs": 0, "scaling": False}
     for row in report["rows"]:
-        row |= {"rounds": 3, "whole": None, "to_080": None, "curves": None, "growth": None}
+        row |= {"rounds": 3, "whole": None, "to_080": None, "curves": None, "scaling": None}
         row["drift"] = [one for one in row["drift"] if one["round"] <= 3]
     return report
 
 
 def gpu() -> dict[str, Any]:
-    """A full run on a GPU, whose limit nobody has measured."""
+    """A full run on a GPU, whose limit was not measured."""
     report = _report(GPU)
     report |= {
         "device": {"kind": "gpu", "name": "NVIDIA H200"},
@@ -95,14 +99,14 @@ def gpu() -> dict[str, Any]:
 
 
 def refused() -> dict[str, Any]:
-    """A full run in which the C loop computed another model, and so was not timed."""
+    """A full run in which the C loop computed another model and was not timed."""
     report = _report(CPU)
     kept = (
         "name",
         "framework",
         "backend",
         "kind",
-        "what",
+        "description",
         "cores",
         "expected_same_model",
         "tolerance",
@@ -115,7 +119,7 @@ def refused() -> dict[str, Any]:
 
 
 def without_compiler() -> dict[str, Any]:
-    """A full run where there is no C compiler: no C loop, a limit that lacks its chain."""
+    """A full run without a C compiler: no C loop, and a limit without the chain."""
     report = _report([one for one in CPU if one.name != "c"])
     report["left_out"] = {"c": "there is no C compiler here"}
     report["machine"] |= {"recurrence_latency": None, "method": "NumPy, approximately, because: no C compiler"}
@@ -128,16 +132,16 @@ def _report(chosen: tuple[Made, ...] | list[Made]) -> dict[str, Any]:
     by_name = {one.name: one for one in chosen}
     return copy.deepcopy(
         {
-            "schema": 2,
+            "schema": 4,
             "plan": {
-                "quick": False,
+                "fast": False,
                 "rounds": 7,
                 "batches": STEPS,
                 "calls": 150,
                 "seconds": 1.0,
                 "whole_runs": 5,
                 "epochs": 3,
-                "growth": True,
+                "scaling": True,
             },
             "device": {"kind": "cpu", "name": "Intel(R) Xeon(R) Processor"},
             "processor": "Intel(R) Xeon(R) Processor",
@@ -168,8 +172,8 @@ def _report(chosen: tuple[Made, ...] | list[Made]) -> dict[str, Any]:
 
 
 def _positions(names: list[str]) -> dict[str, list[int]]:
-    """Name -> position of each of its seven processes in the shuffled order."""
-    chance = random.Random(20)  # noqa: S311 (nothing secret is made of it)
+    """Name -> positions of its seven processes in random order."""
+    chance = random.Random(20)  # noqa: S311 (not for cryptography)
     order = [name for _ in range(7) for name in chance.sample(names, len(names))]
     return {name: [place for place, other in enumerate(order) if other == name] for name in names}
 
@@ -183,7 +187,7 @@ def _row(one: Made, by_name: dict[str, Made], positions: dict[str, list[int]]) -
         "framework": one.framework,
         "backend": one.framework if one.framework in ("torch", "tensorflow") else "jax",
         "kind": one.kind,
-        "what": one.what,
+        "description": one.description,
         "cores": "one",
         "same_model": same,
         "expected_same_model": same,
@@ -218,7 +222,7 @@ def _row(one: Made, by_name: dict[str, Made], positions: dict[str, list[int]]) -
             }
             for number, place in enumerate(positions[one.name], 1)
         ],
-        "growth": _growth(step),
+        "scaling": _scaling(step),
     }
 
 
@@ -230,17 +234,17 @@ def _path(one: Made) -> dict[str, str]:
 
 def _ratios(one: Made, by_name: dict[str, Made]) -> dict[str, Any]:
     tutorial = by_name.get(f"{one.framework}-tutorial")
-    native = {"jax": "jax-epoch", "torch": "torch-tuned"}.get(one.framework, "")
+    loop = {"jax": "jax-epoch", "torch": "torch-tuned"}.get(one.framework, "")
     return {
         "to_tutorial": _ratio(one.epoch / tutorial.epoch) if tutorial and tutorial != one else None,
-        "to_native": _ratio(one.epoch / by_name[native].epoch) if native and native != one.name else None,
+        "to_loop": _ratio(one.epoch / by_name[loop].epoch) if loop and loop != one.name else None,
     }
 
 
 def _whole(one: Made, chance: random.Random) -> dict[str, Any]:
     if one.whole is None:
         return {"whole": None, "to_080": None, "curves": None}
-    loop = one.kind == "peer"
+    loop = one.kind == "baseline"
     before = min(3.6, one.whole / 2)
     spent = (one.whole - before) / 3
     curves = [
@@ -266,7 +270,7 @@ def _whole(one: Made, chance: random.Random) -> dict[str, Any]:
     }
 
 
-def _growth(step: float) -> dict[str, list[dict[str, float]]]:
+def _scaling(step: float) -> dict[str, list[dict[str, float]]]:
     def curve(values: tuple[int, ...], usual: int, fixed: float) -> Iterator[dict[str, float]]:
         for value in values:
             seconds = step * (fixed + (1 - fixed) * value / usual)

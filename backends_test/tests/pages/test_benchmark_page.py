@@ -1,4 +1,4 @@
-"""What the report of the benchmarks says, and how its page behaves in a real browser, on reports that are made up."""
+"""The report of the benchmarks, and its page in a real browser, for invented reports."""
 
 import re
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from benchmarks.figures import as_svg, pictures, spread_out
 from benchmarks.report import as_page, as_text, publish, results_folder, write_pages
 from benchmarks.tables import (
     NO_DIFFERENCE,
-    REFUSED,
+    NOT_TIMED,
+    as_markdown,
     break_evens,
     bytes_of,
     further_tables,
     interval,
     main_table,
-    markdown_table,
+    page_table,
     pays_off_after,
     rate,
-    readme_table,
     seconds,
     spread_text,
     terminal_table,
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
-FIGURES = ["epochs", "drift", "break-even", "roofline", "prediction", "growth", "accuracy"]
-# WCAG 2.1: of text, and of what is drawn, against what is behind it.
+FIGURES = ["epochs", "drift", "break-even", "roofline", "prediction", "scaling", "accuracy"]
+# WCAG 2.1: least contrast of text, and of marks, with their background.
 TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0
-# Text elements with their colour and the colour behind them: [tag, text, colour, background], colours as [r, g, b].
+# Text elements as [tag, text, colour, background], with colours as [r, g, b].
 COLOURS_OF_TEXT = """() => {
   const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
   const behind = (element) => {
     for (let one = element; one; one = one.parentElement) {
-      const found = rgb(getComputedStyle(one).backgroundColor);
-      if (found.length < 4 || found[3] > 0) return found.slice(0, 3);
+      const colour = rgb(getComputedStyle(one).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour.slice(0, 3);
     }
     return [255, 255, 255];
   };
@@ -59,9 +59,7 @@ COLOURS_OF_MARKS = """() => [...document.querySelectorAll(".key li .mark")].map(
   getComputedStyle(one).borderTopColor.match(/[\\d.]+/g).map(Number),
   getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number),
 ])"""
-
-
-# The text that a figure shows in part or not at all.
+# The text that is cut off in figures.
 TEXT_CUT_OFF = """() => [...document.querySelectorAll("figure svg")].flatMap((svg) => {
   const [left, top, right, bottom] = (({ x, y, width, height }) => [x, y, x + width, y + height])(
     svg.getBoundingClientRect());
@@ -74,7 +72,7 @@ TEXT_CUT_OFF = """() => [...document.querySelectorAll("figure svg")].flatMap((sv
 
 @dataclass
 class Opened:
-    """A page in the browser, and what it did on its own."""
+    """A page in the browser, its console messages, and its requests."""
 
     page: "Page"
     complaints: list[str] = field(default_factory=list)
@@ -83,21 +81,21 @@ class Opened:
 
 @pytest.fixture
 def opened(browser: "Browser") -> Callable[..., Opened]:
-    """Open a page and listen."""
+    """Open a page and record messages and requests."""
 
     def visit(folder: Path, width: int = 1300, scheme: Any = "light") -> Opened:
-        found = Opened(browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme))
-        found.page.on("console", lambda message: found.complaints.append(message.text))
-        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        found.page.on("request", lambda request: found.requests.append(request.url))
-        found.page.goto((folder / "report.html").as_uri())
-        return found
+        one = Opened(browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme))
+        one.page.on("console", lambda message: one.complaints.append(message.text))
+        one.page.on("pageerror", lambda error: one.complaints.append(str(error)))
+        one.page.on("request", lambda request: one.requests.append(request.url))
+        one.page.goto((folder / "report.html").as_uri())
+        return one
 
     return visit
 
 
 def contrast(one: list[float], other: list[float]) -> float:
-    """How well two colours can be told apart, 1 to 21, as WCAG 2.1 defines it."""
+    """The contrast of two colours, 1 to 21, as defined in WCAG 2.1."""
 
     def luminance(colour: list[float]) -> float:
         parts = [part / 255 for part in colour[:3]]
@@ -114,7 +112,7 @@ def rows_of(table: str) -> dict[str, str]:
 
 
 def sorted_column(page: "Page", column: int) -> list[float]:
-    """What the main table's column is sorted by, from above."""
+    """The values by which a column of the main table is sorted, from the top."""
     cells = page.locator(f"#table-main tbody tr > *:nth-child({column})")
     return [float(value) for value in cells.evaluate_all("all => all.map(one => one.dataset.sort ?? NaN)")]
 
@@ -144,10 +142,10 @@ def test_quartiles_stand_in_the_unit_of_the_median() -> None:
 
 
 def test_a_ratio_is_no_difference_where_its_interval_touches_the_noise_floor() -> None:
-    found = {"ratio": 0.97, "low": 0.96, "high": 0.98}
-    assert interval(found, 0.0) == "0.97 (0.96 to 0.98)"
-    assert interval(found, 0.01) == "0.97 (0.96 to 0.98)"
-    assert interval(found, 0.03) == NO_DIFFERENCE
+    ratio = {"ratio": 0.97, "low": 0.96, "high": 0.98}
+    assert interval(ratio, 0.0) == "0.97 (0.96 to 0.98)"
+    assert interval(ratio, 0.01) == "0.97 (0.96 to 0.98)"
+    assert interval(ratio, 0.03) == NO_DIFFERENCE
     assert interval({"ratio": 1.1, "low": 0.9, "high": 1.2}, None) == NO_DIFFERENCE
     assert interval(None, 0.02) == "—"
 
@@ -159,34 +157,34 @@ def test_every_row_of_a_table_fills_its_columns(kind: str) -> None:
     assert [line.name for line in main.lines] == [row["name"] for row in report["rows"]]
     for table in (main, *further_tables(report)):
         for line in table.lines:
-            refused = len(line.cells) == 1 and line.cells[0].text == REFUSED
+            refused = len(line.cells) == 1 and line.cells[0].text == NOT_TIMED
             assert refused or len(line.cells) == len(table.columns), (table.name, line.name)
 
 
 def test_what_is_no_part_of_a_run_is_a_sentence_and_not_an_empty_table() -> None:
-    tables = {table.name: table for table in further_tables(made_up.quick())}
+    tables = {table.name: table for table in further_tables(made_up.fast())}
     assert not tables["whole"].lines
     assert "a full run has them" in tables["whole"].note
-    missing = {picture.name: picture for picture in pictures(made_up.quick()) if picture.figure is None}
-    assert sorted(missing) == ["accuracy", "growth"]
+    missing = {picture.name: picture for picture in pictures(made_up.fast()) if picture.figure is None}
+    assert sorted(missing) == ["accuracy", "scaling"]
     assert all("a full run has them" in picture.caption for picture in missing.values())
     assert all(picture.figure for picture in pictures(made_up.cpu()))
     assert [picture.name for picture in pictures(made_up.gpu()) if not picture.figure] == ["roofline"]
 
 
 def test_a_refused_row_is_one_labelled_row_and_stands_among_what_is_left_out() -> None:
-    rows = rows_of(markdown_table(made_up.refused()))
-    assert rows["c"].count(REFUSED) == 1
-    assert REFUSED not in rows["jax-library"]
+    rows = rows_of(as_markdown(main_table(made_up.refused())))
+    assert rows["c"].count(NOT_TIMED) == 1
+    assert NOT_TIMED not in rows["jax-library"]
     tables = {table.name: table for table in further_tables(made_up.refused())}
     assert [line.name for line in tables["left-out"].lines] == ["c"]
     assert "c" not in [line.name for line in tables["steady"].lines]
     (last,) = [line for line in terminal_table(made_up.refused()).splitlines() if line.startswith("c ")]
-    assert last.endswith(REFUSED)
+    assert last.endswith(NOT_TIMED)
 
 
 def test_the_tutorial_on_tensorflow_is_timed_and_labelled_a_different_model() -> None:
-    rows = rows_of(markdown_table(made_up.cpu()))
+    rows = rows_of(as_markdown(main_table(made_up.cpu())))
     assert [name for name, row in rows.items() if "(different model)" in row] == ["tensorflow-tutorial"]
     assert "2.6 s" in rows["tensorflow-tutorial"]
 
@@ -198,18 +196,16 @@ def test_what_was_left_out_is_named_with_its_reason() -> None:
 
 
 def test_a_costlier_first_step_pays_off_after_what_it_costs_over_what_it_saves() -> None:
-    found = {
-        (cheap["name"], costly["name"]): pays_off_after(cheap, costly) for cheap, costly in break_evens(made_up.cpu())
-    }
-    assert found["tensorflow-library", "tensorflow-compiled"] == pytest.approx((3.44 - 0.86) / (2.5 - 0.7))
-    assert not [names for names in found if "tensorflow-tutorial" in names or "jax-library-again" in names]
+    epochs = {(one["name"], other["name"]): pays_off_after(one, other) for one, other in break_evens(made_up.cpu())}
+    assert epochs["tensorflow-library", "tensorflow-compiled"] == pytest.approx((3.44 - 0.86) / (2.5 - 0.7))
+    assert not [names for names in epochs if "tensorflow-tutorial" in names or "jax-library-again" in names]
 
 
-def test_the_readme_says_plan_processor_cores_date_and_whether_the_run_was_quick() -> None:
-    full, quick = readme_table(made_up.cpu()), readme_table(made_up.quick())
+def test_the_page_says_plan_processor_cores_date_and_whether_the_run_was_fast() -> None:
+    full, fast = page_table(made_up.cpu()), page_table(made_up.fast())
     for part in ("7 rounds", "Intel(R) Xeon(R) Processor", "one of 2 cores", "2026-11-24", "A full run:"):
         assert part in full.partition("\n")[0]
-    assert "A quick run, whose figures are rough" in quick.partition("\n")[0]
+    assert "A fast run with rough results" in fast.partition("\n")[0]
     assert list(rows_of(full)) == [row["name"] for row in made_up.cpu()["rows"]]
 
 
@@ -245,14 +241,14 @@ def test_a_picture_refers_only_to_what_it_holds() -> None:
         assert not re.search("#[0-9a-f]{6}", svg), "a colour that does not follow the page"
 
 
-def test_a_run_is_published_by_what_it_ran_on_and_only_a_cpu_reaches_the_readme(
+def test_a_run_is_published_by_device_and_only_a_cpu_reaches_the_documentation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_module, "ROOT", tmp_path)
-    monkeypatch.setattr(report_module, "README", tmp_path / "README.md")
+    page, picture = tmp_path / "benchmarks.md", tmp_path / "benchmarks.png"
+    monkeypatch.setattr(report_module, "PAGE", page)
+    monkeypatch.setattr(report_module, "PICTURE", picture)
     monkeypatch.setattr(report_module, "RESULTS", tmp_path / "results" / "cpu")
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "README.md").write_text("a\n<!-- benchmarks -->\n<!-- end -->\n", encoding="utf-8")
+    page.write_text("a\n<!-- benchmarks -->\n<!-- end -->\n", encoding="utf-8")
     for kind in ("gpu", "cpu"):
         folder = tmp_path / kind
         (folder / "inputs").mkdir(parents=True)
@@ -260,8 +256,8 @@ def test_a_run_is_published_by_what_it_ran_on_and_only_a_cpu_reaches_the_readme(
         report_module.write_report(folder)
         publish(folder)
         assert not (results_folder(KINDS[kind]()) / "inputs").exists()
-        assert ("steady epoch" in (tmp_path / "README.md").read_text(encoding="utf-8")) == (kind == "cpu")
-        assert (tmp_path / "docs" / "benchmarks.png").exists() == (kind == "cpu")
+        assert ("steady epoch" in page.read_text(encoding="utf-8")) == (kind == "cpu")
+        assert picture.exists() == (kind == "cpu")
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["cpu", "gpu-nvidia-h200"]
 
 
@@ -372,7 +368,7 @@ def test_the_table_of_the_first_page_fits_a_wide_window(opened: Callable[..., Op
 def test_text_and_marks_can_be_read_in_light_and_in_dark(
     scheme: str, opened: Callable[..., Opened], written: Any
 ) -> None:
-    page = opened(written("quick"), scheme=scheme).page
+    page = opened(written("fast"), scheme=scheme).page
     texts = page.evaluate(COLOURS_OF_TEXT)
     assert len([tag for tag, *_ in texts if tag == "text"]) > 100
     poor = {(text, contrast(one, other)) for _, text, one, other in texts if contrast(one, other) < TEXT_CONTRAST}
@@ -384,18 +380,17 @@ def test_text_and_marks_can_be_read_in_light_and_in_dark(
     assert (sum(paper) > 600) == (scheme == "light")
 
 
-def test_every_page_of_a_quick_run_says_so(opened: Callable[..., Opened], written: Any) -> None:
+def test_every_page_of_a_fast_run_says_so(opened: Callable[..., Opened], written: Any) -> None:
     said = {}
-    for kind in ("quick", "cpu"):
+    for kind in ("fast", "cpu"):
         page = opened(written(kind)).page
         said[kind] = [
-            page.get_by_text("This is a quick run").count() == 1
-            and page.get_by_text("This is a quick run").is_visible(),
-            "quick run" in page.title(),
-            "quick run" in page.locator("figure svg").first.inner_html(),
-            "quick run" in (written(kind) / "report.md").read_text(encoding="utf-8"),
+            page.get_by_text("This is a fast run").count() == 1 and page.get_by_text("This is a fast run").is_visible(),
+            "fast run" in page.title(),
+            "fast run" in page.locator("figure svg").first.inner_html(),
+            "fast run" in (written(kind) / "report.md").read_text(encoding="utf-8"),
         ]
-    assert said == {"quick": [True] * 4, "cpu": [False] * 4}
+    assert said == {"fast": [True] * 4, "cpu": [False] * 4}
 
 
 def test_the_page_of_a_gpu_names_it(opened: Callable[..., Opened], written: Any) -> None:

@@ -396,6 +396,11 @@ UNUSUAL: dict[str, Callable[[keras.Sequential], Any]] = {
     "a frozen layer": lambda model: setattr(model.layers[0], "trainable", False),
     "gradients accumulated": lambda model: setattr(model.optimizer, "gradient_accumulation_steps", 2),
     "low-rank weights": train_low_rank,
+    "a constraint": lambda model: setattr(model.layers[2].kernel, "constraint", keras.constraints.MaxNorm(0.05)),
+    "a regularizer": lambda model: setattr(model.layers[2].kernel, "regularizer", keras.regularizers.L2(1.0)),
+    "an activity regularizer": lambda model: setattr(
+        model.layers[1], "activity_regularizer", keras.regularizers.L2(0.5)
+    ),
 }
 UNUSUAL_ON_TORCH: dict[str, Callable[[keras.Sequential], Any]] = {
     "a hook on weights": hook_on_weights,

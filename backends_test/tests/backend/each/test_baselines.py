@@ -1,4 +1,4 @@
-"""The hand-written loops that are timed beside Keras train and predict with the same model: each against the oracle."""
+"""The hand-written loops train the same model and predict with it: each is compared with the oracle."""
 
 from collections.abc import Callable
 
@@ -18,11 +18,11 @@ from imdb_rnn.corpora.synthetic import make_texts
 from imdb_rnn.text.batches import Arrays
 
 TOLERANCES = {stage.name: stage.bounds["float32"].tolerance for stage in LADDER}
-OTHER_EPSILON = 1e-8  # PyTorch's and Optax's own
+OTHER_EPSILON = 1e-8  # the default of PyTorch and Optax
 
 
-def importable_peers() -> list[Callable[..., Trainer]]:
-    """NumPy's, and those of the only framework in this environment."""
+def importable_baselines() -> list[Callable[..., Trainer]]:
+    """Those in NumPy, and in the framework of this environment."""
     if backend_name() == "jax":
         from benchmarks.baselines.jax import EpochJax, StepJax
 
@@ -34,13 +34,13 @@ def importable_peers() -> list[Callable[..., Trainer]]:
     return [PlainNumpy]
 
 
-every_peer = pytest.mark.parametrize("peer", importable_peers(), ids=lambda peer: peer.__name__)
+every_baseline = pytest.mark.parametrize("baseline", importable_baselines(), ids=lambda one: one.__name__)
 
 
 @pytest.fixture(scope="module")
 def inputs() -> Inputs:
-    """Those of the ladder, from so many reviews that an epoch has 24 whole batches and one of 16."""
-    return make_inputs(encode_texts("synthetic", "peers", *make_texts(1_940, 200), None))
+    """The inputs of the ladder, from a corpus whose epochs have 24 batches of 64 and one of 16."""
+    return make_inputs(encode_texts("synthetic", "baselines", *make_texts(1_940, 200), None))
 
 
 @pytest.fixture(scope="module")
@@ -55,89 +55,89 @@ def after_fifty(inputs: Inputs, fifty: list[Arrays]) -> Weights:
 
 def furthest(trainer: Trainer, expected: Weights) -> float:
     """The largest difference of any weight."""
-    found = differences(named(trainer.weights()), named(expected.arrays()))
-    print(type(trainer).__name__, found)
-    return max(found.values())
+    by_weight = differences(named(trainer.weights()), named(expected.arrays()))
+    print(type(trainer).__name__, by_weight)
+    return max(by_weight.values())
 
 
 def test_the_fifty_batches_hold_the_short_end_of_two_epochs(fifty: list[Arrays]) -> None:
     assert [len(batch.x) for batch in fifty] == ([BATCH_SIZE] * 24 + [16]) * 2
 
 
-@every_peer
-def test_one_step_is_the_oracles(peer: Callable[..., Trainer], inputs: Inputs) -> None:
-    trainer = peer(inputs.start)
+@every_baseline
+def test_one_step_is_the_oracles(baseline: Callable[..., Trainer], inputs: Inputs) -> None:
+    trainer = baseline(inputs.start)
     trainer.train(inputs.batches[:1])
     assert furthest(trainer, steps(inputs.start, oracle.Adam(), inputs.batches[:1])) <= TOLERANCES["Adam"]
 
 
-@every_peer
+@every_baseline
 def test_one_step_on_a_short_batch_is_the_oracles(
-    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays]
+    baseline: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays]
 ) -> None:
     short = [fifty[24]]
-    trainer = peer(inputs.start)
+    trainer = baseline(inputs.start)
     trainer.train(short)
     assert furthest(trainer, steps(inputs.start, oracle.Adam(), short)) <= TOLERANCES["Adam"]
 
 
-@every_peer
+@every_baseline
 def test_fifty_steps_are_the_oracles(
-    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
+    baseline: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
 ) -> None:
-    trainer = peer(inputs.start)
+    trainer = baseline(inputs.start)
     trainer.train(fifty)
     assert furthest(trainer, after_fifty) <= TOLERANCES["fifty steps"]
 
 
-@every_peer
+@every_baseline
 def test_fifty_steps_in_several_calls_are_the_same(
-    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
+    baseline: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
 ) -> None:
-    trainer = peer(inputs.start)
+    trainer = baseline(inputs.start)
     for batches in (fifty[:24], fifty[24:25], [], fifty[25:]):
         trainer.train(batches)
     assert furthest(trainer, after_fifty) <= TOLERANCES["fifty steps"]
 
 
-@every_peer
+@every_baseline
 def test_another_epsilon_would_be_noticed(
-    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
+    baseline: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays], after_fifty: Weights
 ) -> None:
-    trainer = peer(inputs.start, epsilon=OTHER_EPSILON)
+    trainer = baseline(inputs.start, epsilon=OTHER_EPSILON)
     trainer.train(fifty)
     assert furthest(trainer, after_fifty) > 10 * TOLERANCES["fifty steps"]
     expected = steps(inputs.start, oracle.Adam(epsilon=OTHER_EPSILON), fifty)
     assert furthest(trainer, expected) <= TOLERANCES["fifty steps"]
 
 
-@every_peer
+@every_baseline
 def test_predictions_are_the_oracles_before_and_after_training(
-    peer: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays]
+    baseline: Callable[..., Trainer], inputs: Inputs, fifty: list[Arrays]
 ) -> None:
-    ids = np.concatenate([inputs.reviews.x, inputs.batches[0].x])  # the second with the rows at the edges
-    trainer = peer(inputs.start)
+    ids = np.concatenate([inputs.reviews.x, inputs.batches[0].x])  # the second one holds the edge cases
+    trainer = baseline(inputs.start)
     for batches in ([], fifty):
         trainer.train(batches)
         scores = trainer.predict(ids)
         assert (scores.shape, scores.dtype) == ((len(ids),), np.float32)
         expected = oracle.forward(Weights.of(trainer.weights()), ids).scores[:, 0]
         difference = np.abs(scores - expected).max()
-        print(peer.__name__, difference)
+        print(baseline.__name__, difference)
         assert difference <= TOLERANCES["forward"]
 
 
-@every_peer
-def test_the_weights_come_back_as_they_were_given(peer: Callable[..., Trainer], inputs: Inputs) -> None:
-    for found, given in zip(peer(inputs.start).weights(), inputs.start, strict=True):
-        assert found.dtype == given.dtype == np.float32
-        np.testing.assert_array_equal(found, given)
+@every_baseline
+def test_the_weights_come_back_as_they_were_given(baseline: Callable[..., Trainer], inputs: Inputs) -> None:
+    for returned, given in zip(baseline(inputs.start).weights(), inputs.start, strict=True):
+        assert returned.dtype == given.dtype == np.float32
+        np.testing.assert_array_equal(returned, given)
 
 
-@every_peer
-def test_training_changes_nobody_elses_arrays(peer: Callable[..., Trainer], inputs: Inputs) -> None:
+@every_baseline
+def test_training_changes_nobody_elses_arrays(baseline: Callable[..., Trainer], inputs: Inputs) -> None:
     given = [weight.copy() for weight in inputs.start]
-    trainer = peer(given)
+    trainer = baseline(given)
     before = trainer.weights()
     trainer.train(inputs.batches[:2])
     for array, kept, start in zip(given, before, inputs.start, strict=True):
@@ -145,8 +145,8 @@ def test_training_changes_nobody_elses_arrays(peer: Callable[..., Trainer], inpu
         np.testing.assert_array_equal(kept, start)
 
 
-@every_peer
-def test_the_path_names_the_device(peer: Callable[..., Trainer], inputs: Inputs) -> None:
-    path = peer(inputs.start).path()
+@every_baseline
+def test_the_path_names_the_device(baseline: Callable[..., Trainer], inputs: Inputs) -> None:
+    path = baseline(inputs.start).path()
     assert path["device"] in {"cpu", load_backend().device()}
     assert all(isinstance(value, str) and value for value in path.values())

@@ -1,5 +1,5 @@
-"""The benchmark suite times only what computes this model and runs as it should, loses nothing when it is interrupted,
-and tells a slow-down from noise. No test asserts a speed."""
+"""The benchmarks time only what computes this model on the expected path, continue after an interruption, and
+distinguish a slow-down from noise. No test asserts a speed."""
 
 import json
 import os
@@ -15,35 +15,36 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from backends_test.markdown import in_readme
+from backends_test.markdown import replace_table
 from benchmarks import devices, end_to_end, runner, scaling, steady_state, store, worker
 from benchmarks.baselines.numpy import PlainNumpy
 from benchmarks.compare import compare
-from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, Kind, configurations_on
+from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, DeviceKind, configurations_on
 from benchmarks.correctness import difference, tolerance
 from benchmarks.devices import Device, environment_of, find_gpu, one_core, started
 from benchmarks.inputs import IMDB, read_check, read_training
-from benchmarks.report import README, RESULTS, readme_table, write_report
+from benchmarks.plan import FAST, FULL, Job, Plan, jobs_of
+from benchmarks.report import PAGE, RESULTS, page_table, write_report
 from benchmarks.roofline import Machine
-from benchmarks.runner import FULL, QUICK, BenchmarkError, Plan, available, order_of, run
-from benchmarks.store import Process
+from benchmarks.runner import BenchmarkError, available, run
+from benchmarks.store import Measurement
 from benchmarks.summary import noise_floor, ratio, read_runs, summarize, unpaired_ratio
 from benchmarks.worker import FallbackError, Task
 from imdb_rnn.backends import backend_name, load_backend
 from imdb_rnn.corpora import imdb
 from imdb_rnn.text.tokens import Vocabulary
 
-PLAN = Plan(quick=True, rounds=7, batches=79, calls=3, whole_runs=0, epochs=0, growth=False)
+PLAN = Plan(fast=True, rounds=7, batches=79, calls=3, whole_runs=0, epochs=0, scaling=False)
 DEVICE = Device("cpu", "a processor")
-KIND: Kind = "cpu" if load_backend().device() == "cpu" else "gpu"
+KIND: DeviceKind = "cpu" if load_backend().device() == "cpu" else "gpu"
 HERE = [
     one
     for one in configurations_on(KIND)
     if one.backend == backend_name() and available(one) and one.precision == "float32"
 ]
 CHOSEN = [one for one in CONFIGURATIONS if one.name in ("jax-tutorial", "jax-library", "jax-library-again", "c")]
-# One configuration for each way of a whole run, the quickest to start.
-WAYS = list({one.way: one for one in HERE if one.way and one.cores == "one"}.values())
+# One configuration for each program of a whole run.
+WHOLE_RUNS = list({one.whole_run: one for one in HERE if one.whole_run and one.cores == "one"}.values())
 every_configuration = pytest.mark.parametrize("configuration", HERE, ids=lambda one: one.name)
 Values = dict[str, list[float]]
 
@@ -61,12 +62,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-def task(measurement: Any, configuration: Configuration, inputs: Path) -> Task:
-    return Task(measurement, configuration.name, KIND, str(inputs), batches=4, calls=3)
+def task(kind: Any, configuration: Configuration, inputs: Path) -> Task:
+    return Task(kind, configuration.name, KIND, str(inputs), batches=4, calls=3)
 
 
 def figures(seconds: float) -> Values:
-    """What a process of the steady state gives."""
+    """The values of a process of the steady state."""
     return {
         "import": [1.0],
         "data": [0.1],
@@ -83,36 +84,36 @@ def figures(seconds: float) -> Values:
 
 @pytest.fixture
 def measure(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Processes whose epochs take a second, give or take 3 %; what was run, in order."""
+    """Replace processes by epochs of one second, give or take 3 %; return what was run, in order."""
     random = np.random.default_rng(0)
     ran: list[tuple[str, str]] = []
 
-    def answer(todo: Any, *_: Any) -> tuple[Values, dict[str, Any]]:
-        ran.append((todo.measurement, todo.name))
-        if todo.measurement == "check":
+    def answer(job: Job, *_: Any) -> tuple[Values, dict[str, Any]]:
+        ran.append((job.kind, job.configuration))
+        if job.kind == "check":
             return {"import": [1.0]}, {"difference": 1e-6, "tolerance": 1.7e-5}
         return figures(float(np.exp(random.normal(0, 0.03)))), {"path_device": "cpu"}
 
     monkeypatch.setattr(runner, "measure", answer)
-    monkeypatch.setattr(runner, "measure_machine", lambda: Machine(1e11, 1e10, 1e11, 25e-9, "as told"))
+    monkeypatch.setattr(runner, "measure_machine", lambda: Machine(1e11, 1e10, 1e11, 25e-9, "invented"))
     monkeypatch.setattr(runner, "prepare", lambda folder: {"source": "synthetic", "fingerprint": "none"})
     return ran
 
 
 @every_configuration
 def test_everything_that_is_timed_computes_this_model(configuration: Configuration, inputs: Path) -> None:
-    """But the tutorial's way on TensorFlow, whose Adam is another: it is timed because it is what users run."""
-    _, found = worker.perform(task("check", configuration, inputs)).values()
-    assert (found["difference"] <= found["tolerance"]) == configuration.same_model
+    """Except the tutorial on TensorFlow, whose Adam computes another formula: it is timed because users run it."""
+    _, result = worker.perform(task("check", configuration, inputs)).values()
+    assert (result["difference"] <= result["tolerance"]) == configuration.same_model
 
 
 @every_configuration
 def test_a_process_measures_start_training_and_prediction_and_names_its_path(
     configuration: Configuration, inputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steady_state, "LEAST_SECONDS", 0.001)
-    monkeypatch.setattr(steady_state, "LEAST_TRAINING", 0.001)
-    monkeypatch.setattr(steady_state, "TOGETHER", (1, 8))
+    monkeypatch.setattr(steady_state, "MIN_PREDICTION_SECONDS", 0.001)
+    monkeypatch.setattr(steady_state, "MIN_TRAINING_SECONDS", 0.001)
+    monkeypatch.setattr(steady_state, "PREDICTED_TOGETHER", (1, 8))
     values, path = worker.perform(task("steady", configuration, inputs)).values()
     assert values.keys() >= figures(1).keys() - {"4096 reviews"} | {"8 reviews"}
     assert len(values["one review"]) == 3
@@ -130,7 +131,7 @@ def test_a_silent_fall_back_is_an_error(inputs: Path) -> None:
         worker.check_path(replace(configuration, path={}, framework="jax"), "gpu", trainer)
 
 
-def test_a_peer_with_another_epsilon_is_another_model(inputs: Path) -> None:
+def test_a_baseline_with_another_epsilon_is_another_model(inputs: Path) -> None:
     check = read_check(inputs)
     assert difference(PlainNumpy, check) <= tolerance()
     assert difference(lambda weights: PlainNumpy(weights, epsilon=1e-8), check) > 10 * tolerance()
@@ -139,26 +140,24 @@ def test_a_peer_with_another_epsilon_is_another_model(inputs: Path) -> None:
 def test_the_blocks_that_are_timed_are_an_epoch_with_its_short_end(inputs: Path) -> None:
     blocks = steady_state.blocks_of(steady_state.first_reviews(read_training(inputs), FULL.batches))
     assert [[len(batch.x) for batch in block] for block in blocks] == [[64] * 78] * 3 + [[64] * 78 + [32]]
-    (quick,) = steady_state.blocks_of(steady_state.first_reviews(read_training(inputs), QUICK.batches))
-    assert [len(batch.x) for batch in quick] == [64] * 31 + [32]
+    (fast,) = steady_state.blocks_of(steady_state.first_reviews(read_training(inputs), FAST.batches))
+    assert [len(batch.x) for batch in fast] == [64] * 31 + [32]
 
 
-def test_growth_is_measured_along_four_ways_and_stops_before_an_epoch_is_too_long(
-    inputs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_four_things_are_scaled_until_an_epoch_would_be_too_long(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, few in {"BATCHES": (4, 8), "LENGTHS": (3, 150), "UNITS": (8, 16), "REVIEWS": (100, 10**7)}.items():
         monkeypatch.setattr(scaling, name, few)
     training = read_training(inputs)
-    found = dict(scaling.measure_growth(lambda weights, length: PlainNumpy(weights), training, any_units=True))
-    assert list(found) == ["batch 4", "batch 8", "length 3", "length 150", "units 8", "units 16", "reviews 100"]
-    assert min(found.values()) > 0
-    found = dict(scaling.measure_growth(lambda weights, length: PlainNumpy(weights), training, any_units=False))
-    assert not [name for name in found if name.startswith("units")]
+    points = dict(scaling.measure_scaling(lambda weights, length: PlainNumpy(weights), training, any_units=True))
+    assert list(points) == ["batch 4", "batch 8", "length 3", "length 150", "units 8", "units 16", "reviews 100"]
+    assert min(points.values()) > 0
+    points = dict(scaling.measure_scaling(lambda weights, length: PlainNumpy(weights), training, any_units=False))
+    assert not [name for name in points if name.startswith("units")]
 
 
 @pytest.fixture(scope="module")
 def few_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files in the form of the IMDB reviews, of four hundred that the package makes."""
+    """Files in the format of the IMDB reviews, with four hundred synthetic reviews."""
     from imdb_rnn.corpora.synthetic import make_texts
 
     folder = tmp_path_factory.mktemp("few")
@@ -168,7 +167,7 @@ def few_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arrays = {}
     for split, part in {"train": texts, "test": tests}.items():
         rows = np.empty(len(part.texts), object)
-        # Ranks, as in Keras's file: without the start, and without words that are not in the index.
+        # Ranks, as in Keras's file: without the start, and without words outside the index.
         rows[:] = [[number - 3 for number in vocabulary.encode(text)[1:] if number > 3] for text in part.texts]
         arrays |= {f"x_{split}": rows, f"y_{split}": np.asarray(part.labels)}
     np.savez(folder / IMDB / imdb.REVIEWS, **arrays)
@@ -176,7 +175,7 @@ def few_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("configuration", WAYS, ids=lambda one: one.way)
+@pytest.mark.parametrize("configuration", WHOLE_RUNS, ids=lambda one: one.whole_run)
 def test_a_whole_run_goes_from_a_cold_process_to_a_saved_model_and_one_prediction(
     configuration: Configuration, few_reviews: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,29 +186,26 @@ def test_a_whole_run_goes_from_a_cold_process_to_a_saved_model_and_one_predictio
     assert all(0 < accuracy < 1 for accuracy in accuracies.values())
     phases = {"phase import", "phase data", "phase build", "phase training", "phase evaluation"}
     assert values.keys() >= phases
-    assert ("shell" in values) == (configuration.way != "loop")
+    assert ("shell" in values) == (configuration.whole_run != "loop")
 
 
 def test_each_round_holds_every_configuration_in_an_order_of_its_own() -> None:
-    order = list(order_of(PLAN, CHOSEN, with_data=True))
-    names = [[name for number, _, name in order if number == wanted] for wanted in range(1, PLAN.rounds + 1)]
+    jobs = list(jobs_of(PLAN, CHOSEN, with_data=True))
+    names = [[job.configuration for job in jobs if job.round == wanted] for wanted in range(1, PLAN.rounds + 1)]
     assert all(sorted(one) == sorted(configuration.name for configuration in CHOSEN) for one in names)
     assert len({tuple(one) for one in names}) > 1
 
 
-def test_a_full_run_has_whole_runs_of_five_seeds_and_the_growth_of_each_that_grows() -> None:
-    order = list(order_of(FULL, list(CONFIGURATIONS), with_data=True))
+def test_a_full_run_has_whole_runs_of_five_seeds_and_scales_each_configuration_once() -> None:
+    jobs = list(jobs_of(FULL, list(CONFIGURATIONS), with_data=True))
     for one in CONFIGURATIONS:
-        counts = [
-            sum((kind, name) == (wanted, one.name) for _, kind, name in order)
-            for wanted in ("steady", "whole", "growth")
-        ]
-        assert counts == [7, 5 if one.way else 0, 1 if one.grows else 0]
-    assert not [todo for todo in order_of(FULL, list(CONFIGURATIONS), with_data=False) if todo.measurement == "whole"]
+        counts = [sum(job[1:] == (wanted, one.name) for job in jobs) for wanted in ("steady", "whole", "scaling")]
+        assert counts == [7, 5 if one.whole_run else 0, 1 if one.scales else 0]
+    assert not [job for job in jobs_of(FULL, list(CONFIGURATIONS), with_data=False) if job.kind == "whole"]
     assert FULL.rounds * FULL.calls >= 1_000
 
 
-def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
+def test_an_interrupted_run_continues_and_measures_nothing_twice(
     measure: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     answer = runner.measure
@@ -229,12 +225,12 @@ def test_an_interrupted_run_goes_on_and_measures_nothing_twice(
     assert run(tmp_path, PLAN, CHOSEN, DEVICE) == 0
     # Checks run side by side, in any order.
     assert sorted(measure[: len(CHOSEN)]) == sorted(("check", one.name) for one in CHOSEN)
-    assert measure[len(CHOSEN) :] == [(kind, name) for _, kind, name in order_of(PLAN, CHOSEN, with_data=False)]
+    assert measure[len(CHOSEN) :] == [job[1:] for job in jobs_of(PLAN, CHOSEN, with_data=False)]
     assert all(path.read_bytes() == content for path, content in left.items())
 
 
-def test_a_run_that_is_killed_goes_on_from_what_it_had_measured(few_reviews: Path, tmp_path: Path) -> None:
-    """A real run in real processes, killed as nobody can catch it."""
+def test_a_killed_run_continues(few_reviews: Path, tmp_path: Path) -> None:
+    """With real processes and SIGKILL."""
     if backend_name() != "jax":
         pytest.skip("once is enough: under JAX")
     out = tmp_path / "run"
@@ -243,7 +239,7 @@ def test_a_run_that_is_killed_goes_on_from_what_it_had_measured(few_reviews: Pat
         "-P",
         Path(__file__).with_name("benchmarks_here.py"),
         "run",
-        "--quick",
+        "--fast",
         "--only",
         "numpy",
         "--out",
@@ -268,12 +264,12 @@ def test_a_run_that_is_killed_goes_on_from_what_it_had_measured(few_reviews: Pat
     assert {path: path.read_bytes() for path in kept} == before
     assert sorted(path.name for path in (out / "raw").iterdir()) == [
         "0-check-numpy.json",
-        *(f"{number}-steady-numpy.json" for number in range(1, QUICK.rounds + 1)),
+        *(f"{number}-steady-numpy.json" for number in range(1, FAST.rounds + 1)),
     ]
 
 
 @pytest.mark.usefixtures("measure")
-def test_a_run_of_another_plan_device_or_machine_is_not_gone_on_with(
+def test_a_run_of_another_plan_device_or_machine_is_not_continued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(tmp_path, PLAN, CHOSEN, DEVICE)
@@ -291,14 +287,14 @@ def test_a_process_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, inputs: 
     monkeypatch.setattr(runner, "python_of", lambda backend: Path(sys.executable))
     broken = replace(HERE[0], name="broken")
     with pytest.raises(BenchmarkError, match=r"broken failed \(steady\): ValueError"):
-        runner.measure(runner.Todo(1, "steady", "broken"), broken, PLAN, Device(KIND, "this one"), inputs)
+        runner.measure(Job(1, "steady", "broken"), broken, PLAN, Device(KIND, "this one"), inputs)
 
 
 def change(folder: Path, name: str, factor: float) -> None:
-    """Make the epochs of a configuration longer, in the raw runs."""
-    for process in store.read(folder, f"*-steady-{name}"):
-        slow = {"epoch": [factor * value for value in process.values["epoch"]]}
-        store.write(folder, process._replace(values=process.values | slow))
+    """Make the stored epochs of a configuration longer."""
+    for one in store.read(folder, f"*-steady-{name}"):
+        slow = {"epoch": [factor * value for value in one.values["epoch"]]}
+        store.write(folder, one._replace(values=one.values | slow))
 
 
 @pytest.mark.usefixtures("measure")
@@ -320,9 +316,9 @@ def test_the_same_twice_is_no_slow_down_and_a_fifth_more_is(tmp_path: Path) -> N
 def test_what_disturbs_some_epochs_of_a_process_is_no_slow_down(tmp_path: Path) -> None:
     for name in ("old", "new"):
         run(tmp_path / name, PLAN, CHOSEN, DEVICE)
-    for process in store.read(tmp_path / "new", "*-steady-c"):
-        disturbed = [value for once in process.values["epoch"] for value in (once, 2 * once, 3 * once)]
-        store.write(tmp_path / "new", process._replace(values=process.values | {"epoch": disturbed}))
+    for one in store.read(tmp_path / "new", "*-steady-c"):
+        disturbed = [value for once in one.values["epoch"] for value in (once, 2 * once, 3 * once)]
+        store.write(tmp_path / "new", one._replace(values=one.values | {"epoch": disturbed}))
     verdicts = {row["verdict"] for row in compare(tmp_path / "old", tmp_path / "new")}
     assert verdicts == {"no detectable difference"}
 
@@ -338,9 +334,9 @@ def test_the_command_that_compares_exits_with_one_for_a_slow_down(tmp_path: Path
     sides = [str(tmp_path / name) for name in ("old", "new")]
     assert CliRunner().invoke(app, ["compare", *sides]).exit_code == 0
     change(tmp_path / "new", "c", 1.2)
-    found = CliRunner().invoke(app, ["compare", *sides])
-    assert found.exit_code == 1
-    (line,) = (line for line in found.output.splitlines() if line.endswith("worse"))
+    result = CliRunner().invoke(app, ["compare", *sides])
+    assert result.exit_code == 1
+    (line,) = (line for line in result.output.splitlines() if line.endswith("worse"))
     assert line.startswith("c ")
 
 
@@ -355,7 +351,7 @@ def test_only_runs_of_the_same_plan_device_and_reviews_are_compared(tmp_path: Pa
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:
-    """A machine that slows down between rounds does not blur it; of two runs, whose rounds are strangers, it does."""
+    """Slower rounds do not widen its interval; between two runs, whose rounds are independent, they do."""
     drifting = {number: 1.5**number for number in range(1, 8)}
     twice = {number: 2 * value for number, value in drifting.items()}
     assert ratio(twice, drifting) == pytest.approx({"ratio": 2, "low": 2, "high": 2})
@@ -381,12 +377,12 @@ def test_the_control_shows_the_noise(tmp_path: Path) -> None:
 def test_a_different_model_is_not_timed(
     tmp_path: Path, measure: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as one whose Adam has another epsilon, which is 9e-3 off after fifty steps."""
+    """Such as one whose Adam has another epsilon, with a difference of 9e-3 after fifty steps."""
     answer = runner.measure
 
-    def other(todo: Any, *arguments: Any) -> Any:
-        values, metadata = answer(todo, *arguments)
-        return values, metadata | {"difference": 9e-3} if todo[1:] == ("check", "c") else metadata
+    def other(job: Job, *arguments: Any) -> Any:
+        values, metadata = answer(job, *arguments)
+        return values, metadata | {"difference": 9e-3} if job[1:] == ("check", "c") else metadata
 
     monkeypatch.setattr(runner, "measure", other)
     run(tmp_path, PLAN, CHOSEN, DEVICE)
@@ -400,7 +396,7 @@ def test_a_different_model_is_not_timed(
 def test_the_report_is_made_from_the_raw_runs_and_has_a_row_for_each_configuration(tmp_path: Path) -> None:
     run(tmp_path, PLAN, CHOSEN, DEVICE)
     report = write_report(tmp_path)
-    assert report["schema"] == 3
+    assert report["schema"] == 4
     assert report["plan"] == asdict(PLAN)
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == report
     assert [row["name"] for row in report["rows"]] == [one.name for one in CHOSEN]
@@ -411,9 +407,9 @@ def test_the_report_is_made_from_the_raw_runs_and_has_a_row_for_each_configurati
 
 def test_what_a_process_measured_is_kept_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
-    process = Process(3, "steady", "c", {"epoch": [0.1], "one review": [1e-6, 2e-6]}, {"path_device": "cpu"})
-    store.write(tmp_path, process)
-    assert store.read(tmp_path) == [process]
+    measurement = Measurement(3, "steady", "c", {"epoch": [0.1], "one review": [1e-6, 2e-6]}, {"path_device": "cpu"})
+    store.write(tmp_path, measurement)
+    assert store.read(tmp_path) == [measurement]
 
 
 def test_a_cpu_is_one_core_and_one_thread_and_a_gpu_has_tensorfloat_off_or_on() -> None:
@@ -453,7 +449,7 @@ def test_a_users_machine_has_all_cores_no_variable_set_and_busy_processes_if_ask
 
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A driver that names one GPU, of which 1,234 MiB are in use."""
+    """A driver that lists one GPU, with 1,234 MiB in use."""
     program = tmp_path / "nvidia-smi"
     program.write_text('#!/bin/sh\ncase "$1" in *name*) echo "A GPU";; *) echo 1234;; esac\n', encoding="utf-8")
     program.chmod(0o755)
@@ -473,15 +469,15 @@ def test_without_a_gpu_one_line_says_so(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_gpu() is None
-    found = CliRunner().invoke(app, ["run", "--device", "gpu", "--out", str(tmp_path / "run")])
-    assert isinstance(found.exception, BenchmarkError)
-    assert str(found.exception).startswith("No GPU: nvidia-smi names none here")
+    result = CliRunner().invoke(app, ["run", "--device", "gpu", "--out", str(tmp_path / "run")])
+    assert isinstance(result.exception, BenchmarkError)
+    assert str(result.exception).startswith("No GPU: nvidia-smi lists none.")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_table_in_the_readme_is_that_of_the_committed_run() -> None:
+def test_the_table_of_the_page_is_that_of_the_committed_run() -> None:
     report = json.loads((RESULTS / "report.json").read_text(encoding="utf-8"))
-    text = README.read_text(encoding="utf-8")
-    assert in_readme(text, "benchmarks", readme_table(report)) == text
-    assert report == json.loads(json.dumps(summarize(RESULTS))), "report.json is not of the raw runs beside it"
+    text = PAGE.read_text(encoding="utf-8")
+    assert replace_table(text, "benchmarks", page_table(report)) == text
+    assert report == json.loads(json.dumps(summarize(RESULTS))), "report.json is not that of the raw measurements"
     assert [row["name"] for row in report["rows"]] == [one.name for one in CONFIGURATIONS]

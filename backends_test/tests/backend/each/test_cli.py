@@ -20,7 +20,7 @@ def test_train_ends_with_one_json_object(run_process: Run, reviews_folder: Path,
     assert result["parameters"] == {"embedding": 160048, "simple_rnn": 200, "dense": 9}
     assert result["data"]["source"] == f"folder:{reviews_folder}"
     assert len(result["data"]["fingerprint"]) == 64
-    assert result["seed"] == 7
+    assert result["recipe"]["seed"] == 7
     assert 1 <= result["best_epoch"] <= 3
     assert {"val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds"} <= set(result)
     assert "epoch 1  loss 0." in completed.said  # plain lines, as standard error is no terminal

@@ -1,11 +1,11 @@
 """The backend against the oracle, stage by stage, in float32 and float64, on the CPU and on a GPU if there is one.
 
-The stages, their tolerances and what was measured stand in backends_test/comparison/stages.py. `python -m backends_test.comparison.artefact`
-computes them in a process of its own, by this library's quick way and, in float32, by Keras alone; those of the quick
-way are left for the pairwise report. The mistakes at the end must each break the stage that they are made for. Where a
-GPU must be there, and a build of the backend that uses it:
+The stages, their tolerances and the measured differences are in backends_test/comparison/stages.py. `python -m
+backends_test.comparison.artefact` computes them in a process of its own: with this library, which is kept for the
+comparison of all pairs, and in float32 also with Keras alone. Each mistake at the end must break its stage. On a
+machine that must have a GPU, and a build of the backend that uses it:
 
-    KERAS_BACKEND=jax pytest backends_test/test_ladder.py --require-gpu
+    KERAS_BACKEND=jax pytest backends_test/tests/backend/each/test_ladder.py --require-gpu
 """
 
 import os
@@ -66,9 +66,9 @@ def dtype(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session", params=["cpu", "gpu"])
 def device(request: pytest.FixtureRequest) -> str:
-    found = load_backend().device()
-    if request.param == "gpu" and found == "cpu":
-        reason = f"no GPU: {keras.backend.backend()} runs on the {found} here"
+    actual = load_backend().device()
+    if request.param == "gpu" and actual == "cpu":
+        reason = f"no GPU: {keras.backend.backend()} runs on the {actual} here"
         if request.config.getoption("--require-gpu"):
             pytest.fail(f"{reason}, and --require-gpu was given")
         pytest.skip(reason)
@@ -180,7 +180,7 @@ def test_a_saturated_loss_is_that_of_the_oracle_by_the_convention_of_the_backend
         check("saturated loss", dtype, artefact.stages["saturated loss"], other)
 
 
-# The mistakes. Each is made in the oracle, and the backend must then be found to differ.
+# The mistakes. Each is made in the oracle, and the backend must then differ from it.
 
 
 def unsummed_adam(start: list[np.ndarray], batch: Arrays) -> Weights:
@@ -190,16 +190,16 @@ def unsummed_adam(start: list[np.ndarray], batch: Arrays) -> Weights:
     """
     x, y = batch
     weights = Weights.of(start)
-    found = oracle.gradients(weights, x, y)
+    gradients = oracle.gradients(weights, x, y)
     places = oracle.gradients(
         Weights.of([weights.embeddings[x.ravel()], *weights.arrays()[1:]]), np.arange(x.size).reshape(x.shape), y
     )
     squares = np.zeros_like(weights.embeddings)
     np.add.at(squares, x.ravel(), places.embeddings**2)
     before = weights.embeddings.copy()
-    oracle.Adam().apply(weights, found)
+    oracle.Adam().apply(weights, gradients)
     rate = LEARNING_RATE * np.sqrt(1 - 0.999) / (1 - 0.9)
-    weights.embeddings[:] = before - rate * 0.1 * found.embeddings / (np.sqrt(0.001 * squares) + oracle.EPSILON)
+    weights.embeddings[:] = before - rate * 0.1 * gradients.embeddings / (np.sqrt(0.001 * squares) + oracle.EPSILON)
     return weights
 
 
@@ -235,7 +235,7 @@ def test_a_swapped_batch_would_be_noticed(single: Artefact, inputs: Inputs) -> N
         check("fifty steps", "float32", single.stages["fifty steps"], named(mistaken.arrays()))
 
 
-def test_without_our_engine_tensorflow_would_make_the_mistake_of_summed_squares(inputs: Inputs, backend: str) -> None:
+def test_without_preparation_tensorflow_would_sum_squares(inputs: Inputs, backend: str) -> None:
     """Why backends/tensorflow.py prepares the optimizer; the other backends need no preparation."""
     model = compiled(inputs.start, keras.optimizers.Adam(LEARNING_RATE), prepared=False)
     model.train_on_batch(*inputs.batches[0])

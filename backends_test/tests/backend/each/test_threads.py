@@ -51,11 +51,11 @@ def test_all_threads_get_one_model(classifier: Classifier) -> None:
 def test_every_method_gives_in_many_threads_what_it_gives_in_one(
     classifier: Classifier, few: EncodedReviews, tmp_path: Path, handed_out: bool
 ) -> None:
-    ids = classifier.read(few).x
+    ids = classifier.preprocessing.rows(few).x
     methods: list[Callable[[Classifier, int], Any]] = [
         lambda it, number: it.predict_review(REVIEW),
         lambda it, number: it.evaluate(few),
-        lambda it, number: it.score(ids).tobytes(),
+        lambda it, number: it.probabilities(ids).tobytes(),
         lambda it, number: explain(it, REVIEW).contributions.tobytes(),
         lambda it, number: [array.tobytes() for array in it.weights()],
         lambda it, number: pickle.loads(pickle.dumps(it)).predict_review(REVIEW),
@@ -150,7 +150,9 @@ def test_a_model_whose_values_are_elsewhere_is_never_read_as_if_they_were_new(
         lambda: copy.deepcopy(classifier),
     ]
     for use in uses:
-        with pytest.raises(ModelError, match=r"Expected: a model at rest\. Received: one that another thread trains"):
+        with pytest.raises(
+            ModelError, match=r"Expected: a model that is not in use\. Received: one that another thread trains"
+        ):
             use()
     for variable, value in zip(model.weights, values, strict=True):
         variable._value = value

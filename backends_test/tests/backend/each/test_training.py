@@ -111,7 +111,7 @@ def test_what_is_saved_of_the_robust_recipe_is_what_was_evaluated(
     folder, training = robust
     manifest = training.manifest.to_json()
     loaded = Classifier.load(folder)
-    assert loaded.windows is True
+    assert loaded.preprocessing.windows
     assert set(manifest["seconds"]) == {"import", "data", "examples", "build", "training", "calibration", "evaluation"}
     test, validation = loaded.evaluate(small_corpus.test), loaded.evaluate(split_reviews(small_corpus.train)[1])
     assert test.loss == pytest.approx(manifest["test_loss"], abs=1e-6)
@@ -255,7 +255,7 @@ def test_a_source_may_be_named_in_any_letters(small_corpus: Corpus, tmp_path: Pa
 
 def test_too_few_reviews_are_refused(small_corpus: Corpus) -> None:
     few = Corpus("few", "", small_corpus.vocabulary, small_corpus.train.take(np.arange(9)), small_corpus.test)
-    with pytest.raises(DataError, match=r"Expected: at least 10 to train on\. Received: 9\."):
+    with pytest.raises(DataError, match=r"Expected: at least 10 for training\. Received: 9\."):
         train(few, None, progress=False)
 
 

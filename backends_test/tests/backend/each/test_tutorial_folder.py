@@ -151,14 +151,14 @@ def test_a_folder_of_the_tutorial_gives_the_same_scores_here(
 ) -> None:
     folder, _ = by_tutorial
     classifier, tutorial = Classifier.load(folder), Tutorial(folder)
-    assert classifier.reading == (10_000, 100, False)
+    assert classifier.preprocessing == LastIds(10_000, 100)
     assert classifier.manifest == Manifest()
     for count in (1, 7, 99, 300):
         review = known_words(classifier, count)
         assert classifier.predict_review(review).score == pytest.approx(tutorial.predict_review(review), abs=1e-6)
     test = split_corpus(small_corpus, 10_000, 100).test
     scores = tutorial.model.predict(test.x, verbose=0)[:, 0]
-    np.testing.assert_allclose(classifier.score(test.x), scores, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(classifier.probabilities(test.x), scores, rtol=0, atol=1e-6)
 
 
 def test_a_folder_of_the_tutorial_can_be_trained_on_and_saved_as_one_of_ours(
@@ -174,7 +174,7 @@ def test_a_folder_of_the_tutorial_can_be_trained_on_and_saved_as_one_of_ours(
     assert loaded.predict_review(review).score == classifier.predict_review(review).score
     assert Tutorial(tmp_path / "model").word_index == Tutorial(by_tutorial[0]).word_index
     before = {file.name: file.read_bytes() for file in by_tutorial[0].iterdir()}
-    with pytest.raises(BundleError, match="one that holds something"):
+    with pytest.raises(BundleError, match="one that is not empty"):
         classifier.save(by_tutorial[0])
     assert {file.name: file.read_bytes() for file in by_tutorial[0].iterdir()} == before
 
@@ -188,7 +188,7 @@ def test_a_folder_of_the_tutorial_is_evaluated_on_reviews_that_are_named(
     said = capsys.readouterr().err
     assert left.value.code == 1
     assert said.count("\n") == 1
-    assert "Expected: --data SOURCE" in said
+    assert "Bad `data`. Expected: a source of reviews" in said
 
 
 def test_only_a_folder_of_the_tutorial_needs_no_manifest(trained: tuple[Path, Training], tmp_path: Path) -> None:

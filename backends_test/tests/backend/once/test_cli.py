@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from backends_test.tests.command_line import PROGRAM, Run
-from imdb_rnn import Classifier, Corpus, corpora
+from imdb_rnn import Classifier, Corpus
 from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.training import evaluation
 
 
 def test_train_says_where_everything_lies(run_process: Run, reviews_folder: Path, tmp_path: Path) -> None:
@@ -23,11 +24,13 @@ def test_train_says_where_everything_lies(run_process: Run, reviews_folder: Path
         assert said in completed.output
 
 
-def test_a_model_can_be_evaluated_on_reviews_of_other_words(run_here: Run, saved: Path, reviews_folder: Path) -> None:
+def test_a_model_can_be_evaluated_on_reviews_of_other_words(
+    run_here: Run, saved: Path, reviews_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     completed = run_here("evaluate", saved, "--data", f"folder:{reviews_folder}", "--split", "val", "--json")
     assert completed.status == 0, completed.said
     assert 0 <= json.loads(completed.output)["accuracy"] <= 1
-    assert "does not hold what the model was trained on" in completed.said
+    assert "does not hold the reviews that the model was trained on" in caplog.text
 
 
 def test_what_a_folder_was_trained_on_is_evaluated_where_it_has_a_known_place(
@@ -39,7 +42,7 @@ def test_what_a_folder_was_trained_on_is_evaluated_where_it_has_a_known_place(
         asked.append(source)
         return small_corpus
 
-    monkeypatch.setattr(corpora, "load_reviews", load)
+    monkeypatch.setattr(evaluation, "load_reviews", load)
     completed = run_here("evaluate", saved, "--json")
     assert completed.status == 0, completed.said
     assert json.loads(completed.output)["data"] == {"source": "synthetic", "fingerprint": "small"}
@@ -62,7 +65,7 @@ def test_weights_that_overflow_are_one_line_and_never_a_score(
     ):
         status, output, said = run_here(arguments[0], tmp_path / "huge", *arguments[1:])
         assert (status, output) == (1, "")
-        assert said.startswith("imdb-rnn: Cannot read with this model. Expected: scores that are numbers.")
+        assert said.startswith("imdb-rnn: Cannot predict with this model. Expected: finite scores.")
         assert said.count("\n") == 1
 
 
@@ -145,3 +148,10 @@ def test_bad_input_gives_one_line_and_changes_nothing(
     assert message in said
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "filled" / "file.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_plot_draws_the_history_again(run_here: Run, saved: Path, tmp_path: Path) -> None:
+    completed = run_here("plot", saved, "-o", tmp_path / "curve.png", "--json")
+    assert completed.status == 0, completed.said
+    assert json.loads(completed.output) == {"picture": str(tmp_path / "curve.png")}
+    assert (tmp_path / "curve.png").read_bytes() == (saved / "history.png").read_bytes()

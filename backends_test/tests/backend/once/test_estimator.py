@@ -264,7 +264,9 @@ def test_labels_that_look_like_numbers_have_class_weights_as_the_texts_that_they
     ids=lambda given: repr(given)[:30],
 )
 def test_a_class_weight_that_is_none_is_refused(class_weight: Any) -> None:
-    with pytest.raises(RecipeError, match=r'Bad `class_weight`\. Expected: None, "balanced" or \{label: weight\}, '):
+    with pytest.raises(
+        RecipeError, match=r'Bad `class_weight`\. Expected: None, "balanced" or \{label: weight\} with '
+    ):
         ReviewClassifier(**SETTINGS, class_weight=class_weight).fit(*make(20))
 
 
@@ -272,10 +274,10 @@ def test_a_class_weight_that_is_none_is_refused(class_weight: Any) -> None:
     ("class_weight", "sample_weight", "message"),
     [
         ({"adored": 2}, None, r"Expected: weights of the labels \['hated', 'loved'\]\. Received: .* \['adored'\]"),
-        ({"hated": 0, "loved": 0}, None, r"Expected: products that are finite, and not all 0\. .* sum 0\.0\."),
-        ({"hated": 1e300}, [1e300, 1] * 10, r"Expected: products that are finite, and not all 0\. .* sum inf\."),
+        ({"hated": 0, "loved": 0}, None, r"Expected: products that are finite and not all 0\. .* sum 0\.0\."),
+        ({"hated": 1e300}, [1e300, 1] * 10, r"Expected: products that are finite and not all 0\. .* sum inf\."),
         ("balanced", [1e308, 1e308] * 10, r"Expected: products that are finite"),
-        ("balanced", [0, 1] * 10, r"Expected: a text of each class that .* Received: none of the class 'hated'\."),
+        ("balanced", [0, 1] * 10, r"Expected: a text of each class with .* Received: none of the class 'hated'\."),
     ],
 )
 def test_weights_that_nothing_can_be_learned_by_are_refused(
@@ -349,7 +351,7 @@ def test_a_saved_folder_holds_no_pickle_and_predicts_the_same(fitted: ReviewClas
 
 def test_a_folder_that_holds_something_is_not_written_to(fitted: ReviewClassifier, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(BundleError, match="one that holds something"):
+    with pytest.raises(BundleError, match="one that is not empty"):
         fitted.save(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -402,7 +404,9 @@ def test_a_word_that_is_none_is_refused_in_one_sentence(fitted: ReviewClassifier
     content["word_index"] = {f"{word}\n": rank for word, rank in content["word_index"].items()}
     file.write_text(json.dumps(content), encoding="utf-8")
     seal(tmp_path / "mine")
-    with pytest.raises(BundleError, match=r"Cannot load .*`word_index` of words") as error:
+    with pytest.raises(
+        BundleError, match=r"Cannot load .*`word_index` in .* Expected: distinct, non-empty words"
+    ) as error:
         ReviewClassifier.load(tmp_path / "mine")
     assert str(error.value).count("Expected: ") == 1
 
@@ -454,7 +458,7 @@ def test_an_estimator_is_saved_after_its_model_was_trained_on(fitted: ReviewClas
     loaded = ReviewClassifier.load(tmp_path / "mine")
     np.testing.assert_array_equal(loaded.decision_function(texts), classifier.decision_function(texts))
     assert (loaded.decision_function(texts) != fitted.decision_function(texts)).all()
-    assert "val_loss" not in loaded.classifier_.manifest
+    assert loaded.classifier_.manifest.val_loss is None
     assert loaded.history_ == fitted.history_
     with pytest.raises(BundleError, match=r"Received: one with another best-embedding-config\.json"):
         ReviewClassifier(**SETTINGS | {"epochs": 1}).fit(["good bad the"] * 40, ["a", "b"] * 20).save(tmp_path / "mine")
@@ -464,7 +468,7 @@ def test_weights_that_overflow_give_no_probabilities(fitted: ReviewClassifier) -
     classifier = copy.deepcopy(fitted)
     classifier.classifier_.model.set_weights([np.full_like(array, 3e38) for array in fitted.classifier_.weights()])
     for predict in (classifier.predict, classifier.predict_proba, classifier.decision_function):
-        with pytest.raises(ModelError, match="Expected: scores that are numbers"):
+        with pytest.raises(ModelError, match="Expected: finite scores"):
             predict(["good"])
 
 
@@ -506,7 +510,7 @@ def test_an_unpickled_estimator_predicts_without_a_backend(fitted: ReviewClassif
         (["good", "bad"], ["a"], ValueError, "inconsistent numbers of samples"),
         (["good"] * 20, ["a"] * 20, ValueError, "Expected: two classes. Received: 1 class"),
         (["good"] * 30, ["a", "b", "c"] * 10, ValueError, "Only binary classification is supported."),
-        (["?"] * 20, ["a", "b"] * 10, ReviewError, "Expected: texts with words in them."),
+        (["?"] * 20, ["a", "b"] * 10, ReviewError, "Expected: texts with words."),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused(texts: Any, labels: Any, error: type[Exception], message: str) -> None:

@@ -111,7 +111,7 @@ def test_predicting_needs_no_state_of_an_optimizer_and_training_begins_a_new_one
     assert classifier.predict_review("A good film.").score == expected
     assert not caplog.records
     assert int(classifier.model.optimizer.iterations) == 0
-    assert "A new Adam begins to train" in caplog.text
+    assert "Training continues with a new Adam optimizer" in caplog.text
 
 
 def test_a_model_file_that_cannot_be_read_again_is_not_written(bundle: Path, trained: Saved) -> None:

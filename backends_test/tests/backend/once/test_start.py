@@ -2,74 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from backends_test.tests.backend.processes import COMMAND_LINE, TWICE, Run, assert_one_line_for, assert_said_twice
 from imdb_rnn import Training
 from imdb_rnn.backends import TRAINING_BACKENDS
-
-COMMAND_LINE = "from imdb_rnn.cli import main; main()"
-# Two calls in one process that need a backend, and what each gives.
-TWICE = """
-import imdb_rnn
-for _ in range(2):
-    try:
-        imdb_rnn.build_model()
-    except imdb_rnn.BackendError as error:
-        print(error)
-    else:
-        import keras
-        print("runs on", keras.backend.backend())
-"""
-
-
-class Ran(NamedTuple):
-    """What a process did: its exit status, and the lines that it wrote to standard output and to standard error."""
-
-    status: int
-    output: list[str]
-    said: list[str]
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def keras_home(tmp_path: Path) -> Path:
-    """Where Keras of the processes that `run` starts keeps its settings."""
-    (tmp_path / "keras").mkdir()
-    return tmp_path / "keras"
-
-
-@pytest.fixture
-def packages(tmp_path: Path) -> Path:
-    """The current folder of the processes that `run` starts, from which they import first."""
-    (tmp_path / "packages").mkdir()
-    return tmp_path / "packages"
-
-
-@pytest.fixture
-def run(tmp_path: Path, keras_home: Path, packages: Path) -> Run:
-    """Run Python code in the folder `packages`, without KERAS_BACKEND; keywords set environment variables."""
-
-    def run_code(code: str, *arguments: object, **environment: str) -> Ran:
-        settings = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-        completed = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            env={**settings, "KERAS_HOME": str(keras_home), **environment},
-            cwd=packages,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        return Ran(completed.returncode, completed.stdout.splitlines(), completed.stderr.splitlines())
-
-    return run_code
 
 
 def other_than(backend: str) -> str:
@@ -151,10 +90,10 @@ def test_an_unknown_backend_in_keras_json_is_an_error_that_names_the_file(
 
 
 def test_a_folder_of_the_name_of_a_backend_and_a_module_without_a_specification_are_no_backend(
-    run: Run, tmp_path: Path, backend: str
+    run: Run, packages: Path, backend: str
 ) -> None:
     other, third = sorted({*TRAINING_BACKENDS} - {backend})
-    (tmp_path / "here" / other).mkdir()  # where Python looks first
+    (packages / other).mkdir()  # where Python looks first
     code = (
         f"import sys, types\nsys.modules[{third!r}] = types.ModuleType({third!r})\n"
         "from imdb_rnn import backends\nprint(backends.installed_backends())"
@@ -179,26 +118,6 @@ def test_commands_that_need_no_backend_look_for_none(
 
 
 # --- Settings, packages and devices that do not work -----------------------------------------------------------------
-
-
-def assert_one_line_for(ran: Ran, *parts: str) -> None:
-    """Of a command: it failed by one line that holds these parts."""
-    assert (ran.status, ran.output) == (1, [])
-    (line,) = ran.said
-    assert line.startswith("imdb-rnn: Cannot start Keras on ")
-    assert line.count("Expected:") == 1
-    for part in parts:
-        assert part in line
-
-
-def assert_said_twice(ran: Ran, *parts: str) -> None:
-    """Of `TWICE`: both calls failed by the same message, which holds these parts."""
-    assert ran.status == 0
-    first, second = ran.output
-    assert first == second
-    assert len(first) < 600
-    for part in parts:
-        assert part in first
 
 
 SETTINGS = {
@@ -273,7 +192,7 @@ def test_a_framework_that_cannot_be_imported_is_one_line_also_the_second_time(
     run: Run, packages: Path, backend: str, error: str, received: str
 ) -> None:
     install(packages, backend, BROKEN.format(error=error))
-    parts = (f"Expected: keras and {backend} installed whole", f"Received: {received}", "Reinstall them")
+    parts = (f"Expected: complete installations of keras and {backend}", f"Received: {received}", "Reinstall them")
     if "Traceback" in error:
         parts = (f"Received: ImportError: {LIBRARY}. ",)
     assert_said_twice(run(TWICE, KERAS_BACKEND=backend), *parts)
@@ -309,24 +228,3 @@ def test_another_backend_can_be_chosen_after_one_that_failed(run: Run, packages:
     ran = run(code, KERAS_BACKEND=other)
     assert ran.output[0].startswith(f"Cannot start Keras on {other}. ")
     assert ran.output[2:] == [f"runs on {backend}"] * 2
-
-
-DEVICES = {"jax": "JAX_PLATFORMS", "torch": "KERAS_TORCH_DEVICE"}
-
-
-@pytest.mark.parametrize("device", ["nonsense", "cuda"])
-def test_a_device_that_is_not_there_is_one_line_that_names_the_variable(
-    run: Run, tmp_path: Path, backend: str, device: str
-) -> None:
-    if backend not in DEVICES:
-        pytest.skip("TensorFlow has no variable that asks for a device which must be there")
-    variable = DEVICES[backend]
-    environment = {"KERAS_BACKEND": backend, variable: device}
-    ran = run(TWICE, **environment)
-    if device == "cuda" and ran.output == [f"runs on {backend}"] * 2:
-        pytest.skip("there is such a device here")
-    parts = (f"Expected: a device that {backend} can use. ", f"{variable}={device!r}")
-    assert_said_twice(ran, *parts)
-    ran = run(COMMAND_LINE, "train", "--data", "folder:none", "--out", "model", **environment)
-    assert_one_line_for(ran, *parts)
-    assert not any((tmp_path / "here").iterdir())

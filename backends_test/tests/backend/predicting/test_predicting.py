@@ -1,5 +1,4 @@
-"""Backends that only predict, Keras's NumPy and OpenVINO: they read a saved model as the others do, and when asked to
-train they say that they cannot."""
+"""Backends that only predict, NumPy and OpenVINO, load a saved model as the others do, and refuse to train."""
 
 import os
 import subprocess
@@ -38,7 +37,7 @@ def expected(inputs: Inputs) -> dict[str, reference.Tensors]:
 
 @pytest.fixture(scope="session")
 def artefact(artefacts: Path) -> Artefact:
-    """What this backend computes, in a fresh process, and leaves for the pairwise report."""
+    """The results of this backend, from a fresh process, which are kept for the comparison of all pairs."""
     command = [sys.executable, "-P", "-m", "backends_test.comparison.artefact", artefacts, "float32", "fast"]
     completed = subprocess.run(command, capture_output=True, text=True)
     assert completed.returncode == 0, completed.stderr[-3000:]
@@ -71,7 +70,7 @@ def test_a_saved_folder_is_loaded_and_predicts(saved: Path, inputs: Inputs, back
     (forward,) = (stage for stage in LADDER if stage.name == "forward")
     classifier = Classifier.load(saved)
     scores = oracle.forward(Weights.of(inputs.start), inputs.reviews.x).scores[:, 0]
-    assert np.abs(classifier.score(inputs.reviews.x) - scores).max() <= tolerance(forward, "float32", backend)
+    assert np.abs(classifier.probabilities(inputs.reviews.x) - scores).max() <= tolerance(forward, "float32", backend)
     assert 0 < classifier.predict_review("A good film").score < 1
 
 
