@@ -1,7 +1,7 @@
-"""One Keras 3 model that reads film reviews, unchanged on JAX, PyTorch and TensorFlow.
+"""A film-review classifier in Keras 3 that runs unchanged on JAX, PyTorch and TensorFlow.
 
-Names are looked up when they are first used, because Keras settles on a backend when
-it is imported: `import imdb_rnn` loads neither Keras nor any backend, and leaves the environment as it is.
+Public names are imported at their first use, because Keras chooses its backend when it is imported. `import imdb_rnn`
+imports neither Keras nor a backend, and does not change the environment.
 
     import os
     os.environ["KERAS_BACKEND"] = "jax"  # or "torch", "tensorflow"
@@ -19,7 +19,16 @@ __version__: str
 
 if TYPE_CHECKING:
     from imdb_rnn.corpora import Corpus, load_reviews
-    from imdb_rnn.errors import BackendError, BundleError, DataError, ImdbRnnError, ModelError, RecipeError, ReviewError
+    from imdb_rnn.errors import (
+        BackendError,
+        BundleError,
+        DataError,
+        ImdbRnnError,
+        MissingPackageError,
+        ModelError,
+        RecipeError,
+        ReviewError,
+    )
     from imdb_rnn.estimator import ReviewClassifier
     from imdb_rnn.inference.classifier import Classifier, Evaluation, Prediction
     from imdb_rnn.inference.explanation import Explanation, explain
@@ -43,6 +52,7 @@ _HOMES = {
     "Explanation": "inference.explanation",
     "ImdbRnnError": "errors",
     "Manifest": "inference.manifest",
+    "MissingPackageError": "errors",
     "ModelError": "errors",
     "Prediction": "inference.classifier",
     "Recipe": "training.recipe",
@@ -74,6 +84,7 @@ __all__ = [
     "Explanation",
     "ImdbRnnError",
     "Manifest",
+    "MissingPackageError",
     "ModelError",
     "Prediction",
     "Recipe",
@@ -101,7 +112,13 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        from imdb_rnn.errors import MissingPackageError
+
+        raise MissingPackageError.of(error) from error
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:
@@ -109,7 +126,7 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    """The version of the installed package, or "unknown" for a source tree that is not installed."""
+    """Return the version of the installed package; "unknown" for a source tree that is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

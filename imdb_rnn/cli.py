@@ -1,7 +1,7 @@
 """The command line: `imdb-rnn train`, `evaluate`, `predict`, …
 
-Results go to standard output, progress and notices to standard error. The exit status is 0 when all went well, 1 for an
-error that is named in one line, 2 for a command that was not understood, 130 when interrupted.
+Results go to standard output, progress and notices to standard error. The exit status is 0 for success, 1 for an error
+that is reported in one line, 2 for a wrong command line, and 130 for an interruption.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from imdb_rnn.errors import BundleError, ImdbRnnError, ReviewError
+from imdb_rnn.errors import BundleError, ImdbRnnError, MissingPackageError, ReviewError
 from imdb_rnn.printable import printable
 from imdb_rnn.text import text_files
 
@@ -40,25 +40,28 @@ PNG = b"\x89PNG"
 
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
-    """Turn the errors that this library raises on purpose into one line and an exit status."""
+    """Report the errors of this library, and I/O errors, in one line with an exit status."""
     try:
         yield
         if sys.stdout is not None:
-            sys.stdout.flush()  # while an error can still be told
+            sys.stdout.flush()  # here, where an error can still be reported
     except ImdbRnnError as error:
         typer.echo(f"imdb-rnn: {printable(str(error))}", err=True)
         raise typer.Exit(1) from error
-    except OSError as error:  # a full disk behind standard output, …
-        typer.echo(f"imdb-rnn: Cannot go on. Expected: files and streams that work. Received: {error}", err=True)
-        _drop_what_cannot_be_written()
+    except ModuleNotFoundError as error:
+        typer.echo(f"imdb-rnn: {printable(str(MissingPackageError.of(error)))}", err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:  # for example, standard output is on a full disk
+        typer.echo(f"imdb-rnn: I/O error: {error}", err=True)
+        _discard_unwritable_output()
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         typer.echo("imdb-rnn: interrupted", err=True)
         raise typer.Exit(130) from error
 
 
-def _drop_what_cannot_be_written() -> None:
-    """Python writes what is left of the output when it exits, and would fail once more."""
+def _discard_unwritable_output() -> None:
+    """Discard buffered output that cannot be written, because Python would try to write it again at exit."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -68,7 +71,7 @@ def _drop_what_cannot_be_written() -> None:
 
 class _Commands(TyperGroup):
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        with _errors_in_one_line():  # options such as --version and --help do their work here
+        with _errors_in_one_line():  # options such as --version and --help run here
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
@@ -78,45 +81,48 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Train, evaluate and use a small film-review classifier on the backend that KERAS_BACKEND names: jax, torch "
-    "or tensorflow.",
+    help="Train, evaluate and use a small film-review classifier. KERAS_BACKEND selects the backend: jax, torch or "
+    "tensorflow.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 Data = Annotated[
-    str, typer.Option("--data", metavar="SOURCE", help="auto, imdb, tfds, folder:PATH, npz:PATH or synthetic.")
+    str,
+    typer.Option(
+        "--data", metavar="SOURCE", help="Source of reviews: auto, imdb, tfds, folder:PATH, npz:PATH or synthetic."
+    ),
 ]
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A folder saved by `imdb-rnn train`.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Name = Annotated[Literal["robust", "tutorial"], typer.Option("--recipe", help="How to train; see docs/recipes.md.")]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Folder saved by `imdb-rnn train`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Name = Annotated[Literal["robust", "tutorial"], typer.Option("--recipe", help="Training recipe; see docs/recipes.md.")]
 Epochs = Annotated[
     int | None,
-    typer.Option("--epochs", help="The most epochs; else as in the recipe. Stops earlier when nothing improves."),
+    typer.Option("--epochs", help="Maximum number of epochs (default: that of the recipe). Training may stop earlier."),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of the initial weights and the order of the reviews.")]
-BatchSize = Annotated[int, typer.Option("--batch-size", help="Reviews a step.")]
-NumWords = Annotated[int, typer.Option("--num-words", help="How many ids the model knows.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed for weights and shuffling.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", help="Reviews per step.")]
+NumWords = Annotated[int, typer.Option("--num-words", help="Size of the vocabulary.")]
 
 
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without 😀 shows "?" instead of failing
+            stream.reconfigure(errors="replace")  # a terminal without 😀 shows "?" instead
     logging.basicConfig(format="imdb-rnn: %(message)s", level=logging.WARNING)
     logging.getLogger("imdb_rnn").setLevel(logging.INFO)
-    # matplotlib warns at length of a home that cannot be written, and then does without.
+    # matplotlib prints long warnings if the home folder is not writable, but works without it.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    # TensorFlow's start-up notes are not for the user of a command line; its errors still show.
+    # Hides TensorFlow's notes at its start, but not its errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # The name that completion and usage go by, however the program was started.
+    # The name for completion and usage, also for `python -m`.
     app(prog_name="imdb-rnn")
 
 
 def _show_version(ctx: typer.Context, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:  # that is, not while a line is being completed
+    if wanted and not ctx.resilient_parsing:  # not during shell completion
         from imdb_rnn import __version__
 
         typer.echo(f"imdb-rnn {__version__}")
@@ -129,20 +135,20 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Define the options before a command."""
 
 
 @app.command()
 def train(
     data: Data = "auto",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder to save to.")] = Path("imdb-model"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder to save to.")] = Path("imdb-model"),
     recipe: Name = "robust",
     epochs: Epochs = None,
     seed: Seed = 42,
     batch_size: BatchSize = 64,
     as_json: Json = False,
 ) -> None:
-    """Train a model, keep the best epoch, evaluate it and save it."""
+    """Train a model, evaluate its best epoch and save it."""
     from imdb_rnn.inference.bundle import MANIFEST_FILE
     from imdb_rnn.training import fit
     from imdb_rnn.training.recipe import Recipe
@@ -176,42 +182,46 @@ def evaluate(
         typer.Option(
             "--data",
             metavar="SOURCE",
-            help="As for train; without it, what DIR was trained on, unless that is a path.",
+            help="Source of reviews, as for train (default: that of the training, unless it is a path).",
         ),
     ] = None,
-    split: Annotated[Literal["val", "test"], typer.Option("--split", help="Which reviews.")] = "test",
+    split: Annotated[Literal["val", "test"], typer.Option("--split", help="Validation or test reviews.")] = "test",
     as_json: Json = False,
 ) -> None:
-    """Compare a saved model's scores with known labels."""
+    """Compute the loss and accuracy of a saved model."""
     from imdb_rnn.training import evaluation
 
-    found = evaluation.evaluate(directory, data, split=split)
+    result = evaluation.evaluate(directory, data, split=split)
     if as_json:
-        data_used = {"source": found.source, "fingerprint": found.fingerprint}
-        _print_json({"split": split, "loss": found.loss, "accuracy": found.accuracy, "data": data_used})
+        data_used = {"source": result.source, "fingerprint": result.fingerprint}
+        _print_json({"split": split, "loss": result.loss, "accuracy": result.accuracy, "data": data_used})
     else:
-        print(f"{printable(found.source)}, {split}: loss {found.loss:.4f}, accuracy {found.accuracy:.4f}")
+        print(f"{printable(result.source)}, {split}: loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
 
 
 @app.command()
 def predict(
     directory: Directory,
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one an argument.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Reviews, one a line.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at a line that cannot be read.")] = False,
-    samples: Annotated[bool, typer.Option("--samples", help="Ten reviews of ours, with what is expected.")] = False,
-    lang: Annotated[Literal["en", "ko"], typer.Option("--lang", help="Language of the answer.")] = "en",
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one per argument.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Text file with one review per line.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail at a line that cannot be scored.")] = False,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Score ten sample reviews and show the expected labels.")
+    ] = False,
+    lang: Annotated[Literal["en", "ko"], typer.Option("--lang", help="Language of the output.")] = "en",
     as_json: Json = False,
 ) -> None:
-    """Say how positive reviews are. Without TEXT, reviews are read from standard input, one a line.
+    """Score reviews. Without TEXT, reviews are read from standard input, one per line.
 
-    Every line has its row. One that cannot be read has no score, but a reason.
+    The output has one row per line. A line that cannot be scored has a reason instead of a score.
     """
     from imdb_rnn.inference.classifier import Classifier
     from imdb_rnn.samples import SAMPLES
 
     if sum((bool(texts), file is not None, samples)) > 1:
-        msg = "Bad reviews. Expected: TEXT, --file or --samples. Received: more than one of them."
+        msg = "Bad reviews. Expected: only one of TEXT, --file and --samples. Received: more than one."
         raise ReviewError(msg)
     expected: list[str] = []
     if samples:
@@ -234,47 +244,49 @@ def predict(
             line += f"  ({WORDS[lang]['expected']}: {WORDS[lang][expected[number]]}){mark}"
         print(line)
     if expected:
-        right = sum(row.label == label for row, label in zip(rows, expected, strict=True))
-        print(f"{right}/{len(expected)} {WORDS[lang]['right']}")
+        correct = sum(row.label == label for row, label in zip(rows, expected, strict=True))
+        print(f"{correct}/{len(expected)} {WORDS[lang]['right']}")
 
 
 @app.command("explain")
 def explain_review(
     directory: Directory,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="One review.")],
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html", help="A page to write as well.")] = None,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Review to explain.")],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE.html", help="Also write the explanation as an HTML page.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what each word contributes to a review's score, and the score as the review goes on."""
+    """Show each word's contribution to the score of a review."""
     from rich.console import Console
 
     from imdb_rnn.inference import explanation
     from imdb_rnn.inference.classifier import Classifier
 
-    found = explanation.explain(Classifier.load(directory), text)
+    result = explanation.explain(Classifier.load(directory), text)
     if html is not None:
         try:
-            explanation.write_page(found, html)
+            explanation.write_page(result, html)
         except (OSError, ValueError) as error:
-            msg = f"Cannot write the page {html}. Expected: a place to write to. Received: {error}"
+            msg = f"Cannot write the page {html}. Expected: a file that can be written. Received: {error}"
             raise BundleError(msg) from error
     if as_json:
-        _print_json(explanation.record_of(found))
+        _print_json(explanation.record_of(result))
         return
-    print(_in_words(_Row(*found.prediction), "en"))
+    print(_in_words(_Row(*result.prediction), "en"))
     console = Console(highlight=False)
-    console.print(explanation.for_terminal(found, console.width))
+    console.print(explanation.for_terminal(result, console.width))
 
 
 @app.command()
 def summary(
     encoder: Annotated[
-        Literal["embedding", "one_hot"], typer.Option("--encoder", help="How words come in.")
+        Literal["embedding", "one_hot"], typer.Option("--encoder", help="Kind of the first layer.")
     ] = "embedding",
     num_words: NumWords = 10_000,
     as_json: Json = False,
 ) -> None:
-    """Show the model's layers and their parameters."""
+    """Show the layers of the model and their numbers of parameters."""
     from imdb_rnn.model.architecture import build_model, parameters
 
     model = build_model(num_words, encoder=encoder)
@@ -287,22 +299,22 @@ def summary(
 @app.command()
 def plot(
     directory: Directory,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.png", help="The picture to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.png", help="PNG file to write.")],
     as_json: Json = False,
 ) -> None:
-    """Draw loss and accuracy over the epochs of a saved training."""
+    """Plot loss and accuracy over the epochs of a saved training."""
     from imdb_rnn.inference import bundle
     from imdb_rnn.training.plots import plot_history
 
     history, manifest = bundle.read_part(directory, bundle.HISTORY_FILE), bundle.read_manifest(directory)
     try:
         if output.exists() and not output.read_bytes().startswith(PNG):
-            msg = f"{output} is there already, and is no picture"
+            msg = f"{output} already exists and is not a PNG picture"
             raise FileExistsError(msg)
         plot_history(history, manifest, output)
     except (OSError, KeyError, TypeError, ValueError) as error:
         msg = (
-            f"Cannot draw {directory} to {output}. Expected: its history, and a place to write. "
+            f"Cannot draw {directory} to {output}. Expected: a history, and a file that can be written. "
             f"Received: {error!r:.300}"
         )
         raise BundleError(msg) from error
@@ -312,55 +324,57 @@ def plot(
 
 @app.command("data")
 def describe(
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="As for train --data.")] = "auto",
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="Source of reviews, as for train.")] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Show what a source of reviews holds."""
+    """Describe a source of reviews."""
     from imdb_rnn.corpora import load_reviews
 
     corpus = load_reviews(source)
     first = corpus.vocabulary.decode(corpus.train[0])
-    found: dict[str, Any] = {
+    description: dict[str, Any] = {
         "source": corpus.source,
         "fingerprint": corpus.fingerprint,
         "words": len(corpus.vocabulary),
     }
     for name, part in (("train", corpus.train), ("test", corpus.test)):
         lengths = part.lengths - 1  # without the id that starts a review
-        found[name] = {
+        description[name] = {
             "reviews": len(part),
             "positive": int(part.required_labels().sum()),
             "mean_words": round(float(lengths.mean()), 1),
             "longest": int(lengths.max()),
         }
-    found["first_review"] = {"label": "positive" if corpus.train.required_labels()[0] else "negative", "text": first}
+    description["first_review"] = {
+        "label": "positive" if corpus.train.required_labels()[0] else "negative",
+        "text": first,
+    }
     if as_json:
-        _print_json(found)
+        _print_json(description)
         return
     print(f"source       {printable(corpus.source)}")
     print(f"fingerprint  {corpus.fingerprint}\nwords        {len(corpus.vocabulary):,}")
     for name in ("train", "test"):
-        part_found = found[name]
+        split = description[name]
         print(
-            f"{name:<13}{part_found['reviews']:,} reviews, {part_found['positive']:,} positive, "
-            f"{part_found['mean_words']} words on average, {part_found['longest']:,} in the longest"
+            f"{name:<13}{split['reviews']:,} reviews, {split['positive']:,} positive, "
+            f"{split['mean_words']} words on average, {split['longest']:,} in the longest"
         )
-    print(f"first        ({found['first_review']['label']}) {printable(first)[:200]}")
+    print(f"first        ({description['first_review']['label']}) {printable(first)[:200]}")
 
 
 @app.command()
 def encoders(
     data: Data = "auto",
-    epochs: Annotated[
-        int, typer.Option("--epochs", help="The most epochs; stops earlier when nothing improves.")
-    ] = 100,
+    epochs: Annotated[int, typer.Option("--epochs", help="Maximum number of epochs. Training may stop earlier.")] = 100,
     seed: Seed = 42,
     num_words: NumWords = 500,
     as_json: Json = False,
 ) -> None:
-    """Train the tutorial's way with one-hot vectors and with an embedding, and show both side by side.
+    """Compare the tutorial's one-hot and embedding models.
 
-    500 words are what the tutorial's first model uses; its one-hot vectors grow with the number of words.
+    Both are trained. The default of 500 words is that of the tutorial's first model, whose one-hot vectors grow with
+    the vocabulary.
     """
     from imdb_rnn.corpora import load_reviews
     from imdb_rnn.model.architecture import ENCODERS
@@ -386,7 +400,7 @@ def encoders(
     if as_json:
         _print_json(rows)
         return
-    print(f"{'encoder':<12}{'parameters':>12}{'bytes a sample':>18}{'test accuracy':>16}{'training':>12}")
+    print(f"{'encoder':<12}{'parameters':>12}{'bytes per sample':>18}{'test accuracy':>16}{'training':>12}")
     for row in rows:
         print(
             f"{row['encoder']:<12}{row['parameters']:>12,}{row['bytes_a_sample']:>18,}{row['test_accuracy']:>16.4f}"
@@ -395,7 +409,7 @@ def encoders(
 
 
 class _Row(NamedTuple):
-    """What `predict` says of a text: a score and a label, or the reason why there are none."""
+    """A row of the output of `predict`: a score and a label, or the reason why there are none."""
 
     text: str
     score: float | None
@@ -408,34 +422,34 @@ def _name_of(file: Path | None) -> str:
 
 
 def _read_lines(file: Path | None) -> list[str]:
-    """The lines of a file, or of standard input."""
+    """Return the lines of a file, or of standard input."""
     if file is None and sys.stdin is not None and sys.stdin.isatty():
-        typer.echo("Type reviews, one a line; end with Ctrl-D.", err=True)
+        typer.echo("Type reviews, one per line. End with Ctrl-D.", err=True)
     try:
         piped = sys.stdin.buffer.read() if file is None and sys.stdin is not None else b""
         content = piped if file is None else file.read_bytes()
         lines = text_files.read_reviews(content, "" if file is None else file.suffix)
     except (OSError, ValueError) as error:
-        msg = f"Cannot read {_name_of(file)}. Expected: reviews in UTF-8, one a line. Received: {error}"
+        msg = f"Cannot read {_name_of(file)}. Expected: reviews in UTF-8, one per line. Received: {error}"
         raise ReviewError(msg) from error
     if not lines:
-        msg = f"Cannot read {_name_of(file)}. Expected: reviews, one a line. Received: none."
+        msg = f"Cannot read {_name_of(file)}. Expected: reviews, one per line. Received: none."
         raise ReviewError(msg)
     return lines
 
 
 def _score_lines(classifier: "Classifier", lines: list[str], name: str, strict: bool) -> list[_Row]:
-    """A row for each line.
+    """Return one row per line.
 
     Raises:
-        ReviewError: a line cannot be read, if that is not allowed.
+        ReviewError: a line cannot be scored, and `strict` is set.
     """
     reasons = [classifier.unreadable_reason(line) for line in lines]
     unread = [number for number, reason in enumerate(reasons) if reason]
     if unread and strict:
         msg = (
             f"Cannot read line {unread[0] + 1:,} of {name}. Expected: a review. Received: {reasons[unread[0]]}: "
-            f"{lines[unread[0]][:40]!r}. Without --strict, it has a row without a score."
+            f"{lines[unread[0]][:40]!r}. Without --strict, its row has no score."
         )
         raise ReviewError(msg)
     readable = [line for line, reason in zip(lines, reasons, strict=True) if not reason]
@@ -449,16 +463,16 @@ def _score_lines(classifier: "Classifier", lines: list[str], name: str, strict: 
 
 
 def _in_words(row: _Row, lang: str) -> str:
-    """A line in the tutorial's form: the first 30 characters, a face, and how sure the model is."""
+    """Format a row like the tutorial: the first 30 characters, an emoji, and the probability of the label."""
     text = printable(row.text)
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
     if row.score is None or row.label is None:
         verdict = f"{WORDS[lang]['unread']}: {row.reason}"
     else:
-        sure = row.score if row.label == "positive" else 1 - row.score
-        verdict = f"{FACES[row.label]} {WORDS[lang][row.label]} {sure:.1%}"
+        probability = row.score if row.label == "positive" else 1 - row.score
+        verdict = f"{FACES[row.label]} {WORDS[lang][row.label]} {probability:.1%}"
     return f"{shown:<{SHOWN_CHARACTERS + 1}}  {verdict}"
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content, allow_nan=False))  # in ASCII, so that no terminal or pipe loses a letter
+    print(json.dumps(content, allow_nan=False))  # ASCII, which every terminal and pipe can represent

@@ -1,23 +1,38 @@
-"""The errors that this library raises on purpose.
+"""The exceptions of this library.
 
-Every message says what was expected, what was received and what to do. The command line prints it as one line.
+Each message says what was expected, what was received and what to do. The command line prints it in one line.
 """
+
+from typing import Self
 
 
 class ImdbRnnError(Exception):
-    """The base of all errors below: catch it to catch them all."""
+    """The base class of all exceptions of this library."""
 
 
 class BackendError(ImdbRnnError):
-    """No backend can be chosen, it is unknown or not installed, or it does not start here."""
+    """No backend can be chosen, or the backend is unknown, not installed, or does not start."""
 
 
 class DataError(ImdbRnnError, ValueError):
-    """A source of reviews is unknown, missing, damaged or not what it claims to be."""
+    """A source of reviews is unknown, missing, damaged or in the wrong format."""
 
 
 class BundleError(ImdbRnnError):
     """A saved folder is missing, damaged or inconsistent, or a new one cannot be written."""
+
+
+class MissingPackageError(ImdbRnnError, ImportError):
+    """A package that training or `ReviewClassifier` needs is not installed."""
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError) -> Self:
+        """Return the error for a failed import."""
+        package = str(error.name).partition(".")[0]
+        return cls(
+            f"Cannot import {package}. Expected: the packages of an extra of imdb_rnn. Received: {error}. "
+            f'Run: pip install "imdb_rnn[jax]", or [torch] or [tensorflow]'
+        )
 
 
 class ReviewError(ImdbRnnError, ValueError):
@@ -29,4 +44,4 @@ class RecipeError(ImdbRnnError, ValueError):
 
 
 class ModelError(ImdbRnnError, ValueError):
-    """A model is not a Keras model, has other layers than it was made of, is at work, or its scores are not numbers."""
+    """A model is not a Keras model, its layers were changed, it is in use, or its scores or losses are not finite."""

@@ -1,4 +1,4 @@
-"""The classifier as a scikit-learn estimator, for anybody's texts of two classes."""
+"""The classifier as a scikit-learn estimator for texts of two classes."""
 
 import hashlib
 import json
@@ -38,42 +38,41 @@ from imdb_rnn.validation import plain_number
 
 ESTIMATOR_FILE = bundle.ESTIMATOR_FILE
 NO_SPACES = (
-    "These texts have no spaces between words, so that each sentence counts as a word. Separate the words first, for "
-    "example by jieba (Chinese), fugashi (Japanese) or PyThaiNLP (Thai)."
+    "These texts have no spaces between words, so each sentence counts as one word. Separate the words first, for "
+    "example with jieba (Chinese), fugashi (Japanese) or PyThaiNLP (Thai)."
 )
 
 
 class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """Tells texts of two classes apart, by the model and the training of this library.
+    """A binary text classifier with the model and the training of this library.
 
-    It follows scikit-learn's conventions: it can be cloned, searched over, cross-validated and put at the end of a
-    pipeline of texts. The vocabulary is learned from the texts, and so is when to stop, on a part of them that is set
-    aside. A fitted estimator predicts in NumPy, without a backend.
+    The estimator follows scikit-learn's conventions: it can be cloned, cross-validated, used in a parameter search, and
+    used as the last step of a pipeline that outputs texts. `fit` learns the vocabulary from the texts, and sets a part
+    of them aside for early stopping. A fitted estimator predicts in NumPy, without a backend.
 
-    Save it with `save` and `ReviewClassifier.load`. It can be pickled as well, as arrays and words; but as with any
-    pickle, do not open one that a stranger gave you.
+    Save and load it with `save` and `ReviewClassifier.load`. It can also be pickled; do not unpickle files from
+    untrusted sources.
 
     Args:
-        recipe: how to train, "robust" or "tutorial"; see `imdb_rnn.Recipe`. What is None below is as in the recipe.
-            Numbers may be Python's or NumPy's.
+        recipe: "robust" or "tutorial"; see `imdb_rnn.Recipe`. Parameters that are None have the value of the recipe.
+            Numbers can be Python or NumPy numbers.
         num_words: ids are below this number; rarer words are unknown.
-        max_len: ids that the model takes at once.
-        epochs: the most epochs.
-        batch_size: texts a step.
-        patience: stop after so many epochs without a lower validation loss.
-        validation_fraction: the share of the texts that are set aside, above 0 and below 1.
-        seed: of the weights, the order of the texts, their windows, and which are set aside.
-        class_weight: how much the texts of each class count, those that are set aside among them; it is multiplied
-            with `sample_weight`. None: each counts once. {label: weight}: finite weights of at least 0; a label that
-            is missing has the weight 1. "balanced": both classes count the same in all, each text
-            `n_samples / (2 * np.bincount(y))`, where the sums of `sample_weight` stand for the counts if it is given.
-            As in `sklearn.linear_model.LogisticRegression`.
+        max_len: ids per row of the model's input.
+        epochs: the maximum number of epochs.
+        batch_size: texts per step.
+        patience: the number of epochs without a lower validation loss after which training stops.
+        validation_fraction: the share of the texts that is set aside for validation, above 0 and below 1.
+        seed: the seed of the weights, the shuffling, the windows and the validation split.
+        class_weight: the weights of the classes, in training and validation. They are multiplied with `sample_weight`.
+            None: all weights are 1. {label: weight}: finite weights of at least 0; missing labels have the weight 1.
+            "balanced": each text has the weight `n_samples / (2 * np.bincount(y))`; with `sample_weight`, sums of
+            weights replace the counts. As in `sklearn.linear_model.LogisticRegression`.
 
     Attributes:
         classes_: the two labels, sorted, shape (2,).
-        vocabulary_: the `Vocabulary` that was learned.
-        history_: loss, accuracy, val_loss and val_accuracy, one value an epoch.
-        n_iter_: the epochs trained.
+        vocabulary_: the learned `Vocabulary`.
+        history_: loss, accuracy, val_loss and val_accuracy -> one value per epoch.
+        n_iter_: the number of trained epochs.
     """
 
     def __init__(
@@ -108,16 +107,16 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         return tags
 
     def fit(self, texts: Iterable[str], y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
-        """Learn from labelled texts.
+        """Train on labelled texts.
 
         Args:
             texts: n texts.
-            y: shape (n,), the labels: two different ones, texts or whole numbers.
-            sample_weight: shape (n,): how often a text counts, not negative; None counts each once. A text is drawn
-                the more often in an epoch the more it weighs.
+            y: the labels, shape (n,): strings or integers with two distinct values.
+            sample_weight: the weight of each text, shape (n,), at least 0; None is 1 for each. Texts are drawn in
+                proportion to their weights.
 
         Raises:
-            ValueError: an argument is none of these, or the texts are too few, or without words.
+            ValueError: an argument has the wrong form, or the texts are too few or have no words.
             BackendError: see `imdb_rnn.backends.training_backend_name`.
             RecipeError: a setting is out of range.
         """
@@ -144,12 +143,12 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             counted, test_size=self._share_to_set_aside(), stratify=targets[counted], random_state=recipe.seed
         )
         learned = [given[i] for i in learn]
-        # Words that occur once show what to make of unknown ones, unless there are no others.
+        # Words that occur only once become unknown, so that the model learns from unknown words.
         vocabulary = Vocabulary.from_texts(learned, least=2)
         if not len(vocabulary):
             vocabulary = Vocabulary.from_texts(learned)
         if not len(vocabulary):
-            msg = "Bad `texts`. Expected: texts with words in them. Received: none with any."
+            msg = "Bad `texts`. Expected: texts with words. Received: texts without any word."
             raise ReviewError(msg)
         known = vocabulary.truncate(recipe.num_words)
         digest = hashlib.sha256("\0".join(given).encode("utf-8", "surrogatepass")).hexdigest()
@@ -169,22 +168,22 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         return self
 
     def decision_function(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
-        """The logit of each text: float64, shape (n,), above 0 for `classes_[1]`; words need not be known."""
+        """Return the logit of each text: float64, shape (n,), above 0 for `classes_[1]`. Unknown words are allowed."""
         return self._logits(texts)
 
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
-        """The probability of each class: float64, shape (n, 2), in the order of `classes_`."""
+        """Return the probability of each class: float64, shape (n, 2), in the order of `classes_`."""
         logits = self._logits(texts)
         return sigmoid(np.stack([-logits, logits], axis=1))
 
     def predict(self, texts: Iterable[str]) -> npt.NDArray[Any]:
-        """The likelier class of each text, shape (n,)."""
-        logits = self._logits(texts)  # which checks that there are classes
-        found: npt.NDArray[Any] = self.classes_[(logits > 0).astype(int)]
-        return found
+        """Return the predicted label of each text, shape (n,)."""
+        logits = self._logits(texts)  # before `classes_`, because it checks that the estimator is fitted
+        labels: npt.NDArray[Any] = self.classes_[(logits > 0).astype(int)]
+        return labels
 
     def _logits(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
-        """See `decision_function`; to be called by a public method, so that a warning names the user's line."""
+        """Return the logits. Call it only from a public method, so that a warning shows the caller's line."""
         check_is_fitted(self)
         given = texts_of(texts)
         reviews = encode(self.vocabulary_, given)
@@ -193,45 +192,45 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         return self.classifier_.logits(reviews)
 
     def save(self, directory: Path | str) -> None:
-        """Write a folder that `load` reads: a plain Keras model, its words and settings as JSON, no pickle.
+        """Save a folder for `load`: a plain Keras model, and words and settings as JSON, without a pickle.
 
         Args:
             directory: a new or empty folder, or one that this estimator was loaded from or saved to.
 
         Raises:
             BackendError: see `imdb_rnn.backends.backend_name`.
-            BundleError: it cannot be written or holds something else, or JSON cannot hold the labels.
+            BundleError: the folder cannot be written or contains something else, or JSON cannot hold the labels.
             ModelError: see `imdb_rnn.Classifier.save`.
             RecipeError: a parameter is out of range.
         """
         check_is_fitted(self)
-        self._check_params()  # or `load` would refuse the folder
+        self._check_params()  # `load` rejects bad parameters
         folder = Path(directory)
         with bundle.disk_errors_as_bundle_errors(folder):
-            beside = {
+            other_files = {
                 bundle.HISTORY_FILE: bundle.json_bytes(self.history_),
                 ESTIMATOR_FILE: bundle.json_bytes({"params": self._params(), **record_of_labels(self.classes_)}),
             }
-        self.classifier_._save(folder, beside)
+        self.classifier_._save(folder, other_files)
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
-        """Load a folder that `save` wrote; runs nothing that is in it.
+        """Load a folder saved by `save`. No code from the folder is run.
 
         Raises:
-            BundleError: a file is missing, damaged, or does not fit the others.
+            BundleError: a file is missing, damaged, or does not match the others.
         """
         folder = Path(directory)
         classifier = Classifier.load(folder)
         content = bundle.read_part(folder, ESTIMATOR_FILE)
         try:
             params = {**content["params"]}
-            if "class_weight" in params:  # which earlier versions did not have
+            if "class_weight" in params:  # earlier versions did not have it
                 params["class_weight"] = class_weight_of(params["class_weight"])
             estimator = cls(**params)
             estimator._check_params()
             estimator.classes_ = labels_of(content)
-        except ImdbRnnError as error:  # which says what it expected
+        except ImdbRnnError as error:  # its message already has the expected value
             msg = f"Cannot read {folder / ESTIMATOR_FILE}. {error!s:.300}"
             raise BundleError(msg) from error
         except (KeyError, OverflowError, TypeError, ValueError) as error:
@@ -249,7 +248,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         )
 
     def _share_to_set_aside(self) -> float:
-        """Return `validation_fraction` as Python's own float, or raise `RecipeError`."""
+        """Return `validation_fraction` as a Python float, or raise `RecipeError`."""
         given = self.validation_fraction
         fraction = plain_number(given)
         if not isinstance(fraction, float) or not 0 < fraction < 1:
@@ -264,7 +263,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         check_class_weight(self.class_weight)
 
     def _params(self) -> dict[str, Any]:
-        """The parameters as JSON values."""
+        """Return the parameters as JSON values."""
         return {
             name: record_of_class_weight(value) if name == "class_weight" else plain_number(value)
             for name, value in self.get_params().items()
@@ -273,14 +272,14 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def _with_class_weight(
         self, weights: npt.NDArray[np.float64], targets: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float64]:
-        """Multiply the weights of texts with those of their classes.
+        """Multiply the weights of texts with the weights of their classes.
 
         Args:
-            weights: shape (n,), at least 0.
-            targets: the position in `classes_` of each text's label, shape (n,).
+            weights: the weight of each text, shape (n,), at least 0.
+            targets: the index in `classes_` of each label, shape (n,).
 
         Raises:
-            RecipeError: the products are not finite or all 0, or see `weights_of_classes`.
+            RecipeError: the products are not finite, or all are 0, or see `weights_of_classes`.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             of_classes = weights_of_classes(self.class_weight, self.classes_, np.bincount(targets, weights))
@@ -288,8 +287,8 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             total = product.sum()
         if not 0 < total < np.inf:
             msg = (
-                f"Bad `class_weight` or `sample_weight`. Expected: products that are finite, and not all 0. "
-                f"Received: some with the sum {total}."
+                f"Bad `class_weight` or `sample_weight`. Expected: products that are finite and not all 0. "
+                f"Received: products with the sum {total}."
             )
             raise RecipeError(msg)
         return product
@@ -299,20 +298,20 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
 
 def texts_of(given: Any) -> list[str]:
-    """Texts as a list, at least one.
+    """Return texts as a list of at least one string.
 
     Raises:
-        ReviewError: see `imdb_rnn.text.texts.as_texts`, or there is none.
+        ReviewError: there are no texts, or see `imdb_rnn.text.texts.as_texts`.
     """
     texts = as_texts(given)
     if not texts:
-        msg = "Bad `texts`. Expected: at least one. Received: 0 samples."
+        msg = "Bad `texts`. Expected: at least one text. Received: 0 samples."
         raise ReviewError(msg)
     return texts
 
 
 def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike | None = None) -> EncodedReviews:
-    """Texts in the ids of a vocabulary."""
+    """Encode texts with a vocabulary."""
     return EncodedReviews.from_sequences(map(vocabulary.encode_typed, texts), targets)
 
 
@@ -320,16 +319,16 @@ def record_of_labels(labels: npt.NDArray[Any]) -> dict[str, Any]:
     """Convert labels to JSON values.
 
     Args:
-        labels: two different ones.
+        labels: two distinct labels, shape (2,).
 
     Raises:
-        ValueError: they are of a kind that JSON does not bring back as it was.
+        ValueError: JSON cannot represent the labels exactly.
     """
     record = {"classes": labels.tolist(), "dtype": str(labels.dtype)}
     try:
-        again = labels_of(json.loads(json.dumps(record)))
-        same = again.dtype == labels.dtype and again.tolist() == labels.tolist()
-        same &= [type(label) for label in again.tolist()] == [type(label) for label in labels.tolist()]
+        loaded = labels_of(json.loads(json.dumps(record)))
+        same = loaded.dtype == labels.dtype and loaded.tolist() == labels.tolist()
+        same &= [type(label) for label in loaded.tolist()] == [type(label) for label in labels.tolist()]
     except (KeyError, OverflowError, TypeError, ValueError):
         same = False
     if not same:
@@ -339,17 +338,17 @@ def record_of_labels(labels: npt.NDArray[Any]) -> dict[str, Any]:
 
 
 def labels_of(record: dict[str, Any]) -> npt.NDArray[Any]:
-    """The labels of `record_of_labels`.
+    """Convert the result of `record_of_labels` back.
 
     Raises:
-        KeyError, TypeError, ValueError: it holds no two different labels in ascending order.
+        KeyError, TypeError, ValueError: `record` does not have two distinct labels in ascending order.
     """
     classes, kind = record["classes"], record["dtype"]
     proper = isinstance(classes, list) and len(classes) == 2 and isinstance(kind, str)
     if not proper or not all(isinstance(label, (str, int, float)) for label in classes):
         msg = f"the labels {reprlib.repr(classes)} of type {reprlib.repr(kind)}"
         raise ValueError(msg)
-    # A type can include a length, which decides the size of the array.
+    # A dtype can include a length, which determines the size of the array.
     if not re.fullmatch(r"object|bool|u?int\d{1,2}|float\d{1,2}|[<>|=]?U\d{1,5}", kind):
         msg = f"labels of type {reprlib.repr(kind)}"
         raise ValueError(msg)

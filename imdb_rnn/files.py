@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all, and reading one that a stranger may have made."""
+"""Writes files atomically, and reads files from untrusted sources."""
 
 import hashlib
 import io
@@ -13,26 +13,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
-# The longest list of members that an archive may have, in bytes: some hundreds of members.
+# The maximum length of the central directory of an archive, in bytes; enough for some hundred members.
 MAX_MEMBER_LIST_BYTES = 1 << 16
 
-# The end of a zip archive, which tells where its list of members is, and what stands before each member.
+# The end record of a zip archive, and the header before each member.
 _END = struct.Struct("<4s4H2LH")
-_LOCATOR_SIZE = 20  # of what precedes the end where sizes have 64 bits
+_LOCATOR_SIZE = 20  # the size of the locator that precedes the end record of a ZIP64 archive
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _CHUNK = 1 << 16
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write a file so that a reader, or a kill at any moment, sees the old content or the new one, never half of it.
+    """Write a file so that a reader always sees either the old or the new content, even if the process is killed.
 
     Args:
         path: the file to write; its folder must exist.
 
     Yields:
-        A path beside it, of the same suffix, to write to. It takes the place of `path` when the block ends well, and
-        is removed when it does not.
+        A temporary path in the same folder, with the same suffix, to write to. It replaces `path` at the end of the
+        block, and is removed if the block raises an error.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
@@ -41,20 +41,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
         yield temporary
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp lets only its owner read; a saved model is as readable as any file
+        temporary.chmod(0o666 & ~mask)  # the usual permissions, because mkstemp allows only the owner to read
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file to read it in binary; a link to one is followed.
+    """Open a regular file, or a link to one, for reading in binary mode.
 
     Raises:
-        OSError: it cannot be opened.
-        ValueError: it is a folder, a device, a pipe or a socket.
+        OSError: the file cannot be opened.
+        ValueError: `path` is a folder, a device, a pipe or a socket.
     """
-    # Without O_NONBLOCK, opening a named pipe waits until somebody writes to it.
+    # Without O_NONBLOCK, opening a named pipe blocks until another process writes to it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -64,44 +64,47 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """Read a regular file of at most `limit` bytes; a link to one is followed.
+    """Read a regular file, or a link to one, of at most `limit` bytes.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is a folder, a device, a pipe or a socket, holds more than `limit` bytes, or grows meanwhile.
+        OSError: the file cannot be read.
+        ValueError: `path` is a folder, a device, a pipe or a socket, or the file has more than `limit` bytes or grows.
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         _check_size(size, limit)
-        content = file.read(size + 1) or b""  # None where reading would have to wait
+        content = file.read(size + 1) or b""  # None if reading would block
     if len(content) > size:
-        msg = f"a file that has more than the {size:,} bytes that it says"
+        msg = f"a file that has more than its declared {size:,} bytes"
         raise ValueError(msg)
     return content
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:
-    """Open a zip archive whose list of members is short, as in every archive that NumPy or Keras writes.
+    """Open a zip archive with a short list of members, such as NumPy and Keras write.
 
-    `zipfile.ZipFile` reads the whole list at once, takes its length from the archive, and needs much more time and
-    memory than the list has bytes.
+    `zipfile.ZipFile` reads the whole list at once, trusts its declared length, and needs much more time and memory than
+    the list has bytes.
 
     Args:
-        file: the archive, open to read; `io.BytesIO(content)` where it is in memory.
+        file: the archive, open for reading; `io.BytesIO(content)` if it is in memory.
 
     Raises:
-        ValueError: it is no zip archive, is damaged, has a comment or 64-bit sizes, names a member twice, or its list
-            of members is longer than `MAX_MEMBER_LIST_BYTES` bytes.
+        ValueError: `file` is not a zip archive, is damaged, has a comment or 64-bit sizes, contains a member twice, or
+            its list of members is longer than `MAX_MEMBER_LIST_BYTES` bytes.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(max(end - _END.size - _LOCATOR_SIZE, 0))
     tail = file.read(_END.size + _LOCATOR_SIZE)
     if len(tail) < _END.size or not tail[-_END.size :].startswith(b"PK\5\6"):
-        msg = "no zip archive, or one that is cut off or has a comment"
+        msg = "not a zip archive, or one that is truncated or has a comment"
         raise ValueError(msg)
     *_, length, _, comment_length = _END.unpack(tail[-_END.size :])
     if comment_length or tail[: -_END.size].startswith(b"PK\6\7") or length > MAX_MEMBER_LIST_BYTES:
-        msg = f"a zip archive with a comment, with 64-bit sizes, or with a list of members above {MAX_MEMBER_LIST_BYTES:,} bytes"
+        msg = (
+            f"a zip archive with a comment, with 64-bit sizes, or with a list of members above "
+            f"{MAX_MEMBER_LIST_BYTES:,} bytes"
+        )
         raise ValueError(msg)
     try:
         archive = zipfile.ZipFile(file)
@@ -116,19 +119,19 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Read a member of a zip archive, inflating at most `limit` bytes, whatever size it declares.
+    """Read a member of a zip archive, and decompress at most `limit` bytes.
 
-    `zipfile` itself ends a member silently where its declared size ends.
+    `zipfile` itself silently truncates a member at its declared size.
 
     Args:
-        archive: see `open_archive`.
+        archive: an archive from `open_archive`.
         name: the name of the member.
-        limit: the most bytes that it may have.
+        limit: the maximum size of the member, in bytes.
 
     Raises:
         KeyError: there is no such member.
-        ValueError: it is larger than `limit`, not of the size that it declares, damaged, encrypted, or compressed
-            otherwise than by DEFLATE.
+        ValueError: the member is larger than `limit`, does not have its declared size, is damaged or encrypted, or is
+            compressed by another method than DEFLATE.
     """
     member = archive.getinfo(name)
     if member.file_size > limit:
@@ -143,7 +146,7 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
         raise ValueError(msg)
     content = io.BytesIO()
     try:
-        # Checks what stands before the data: the name, that it is not encrypted, that no other member begins inside it.
+        # Checks the member's header: its name, that it is not encrypted, and that it does not overlap another member.
         archive.open(member).close()
         file.seek(member.header_offset)
         *_, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
@@ -155,7 +158,7 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     except (zipfile.BadZipFile, zlib.error, struct.error, OverflowError, RuntimeError, OSError) as error:
         msg = f"{name} cannot be read: {str(error)[:200]}"
         raise ValueError(msg) from error
-    # A view, so that there is no second copy.
+    # `getbuffer` is a view, which avoids a copy.
     if content.tell() != member.file_size or zlib.crc32(content.getbuffer()) != member.CRC:
         msg = f"{name} is damaged: not the {member.file_size:,} bytes that it declares"
         raise ValueError(msg)
@@ -163,7 +166,7 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 
 def _inflated(file: IO[bytes], member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The content of a member, at most `_CHUNK` bytes at a time; the file stands at its compressed data.
+    """Yield the content of a member in parts of at most `_CHUNK` bytes; the file is at the compressed data.
 
     Raises:
         zipfile.BadZipFile: the compressed data is longer or shorter than declared.
@@ -182,16 +185,16 @@ def _inflated(file: IO[bytes], member: zipfile.ZipInfo) -> Iterator[bytes]:
             left += len(inflate.unused_data)
             break
     if left or (inflate is not None and not inflate.eof):
-        msg = "its compressed data is not of the size that it declares"
+        msg = "its compressed data does not have the declared size"
         raise zipfile.BadZipFile(msg)
 
 
 def sha256_of_files(*paths: Path, limit: int = 1 << 28) -> str:
-    """SHA-256 of the contents of regular files, in the order given, as 64 hexadecimal digits.
+    """Return the SHA-256 of the contents of regular files, in the given order, as 64 hexadecimal digits.
 
     Raises:
-        OSError: one cannot be read.
-        ValueError: one is not a regular file, or holds more than `limit` bytes.
+        OSError: a file cannot be read.
+        ValueError: a path is not a regular file, or a file has more than `limit` bytes.
     """
     digest = hashlib.sha256()
     for path in paths:

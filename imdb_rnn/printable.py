@@ -1,6 +1,6 @@
-"""Strangers' text on a terminal."""
+"""Makes untrusted text safe for a terminal."""
 
 
 def printable(text: str) -> str:
-    """One line without control characters, which could steer a terminal; every other character stays in its place."""
+    """Replace control characters and line ends, which could control a terminal, with spaces; the length is the same."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -1,4 +1,4 @@
-"""Ten short reviews to try a model on, with what a reader would say of each."""
+"""Ten short sample reviews with their expected labels."""
 
 POSITIVE, NEGATIVE = "positive", "negative"
 

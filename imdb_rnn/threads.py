@@ -1,8 +1,8 @@
-"""How many threads this library's own work takes: one.
+"""Limits the linear algebra of NumPy and SciPy to one thread.
 
-The matrices of this model are small. Shared among threads, an operation takes no less time on an idle machine. Beside
-other work it takes many times as long, because each operation waits until every thread has had its turn on a core.
-`imdb_rnn.backends` does the same for the backend.
+The matrices of this model are small. On an idle machine, several threads do not make an operation faster. On a busy
+machine they make it many times slower, because each operation waits until all its threads have run. `imdb_rnn.backends`
+sets the same limit for the backend.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let the linear algebra libraries that are loaded use one thread until the block ends.
+    """Limit the loaded linear algebra libraries to one thread within a block.
 
-    Their number of threads is one for the whole process. Of threads that run such blocks at the same time, the first
-    one sets and restores it.
+    The limit applies to the whole process. If several Python threads run such blocks at the same time, the first one
+    sets and restores it.
     """
     from threadpoolctl import threadpool_limits
 

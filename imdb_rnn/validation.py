@@ -1,4 +1,4 @@
-"""Checks of the settings that a user gives, and the limits of what a model can have."""
+"""Checks of settings, and the limits of a model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 
 from imdb_rnn.errors import RecipeError
 
-# The smallest value of each setting whose smallest value is not 1. Four ids stand for no word, so a model needs a fifth.
+# The minimum of each setting whose minimum is not 1. The first four ids are not words, so a model needs a fifth.
 MINIMUM = {"num_words": 5, "seed": 0}
-# The largest model that is saved and read, so that reading a folder takes a known amount of memory.
+# The largest model that can be saved, so that the memory for loading a folder is limited.
 MAX_NUM_WORDS = 150_000
 MAX_MAX_LEN = 10_000
 

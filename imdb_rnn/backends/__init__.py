@@ -1,10 +1,11 @@
-"""The only place that names a backend: which there are, which one runs, and what each needs done differently.
+"""The backends of Keras: which one runs, how it is started, and what each one does differently.
 
-`backends/choice.py` chooses the backend, and `backends/start.py` starts it. Each backend has a module `backends/<name>.py`
-with the names of `Backend`, and if it trains those of `TrainingBackend` as well. What they compute is defined by
-backends_test.oracle. `backends/eligibility.py` says which models an engine may train without Keras's own step.
+`backends/table.py` lists the backends, `backends/choice.py` chooses one, and `backends/start.py` starts it. Each has a
+module `backends/<name>.py` that provides the names of `Backend` and, if it can train, those of `TrainingBackend`.
+`backends_test.oracle` defines what they compute. `backends/eligibility.py` decides which models a hand-written training
+step supports.
 
-To add a backend: add its name to `BACKENDS` in `backends/choice.py` and write that module.
+To add a backend, add an entry to `TABLE` in `backends/table.py` and write the module `backends/<name>.py`.
 """
 
 import importlib
@@ -45,101 +46,102 @@ __all__ = [
 
 
 class Backend(Protocol):
-    """What a module `backends/<name>.py` provides.
+    """The interface of a module `backends/<name>.py`.
 
     Attributes:
-        jit_compile: for `keras.Model.compile`.
+        jit_compile: the argument of `keras.Model.compile`.
     """
 
     jit_compile: bool | Literal["auto"]
 
     def version(self) -> str:
-        """The framework's version."""
+        """Return the version of the framework."""
 
     def device(self) -> str:
-        """Where the model runs, such as "cpu"."""
+        """Return the kind of device that the model runs on, such as "cpu"."""
 
     def one_thread(self) -> AbstractContextManager[None]:
-        """Let operations use one thread while a block runs, where the backend can be told so while it runs."""
+        """Limit operations to one thread within a block, if the backend allows this after its start."""
 
     def prepare_model(self, model: Any) -> None:
-        """Make `predict` and `evaluate` of a compiled review classifier fast. Compiling again undoes it."""
+        """Make `predict` and `evaluate` of a compiled review classifier fast; compiling it again undoes this."""
 
     def prepare_optimizer(self, optimizer: Any) -> None:
-        """Make `optimizer.apply` compute Keras's own formula, in place."""
+        """Make `optimizer.apply` follow Keras's formula. The optimizer is changed in place."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Makes many training steps in one call.
+    """A function that runs many training steps per call.
 
     Attributes:
         make: takes x, shape (steps, reviews, T), and y, shape (steps, reviews, 1).
-        way: "compiled", "by hand", or "of Keras", one by one.
+        way: "compiled" if all steps of a call are one compiled program, "by hand" if the step is hand-written,
+            "of Keras" if Keras's own step is called once per batch.
     """
 
     make: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None]
     way: Literal["compiled", "by hand", "of Keras"]
 
     def __call__(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
-        """Make a step for each batch."""
+        """Run one training step per batch."""
         self.make(x, y)
 
 
 class TrainingBackend(Backend, Protocol):
-    """What a module `backends/<name>.py` provides as well if the backend can train.
+    """The interface of a module `backends/<name>.py` whose backend can train.
 
     Attributes:
-        output_begins_at_zero: what Keras's layer gives out, before the first step that its mask lets through: zeros, or
+        output_begins_at_zero: whether Keras's layer outputs zeros before the first unmasked step; otherwise it outputs
             its initial state.
     """
 
     output_begins_at_zero: bool
 
     def supports_recurrence(self, tensors: Sequence[Any]) -> bool:
-        """Whether `recurrence` is right for these tensors and for the current caller.
+        """Return whether `recurrence` supports these tensors and the current caller.
 
         Args:
-            tensors: all arguments of the layer's computation.
+            tensors: all tensors that the layer computes with.
         """
 
     def hook_of(self, layer: Any) -> str:
-        """Tell of hooks that run only if Keras calls the layer; "" if there are none."""
+        """Describe the hooks of a layer that run only if Keras calls the layer; "" if it has none."""
 
     def recurrence(
         self, inputs: Any, initial: Any, recurrent_kernel: Any, mask: Any | None, return_sequences: bool
     ) -> Any:
-        """h_t = tanh(a_t + h_{t-1} U), and h_t = h_{t-1} where the mask is false; can be differentiated.
+        """Compute h_t = tanh(a_t + h_{t-1} U), and h_t = h_{t-1} where the mask is false. It is differentiable.
 
         Args:
-            inputs: a_1 … a_T, shape (T, reviews, units), a tensor of the backend, as all here.
+            inputs: a_1 … a_T, shape (T, reviews, units). All tensors are the backend's.
             initial: h_0, shape (reviews, units).
             recurrent_kernel: U, shape (units, units).
             mask: bool, shape (T, reviews, 1), or None.
-            return_sequences: whether all states are wanted.
+            return_sequences: whether to return all states or only the last one.
 
         Returns:
             h_1 … h_T, shape (T, reviews, units), or h_T alone, shape (reviews, units).
         """
 
     def compile_steps(self, model: Any) -> Steps:
-        """Train a compiled model by many steps a call, each as `model.train_on_batch` makes it.
+        """Return a function that trains a compiled model by many steps per call.
 
-        Where anything is compiled it is compiled anew for each new shape. Weights, optimizer and metrics are afterwards
-        as after so many batches of `fit`.
+        Each step computes the same as `model.train_on_batch`. Afterwards the weights, the optimizer and the metrics are
+        the same as after as many batches of `fit`. A backend that compiles the steps compiles them once per shape.
         """
 
 
 @contextmanager
 def keras_session() -> Iterator[ModuleType]:
-    """Let one thread at a time use Keras, with Keras's default settings, and let the backend use one thread.
+    """Give one thread at a time access to Keras, with Keras's default settings and one thread in the backend.
 
-    Keras's models are not thread-safe: on JAX the variables of a model are empty while it trains or evaluates. Global
-    settings of the program would change the results: float type, epsilon, dtype policy, limits of epochs and steps.
-    They are restored when the block ends, and so is the number of threads (see `imdb_rnn.threads`).
+    Keras models are not thread-safe: on JAX the variables of a model are empty while it trains or evaluates. Global
+    settings of the calling program would change the results: float type, epsilon, dtype policy, and the limits of
+    epochs and steps. They are restored at the end of the block, as is the number of threads (see `imdb_rnn.threads`).
 
     Yields:
-        Keras.
+        The `keras` module.
 
     Raises:
         BackendError: see `load_keras`.
@@ -152,7 +154,7 @@ def keras_session() -> Iterator[ModuleType]:
 @contextmanager
 def _default_settings(keras: ModuleType) -> Iterator[None]:
     config = keras.config
-    # Asked for first: until somebody asks, the policy follows `floatx`.
+    # The policy must be read before `floatx` changes: until its first use it follows `floatx`.
     policy, floatx, epsilon = config.dtype_policy(), config.floatx(), config.epsilon()
     epochs, steps = config.max_epochs(), config.max_steps_per_epoch()
     config.set_floatx(FLOATX)
@@ -171,7 +173,7 @@ def _default_settings(keras: ModuleType) -> Iterator[None]:
 
 
 def load_training_backend() -> TrainingBackend:
-    """Import what is particular to the backend that Keras runs on, if it can train.
+    """Import the module `backends/<name>.py` of the backend that Keras runs on, which must be able to train.
 
     Raises:
         BackendError: see `training_backend_name` and `load_keras`.
@@ -181,7 +183,7 @@ def load_training_backend() -> TrainingBackend:
 
 
 def load_backend() -> Backend:
-    """Import what is particular to the backend that Keras runs on.
+    """Import the module `backends/<name>.py` of the backend that Keras runs on.
 
     Raises:
         BackendError: see `load_keras`.

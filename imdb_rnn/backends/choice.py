@@ -1,6 +1,7 @@
-"""Which backend Keras runs on, and which there are.
+"""Chooses the backend that Keras runs on.
 
-The variable `KERAS_BACKEND` names it, else the Keras that is loaded, else Keras's own settings, else what is installed.
+In this order: the variable `KERAS_BACKEND`, the backend of a Keras that is already loaded, the file `keras.json`, the
+only backend that is installed.
 """
 
 import functools
@@ -20,30 +21,31 @@ _log = logging.getLogger(__name__)
 
 
 def is_installed(name: str) -> bool:
-    """Whether a backend could be imported here; it is not."""
+    """Return whether a backend is installed, without importing it."""
     try:
         spec = importlib.util.find_spec(TABLE[name].package if name in TABLE else name)
-    except Exception:  # noqa: BLE001 (a module that some program put there has no specification, …)
+    except Exception:  # noqa: BLE001 (for example, a module that a program put into sys.modules without a spec)
         return False
-    # Without an origin it is a folder that happens to have this name.
+    # Without an origin it is a namespace package: a folder that happens to have this name.
     return spec is not None and spec.origin is not None
 
 
 def installed_backends() -> list[str]:
-    """The backends that are installed, of those that train."""
+    """Return the names of the installed backends that can train."""
     return [name for name in TRAINING_BACKENDS if is_installed(name)]
 
 
 def backend_name() -> str:
-    """The backend that Keras runs on, or will run on.
+    """Return the backend that Keras runs on, or will run on.
 
     Returns:
-        The name of a backend in `TABLE`: the value of `KERAS_BACKEND`. If that is not set, the backend of the
-        Keras that is loaded already; else the one in Keras's `keras.json`, if it is installed; else the only one that
-        is installed, of those that train, which is logged once.
+        The name of a backend in `TABLE`: the value of `KERAS_BACKEND`. If that is not set, the backend of the Keras
+        that is already loaded; else the one in `keras.json`, if it is installed; else the only installed backend that
+        can train, which is logged once.
 
     Raises:
-        BackendError: there is none, it is unknown, not installed, or not the one that Keras is running on.
+        BackendError: no backend can be chosen, or it is unknown, not installed, or not the one that Keras is running
+            on.
     """
     asked, loaded = os.environ.get("KERAS_BACKEND", ""), _loaded_backend()
     name = asked or loaded or _backend_of_keras_json() or _only_backend()
@@ -60,7 +62,7 @@ def backend_name() -> str:
 
 
 def _bad_backend(where: str, received: str) -> BackendError:
-    """The error for a backend that cannot be used."""
+    """Return the error for a backend that cannot be used."""
     installed = installed_backends()
     advice = f"export KERAS_BACKEND={installed[0]}" if installed else 'pip install "imdb_rnn[jax]"'
     expected = f"one of {', '.join(TRAINING_BACKENDS)}, or to predict only {', '.join(PREDICTING_BACKENDS)}"
@@ -71,24 +73,24 @@ def _bad_backend(where: str, received: str) -> BackendError:
 
 
 def _loaded_backend() -> str:
-    """The backend of the Keras that is loaded; "" if there is none, or if a thread is still importing it."""
+    """Return the backend of the loaded Keras; "" if Keras is not loaded, or another thread is still importing it."""
     backend = getattr(sys.modules.get("keras"), "backend", None)
     return "" if backend is None else str(backend.backend())
 
 
 def keras_json() -> Path:
-    """The file of Keras's settings, which need not exist: see keras/src/backend/config.py."""
+    """Return the path of Keras's settings file, which may not exist. Source: keras/src/backend/config.py."""
     given = os.environ.get("KERAS_HOME")
     folder = None if given is None else expanded(given)
     if folder is None:
         home = expanded("~")
-        # As Keras does.
+        # The same fallback as in Keras.
         folder = (home if home is not None and os.access(home, os.W_OK) else Path("/tmp")) / ".keras"  # noqa: S108
     return folder / "keras.json"
 
 
 def _named_in_keras_json() -> Any:
-    """What `keras.json` names as the backend; None if it names none, or cannot be read, of which Keras will tell."""
+    """Return the `backend` entry of `keras.json`; None without one, or if the file is unreadable."""
     try:
         return json.loads(keras_json().read_text()).get("backend")
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -96,26 +98,26 @@ def _named_in_keras_json() -> Any:
 
 
 def _backend_of_keras_json() -> str:
-    """The backend that `keras.json` names; "" if it names none, or one that is not installed.
+    """Return the backend in `keras.json`; "" if there is none, or if it is not installed.
 
-    Keras writes the file itself, with "tensorflow" in it, so nobody may have chosen that one.
+    Keras itself writes the file with "tensorflow" in it, so an entry is not always the user's choice.
 
     Raises:
-        BackendError: it names an unknown one.
+        BackendError: the file names an unknown backend.
     """
     named = _named_in_keras_json()
     if named is None:
         return ""
-    if named not in TABLE:
+    if not isinstance(named, str) or named not in TABLE:
         raise _bad_backend(f"`backend` in {keras_json()}", f"{named!r:.100}")
     return str(named) if is_installed(named) else ""
 
 
 def _only_backend() -> str:
-    """The only backend that is installed, of those that train.
+    """Return the only installed backend that can train.
 
     Raises:
-        BackendError: there are several, or none.
+        BackendError: several are installed, or none.
     """
     installed = installed_backends()
     if len(installed) != 1:
@@ -132,10 +134,10 @@ def _tell_once(name: str) -> None:
 
 
 def training_backend_name() -> str:
-    """The backend that Keras runs on, if it can train.
+    """Return the backend that Keras runs on, which must be able to train.
 
     Raises:
-        BackendError: it only predicts, or see `backend_name`.
+        BackendError: the backend only predicts, or see `backend_name`.
     """
     name = backend_name()
     if name in PREDICTING_BACKENDS:

@@ -1,7 +1,7 @@
-"""Which models a step written by hand can train: the review classifier with Adam, and nothing else.
+"""Decides which models a hand-written training step supports: only the review classifier with Adam.
 
-The step by hand must compute what Keras's own step computes. A setting of Keras that it does not support, and anything
-that a program has changed about Keras's objects, is a reason to use Keras's step.
+A hand-written step must compute the same as Keras's own step. Any Keras setting that it does not support, and any
+change that a program has made to Keras's objects, is a reason to use Keras's step.
 """
 
 from functools import cache
@@ -11,7 +11,7 @@ from imdb_rnn.backends.keras_settings import ADAM_OPTIONS, EPSILON, LAYERS
 from imdb_rnn.backends.modifications import modification_of
 
 _LOSS = {"loss": "binary_crossentropy", "loss_weights": None}
-# What Keras's step calls. A program may have replaced it on the class.
+# The methods that Keras's step calls. A program may have replaced them on the class.
 _METHODS = {
     "Model": ("train_step", "compute_loss", "compute_metrics"),
     "Layer": ("__call__", "call"),
@@ -20,16 +20,15 @@ _METHODS = {
 
 
 def unsupported_reason(model: Any) -> str:
-    """Find a reason why the step by hand cannot train a compiled model.
+    """Return why a hand-written step cannot train a compiled model.
 
-    A model can change between two calls.
+    A model can change between two calls, so the result is not cached.
 
     Args:
-        model: a model that is built and compiled. An optimizer that is not built yet is built, as Keras does before the
-            first step.
+        model: built and compiled. Its optimizer is built if necessary, as Keras does before the first step.
 
     Returns:
-        The first reason found; "" if there is none.
+        The first reason; "" if there is none.
     """
     import keras
 
@@ -42,7 +41,7 @@ def unsupported_reason(model: Any) -> str:
             return f"{variable.path} is frozen, regularized or constrained"
     if reason := _difference("compile", model.get_compile_config() or {}, _LOSS):
         return reason
-    # Keras computes losses in this type, whatever the model's is.
+    # Keras computes losses in this type, whatever the dtype of the model is.
     if keras.config.floatx() != model.weights[0].dtype:
         return f"losses are computed in {keras.config.floatx()}"
     if keras.config.epsilon() != EPSILON:
@@ -53,7 +52,7 @@ def unsupported_reason(model: Any) -> str:
 
 
 def unsupported_forward_reason(model: Any) -> str:
-    """Find a reason why a model's forward pass differs from the review classifier's; "" if there is none."""
+    """Return why a model's forward pass differs from the review classifier's; "" if it does not."""
     import keras
 
     if type(model) is not keras.Sequential:
@@ -80,7 +79,7 @@ def unsupported_forward_reason(model: Any) -> str:
 def _adam() -> Any:
     import keras
 
-    # On PyTorch, Keras makes an object of a class of its own.
+    # On PyTorch, `keras.optimizers.Adam()` creates an object of a subclass.
     return type(keras.optimizers.Adam())
 
 
@@ -99,7 +98,7 @@ def _unsupported_optimizer_reason(model: Any) -> str:
 
 
 def _difference(name: str, settings: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Describe the first setting that differs; "" if none does."""
+    """Return the first setting that differs; "" if none does."""
     for setting, value in wanted.items():
         if settings.get(setting) != value:
             return f"{name} has {setting}={settings.get(setting)!r}"

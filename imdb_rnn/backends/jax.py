@@ -1,4 +1,4 @@
-"""JAX under Keras. See imdb_rnn.backends for what each function promises."""
+"""The JAX backend. `imdb_rnn.backends.TrainingBackend` documents the functions."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,29 +16,29 @@ output_begins_at_zero = False
 
 
 def version() -> str:
-    """The version of JAX."""
+    """Return the version of JAX."""
     return str(jax.__version__)
 
 
 def device() -> str:
-    """The kind of the default device, "cpu" or "gpu"."""
+    """Return the kind of the default device, "cpu" or "gpu"."""
     return str(jax.default_backend())
 
 
 def one_thread() -> AbstractContextManager[None]:
-    """Nothing to do: one thread runs each compiled program, whose operations are too small to be shared."""
+    """Do nothing: XLA runs each compiled program in one thread, because its operations are small."""
     return nullcontext()
 
 
 def prepare_model(model: Any) -> None:
-    """Nothing to do: Keras's own functions are fast."""
+    """Do nothing: Keras's own functions are fast."""
 
 
 def prepare_optimizer(optimizer: Any) -> None:
-    """Let Adam run over flat arrays.
+    """Make Adam update flattened arrays.
 
-    For XLA on a CPU 10,003 embeddings of 16 numbers are as many short loops, and take more than twice as long as one
-    long loop. Gradients of an embedding are dense in JAX: the formula is Keras's own already.
+    On a CPU, XLA compiles the update of an embedding of shape (10003, 16) to 10,003 short loops, which take more than
+    twice as long as one long loop. The formula is Keras's own, because the gradient of an embedding is dense in JAX.
     """
     import keras
 
@@ -60,19 +60,19 @@ def prepare_optimizer(optimizer: Any) -> None:
         m = m + (g - m) * (1 - optimizer.beta_1)
         v = v + (g * g - v) * (1 - optimizer.beta_2)
         w = w - m * rate / (jnp.sqrt(v) + optimizer.epsilon)
-        for kept, value in zip((*slots, variable), (m, v, w), strict=True):
-            kept.assign(value.reshape(gradient.shape))
+        for target, value in zip((*slots, variable), (m, v, w), strict=True):
+            target.assign(value.reshape(gradient.shape))
 
     optimizer.update_step = update_step
 
 
 def supports_recurrence(tensors: Sequence[Any]) -> bool:
-    """Whether the tensors have a supported type. JAX can transform the recurrence like any function."""
+    """Return whether the tensors have supported dtypes. JAX can transform the recurrence like any function."""
     return all(tensor.dtype in ("float32", "float64", "bool") for tensor in tensors)
 
 
 def hook_of(layer: Any) -> str:
-    """JAX has no hooks."""
+    """Return "": JAX has no hooks."""
     return ""
 
 
@@ -80,10 +80,10 @@ def hook_of(layer: Any) -> str:
 def recurrence(
     inputs: jax.Array, initial: jax.Array, recurrent_kernel: jax.Array, mask: jax.Array | None, return_sequences: bool
 ) -> jax.Array:
-    """One scan forward, and one scan for the derivative.
+    """Run one scan for the states, and one scan for the derivative.
 
-    The rule is for forward mode. JAX transposes it for the backward pass, which is then one scan and one product for
-    the recurrent kernel.
+    The derivative is defined in forward mode. JAX transposes it into a backward pass of one scan and one matrix product
+    for the recurrent kernel.
     """
 
     def step(state: jax.Array, step_inputs: tuple[jax.Array, jax.Array | None]) -> tuple[jax.Array, jax.Array | None]:
@@ -105,8 +105,8 @@ def _differentiate(return_sequences: bool, primals: tuple[Any, ...], tangents: t
     d_terms = d_inputs + (before.reshape(-1, len(d_kernel)) @ d_kernel).reshape(before.shape)
 
     def step(d_state: jax.Array, step_inputs: tuple[Any, ...]) -> tuple[jax.Array, jax.Array | None]:
-        d_term, derivative, mask = step_inputs
-        new = (d_term + d_state @ recurrent_kernel) * derivative
+        d_term, tanh_derivative, mask = step_inputs
+        new = (d_term + d_state @ recurrent_kernel) * tanh_derivative
         d_state = new if mask is None else jnp.where(mask, new, d_state)
         return d_state, d_state if return_sequences else None
 
@@ -115,9 +115,9 @@ def _differentiate(return_sequences: bool, primals: tuple[Any, ...], tangents: t
 
 
 def compile_steps(model: Any) -> Steps:
-    """Scan over Keras's own step, compiled as one call.
+    """Compile a scan over Keras's own step.
 
-    Between two steps the weights are kept flat, for the sake of `prepare_optimizer`.
+    The scan carries flattened arrays between steps; see `prepare_optimizer`.
     """
 
     def variables() -> list[list[Any]]:
@@ -147,11 +147,11 @@ def compile_steps(model: Any) -> Steps:
     compiled = jax.jit(many, donate_argnums=0)
 
     def steps(x: Any, y: Any) -> None:
-        # Creates the variables of the metrics.
+        # This creates the variables of the metrics.
         model._symbolic_build(data_batch=(x[0], y[0]))
         groups = variables()
-        found = compiled([[variable.value for variable in group] for group in groups], x, y)
-        for group, values in zip(groups, found, strict=True):
+        new_values = compiled([[variable.value for variable in group] for group in groups], x, y)
+        for group, values in zip(groups, new_values, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
 

@@ -1,8 +1,8 @@
-"""The settings of Keras's layers and of Adam that define the review classifier."""
+"""The settings of Keras's layers and of Adam that define the review classifier and its training."""
 
 from typing import Any
 
-# Keras's class of each layer -> its settings, by their names in Keras's configuration.
+# Class name of each layer -> its settings, as in `get_config()`.
 LAYERS: dict[str, dict[str, Any]] = {
     "Embedding": {"mask_zero": False},
     "SimpleRNN": {
@@ -17,7 +17,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     },
     "Dense": {"units": 1, "activation": "sigmoid", "use_bias": True},
 }
-# The options of Adam, and the values that turn them off.
+# The options of Adam with the values that turn them off.
 ADAM_OPTIONS: dict[str, Any] = {
     "amsgrad": False,
     "weight_decay": None,
@@ -28,5 +28,5 @@ ADAM_OPTIONS: dict[str, Any] = {
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
-# Keras's defaults: the float type, and the distance of clipped scores from 0 and 1.
+# Keras's defaults: the float type, and the epsilon by which scores are clipped to [epsilon, 1 - epsilon].
 FLOATX, EPSILON = "float32", 1e-7

@@ -1,21 +1,21 @@
-"""Finds methods of Keras objects that a program has replaced."""
+"""Detects methods of Keras objects that a program has replaced."""
 
 import inspect
 from typing import Any
 
-# Keras wraps these methods of every layer.
+# Keras itself wraps these methods of every layer.
 _REPLACED_BY_KERAS = {"build", "quantize"}
 
 
 def modification_of(instance: Any, methods: tuple[str, ...] = ()) -> str:
-    """Find a method of a Keras object that is neither Keras's nor this library's.
+    """Return which method of a Keras object has been replaced by neither Keras nor this library.
 
     Args:
-        instance: a layer, a model or an optimizer. Its class is one of Keras's.
+        instance: a layer, a model or an optimizer of a Keras class.
         methods: names of methods to check on the class as well.
 
     Returns:
-        The reason in words; "" if there is no such method.
+        A sentence that names the method; "" if there is none.
     """
     kind = type(instance)
     for name, value in vars(instance).items():

@@ -1,4 +1,4 @@
-"""NumPy under Keras, which predicts and does not train. See imdb_rnn.backends for what each function promises."""
+"""The NumPy backend, which predicts only. `imdb_rnn.backends.Backend` documents the functions."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -9,23 +9,23 @@ jit_compile = "auto"
 
 
 def version() -> str:
-    """The version of NumPy."""
+    """Return the version of NumPy."""
     return str(np.__version__)
 
 
 def device() -> str:
-    """Always "cpu"."""
+    """Return "cpu"."""
     return "cpu"
 
 
 def one_thread() -> AbstractContextManager[None]:
-    """Nothing to do: it is NumPy, and `imdb_rnn.threads` is for that."""
+    """Do nothing: `imdb_rnn.threads` limits the threads of NumPy."""
     return nullcontext()
 
 
 def prepare_model(model: Any) -> None:
-    """Nothing to do: Keras's own functions are fast."""
+    """Do nothing: Keras's own functions are fast."""
 
 
 def prepare_optimizer(optimizer: Any) -> None:
-    """Nothing to do: nothing is trained."""
+    """Do nothing: this backend does not train."""

@@ -1,4 +1,4 @@
-"""OpenVINO under Keras, which predicts and does not train. See imdb_rnn.backends for what each function promises."""
+"""The OpenVINO backend, which predicts only. `imdb_rnn.backends.Backend` documents the functions."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -9,23 +9,23 @@ jit_compile = "auto"
 
 
 def version() -> str:
-    """The version of OpenVINO."""
+    """Return the version of OpenVINO."""
     return str(openvino.__version__)
 
 
 def device() -> str:
-    """Always "cpu": what Keras asks OpenVINO for unless told otherwise."""
+    """Return "cpu", the device that Keras uses by default."""
     return "cpu"
 
 
 def one_thread() -> AbstractContextManager[None]:
-    """Nothing to do: a compiled model keeps the threads that it was given."""
+    """Do nothing: the number of threads of a compiled model cannot be changed."""
     return nullcontext()
 
 
 def prepare_model(model: Any) -> None:
-    """Nothing to do: Keras's own functions are fast."""
+    """Do nothing: Keras's own functions are fast."""
 
 
 def prepare_optimizer(optimizer: Any) -> None:
-    """Nothing to do: nothing is trained."""
+    """Do nothing: this backend does not train."""

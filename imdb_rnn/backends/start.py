@@ -1,4 +1,4 @@
-"""Starts Keras on its backend, once in a process, or says in one line why it does not start."""
+"""Starts Keras on its backend, once per process, and explains a failure in one line."""
 
 import importlib
 import os
@@ -13,13 +13,13 @@ from imdb_rnn.backends.choice import backend_name, keras_json
 from imdb_rnn.backends.table import TABLE
 from imdb_rnn.errors import BackendError
 
-# Those that hang in a forked process, because their threads exist only in the parent.
+# Backends that hang in a forked process, because their threads exist only in the parent.
 NOT_FORKABLE = ("jax", "tensorflow", "numpy")
 
-# The module in which Keras reads its settings, and the variables that it reads there.
+# The Keras module that reads the settings, and the environment variables that it reads.
 _SETTINGS_MODULE = "keras.src.backend.config"
 _SETTINGS_VARIABLES = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
-# The variables by which a user chooses the device, for each framework.
+# Framework -> the environment variables that choose its device.
 _DEVICE_VARIABLES = {
     "jax": ("JAX_PLATFORMS", "JAX_PLATFORM_NAME", "CUDA_VISIBLE_DEVICES"),
     "torch": ("KERAS_TORCH_DEVICE", "CUDA_VISIBLE_DEVICES"),
@@ -28,14 +28,14 @@ _DEVICE_VARIABLES = {
 
 _lock = threading.RLock()
 _forked_with_keras = False
-# Whether the backend has computed something in this process.
+# Whether the backend has already run an operation in this process.
 _started = False
 # Backend -> why its framework could not be imported.
 _broken: dict[str, str] = {}
 
 
 def _note_fork() -> None:
-    """In a forked process, note whether Keras was loaded before, and replace the lock, which a thread may hold."""
+    """In a forked process, record whether Keras was loaded before, and replace the lock, which a thread may hold."""
     global _forked_with_keras, _lock
     _forked_with_keras = "keras" in sys.modules
     _lock = threading.RLock()
@@ -46,22 +46,22 @@ if hasattr(os, "register_at_fork"):
 
 
 def keras_lock() -> AbstractContextManager[bool]:
-    """The lock of whoever uses Keras. A thread may take it again while it holds it."""
+    """Return the lock for the use of Keras. It is reentrant."""
     return _lock
 
 
 def load_keras() -> ModuleType:
-    """Import Keras on the backend asked for, and see that it works.
+    """Import Keras on the chosen backend and check that it works.
 
     Raises:
-        BackendError: Keras, the backend or its device does not work here, this process was forked from one in which the
-            backend ran, or see `backend_name`.
+        BackendError: Keras, the backend or its device does not work; this process was forked from one in which Keras
+            was loaded; or see `backend_name`.
     """
     name = backend_name()
     if _forked_with_keras and name in NOT_FORKABLE:
         msg = (
             f"Cannot use {name} in this process. Expected: a process that was not forked from one in which Keras had "
-            f"been loaded, because {name} does not work after a fork. Received: a forked one. Start it by "
+            f"been loaded, because {name} does not work after a fork. Received: a forked process. Start it with "
             f'multiprocessing.get_context("spawn"), or fork before Keras is imported.'
         )
         raise BackendError(msg)
@@ -72,15 +72,15 @@ def load_keras() -> ModuleType:
 
 
 def _start(name: str) -> None:
-    """Import Keras and make a backend compute something, the first time in a process.
+    """Import Keras and run one operation of the backend, unless this process has already done so.
 
     Raises:
-        BackendError: that fails.
+        BackendError: the import or the operation fails.
     """
     global _started
     if _started:
         return
-    # A framework that was half imported says something else at the next try.
+    # A second import of a partly imported framework fails with a misleading error.
     if name in _broken:
         raise BackendError(_broken[name])
     try:
@@ -100,8 +100,8 @@ def _start(name: str) -> None:
 
 @contextmanager
 def _variables_of_keras(name: str) -> Iterator[None]:
-    """Set what Keras reads from the environment while it is imported, and only then."""
-    # TensorFlow has an old Keras inside that makes a folder "~" here for a user without a home.
+    """Set the environment variables that Keras reads during its import, and restore them afterwards."""
+    # KERAS_HOME, because an old Keras inside TensorFlow creates a folder named "~" for a user without a home.
     wanted = {"KERAS_BACKEND": name, "KERAS_HOME": str(keras_json().parent)}
     before = {variable: os.environ.get(variable) for variable in wanted}
     os.environ.update(wanted)
@@ -116,33 +116,37 @@ def _variables_of_keras(name: str) -> Iterator[None]:
 
 
 def _forget_half_of_keras() -> None:
-    """Remove what a failed import of Keras has left, which the next one would take for that of its own backend."""
+    """Remove the submodules that a failed import of Keras leaves, which the next import would use for its backend."""
     if "keras" not in sys.modules:
         for name in [name for name in sys.modules if name.startswith("keras.")]:
             del sys.modules[name]
 
 
 def _reason_of_failure(name: str, error: Exception) -> str:
-    """The message for an error while Keras starts: what failed, and which file, variable or package to look at."""
+    """Return the message for an error at the start of Keras, with the file, variable or package to check."""
     needed = TABLE[name].package
-    if _is_of_settings(error):
+    if isinstance(error, ModuleNotFoundError) and error.name in ("keras", "h5py"):
+        extra = name if TABLE[name].trains else needed
+        expected = "an installed Keras"
+        advice = f'Run: pip install "imdb_rnn[{extra}]"'
+    elif _is_of_settings(error):
         expected = "settings that Keras accepts"
         places = [str(keras_json()), *_set_here(_SETTINGS_VARIABLES)]
         advice = f"Correct or remove {' or '.join(places)}."
     elif "keras" in sys.modules and not isinstance(error, ImportError):
         expected = f"a device that {needed} can use"
         places = _set_here(_DEVICE_VARIABLES.get(needed, ()))
-        advice = f"Correct or unset {' or '.join(places)}." if places else f"See whether {needed} by itself works here."
+        advice = f"Correct or unset {' or '.join(places)}." if places else f"Check that {needed} works without Keras."
     else:
-        expected = f"keras and {needed} installed whole, in versions that fit together"
+        expected = f"complete installations of keras and {needed} in compatible versions"
         advice = "Reinstall them, or set KERAS_BACKEND to another backend, then start again."
     return f"Cannot start Keras on {name}. Expected: {expected}. Received: {_first_line(error)}. {advice}"
 
 
 def _is_of_settings(error: Exception) -> bool:
-    """Whether Keras raised an error while it read its settings, and nothing that it imported meanwhile."""
-    passed = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return [module for module in passed if module.startswith("keras.")][-1:] == [_SETTINGS_MODULE]
+    """Return whether the error comes from Keras reading its settings, not from a module that it imported."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [module for module in modules if module.startswith("keras.")][-1:] == [_SETTINGS_MODULE]
 
 
 def _set_here(variables: Sequence[str]) -> list[str]:
@@ -150,8 +154,8 @@ def _set_here(variables: Sequence[str]) -> list[str]:
 
 
 def _first_line(error: Exception) -> str:
-    """The type of an error and the first line of its message, without the traceback that some messages begin with."""
+    """Return the type of an error and the first line of its message, without a traceback at its beginning."""
     lines = [line.rstrip(" .") for line in str(error).splitlines() if line.strip() and not line.startswith(" ")]
     kind = type(error).__name__
-    said = next((line.removeprefix(f"{kind}: ") for line in lines if not line.startswith("Traceback")), "")
-    return f"{kind}: {said:.200}" if said else kind
+    message = next((line.removeprefix(f"{kind}: ") for line in lines if not line.startswith("Traceback")), "")
+    return f"{kind}: {message:.200}" if message else kind

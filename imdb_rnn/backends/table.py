@@ -1,4 +1,4 @@
-"""The backends that this library knows, each named here and nowhere else."""
+"""The table of backends: everything else derives their names from it or is checked against it."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ class BackendEntry(NamedTuple):
 
     Attributes:
         name: the value of `KERAS_BACKEND`.
-        title: the name to show to people.
-        package: the package that must be installed to use it.
+        title: the name to display.
+        package: the Python package that must be installed to use it.
         environment: the tox environment whose tests use it.
         trains: whether it can train; otherwise it only predicts.
     """

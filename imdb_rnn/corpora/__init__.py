@@ -1,4 +1,4 @@
-"""Where reviews come from, one module a source; every source gives the same arrays."""
+"""Sources of reviews, one module per source. All sources return a `Corpus`."""
 
 import logging
 from pathlib import Path, PurePath
@@ -12,24 +12,25 @@ __all__ = ["SOURCES", "Corpus", "LabelledTexts", "load_reviews"]
 
 SOURCES = ("auto", "imdb", "tfds", "folder:PATH", "npz:PATH", "synthetic")
 
-# Long enough for 17 MB on a good line, short enough for those who have no network.
+# Long enough to download 17 MB, short enough for users without a network.
 AUTO_PATIENCE_SECONDS = 10
 
 _log = logging.getLogger(__name__)
 
 
 def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read reviews.
+    """Load the reviews of a source.
 
     Args:
-        source: one of `SOURCES`, "auto", "imdb", "tfds", "folder:PATH", "npz:PATH" or "synthetic".
-        vocabulary: the words to encode with; None takes those of the source.
+        source: "auto", "imdb", "tfds", "folder:PATH", "npz:PATH" or "synthetic". "auto" is "imdb" if its files are
+            available, else "synthetic".
+        vocabulary: the words to encode with; None uses the vocabulary of the source.
 
     Returns:
-        The reviews as ids. Of "auto" the `source` is what was really read, "imdb" or "synthetic".
+        The reviews as ids. For "auto", its `source` is "imdb" or "synthetic", whichever was read.
 
     Raises:
-        DataError: the source is unknown, missing, damaged or not what it should be.
+        DataError: the source is unknown, missing, damaged or in the wrong format.
     """
     if not isinstance(source, str):
         raise _not_a_name(source)
@@ -52,10 +53,10 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
 
 
 def _not_a_name(source: object) -> DataError:
-    """The error for a source that is no text, which says what to write."""
-    advice = 'For files of your own write "folder:PATH" or "npz:PATH".'
+    """Return the error for a source that is not a string, with advice."""
+    advice = 'For your own files, pass "folder:PATH" or "npz:PATH".'
     if isinstance(source, PurePath):
-        advice = f'Write "{"npz" if source.suffix == ".npz" else "folder"}:{source}".'
+        advice = f'Pass "{"npz" if source.suffix == ".npz" else "folder"}:{source}".'
     return DataError(
         f"Bad source of reviews. Expected: a text, one of {', '.join(SOURCES)}. "
         f"Received: {type(source).__name__}. {advice}"
@@ -63,15 +64,15 @@ def _not_a_name(source: object) -> DataError:
 
 
 def _load_auto(vocabulary: Vocabulary | None) -> Corpus:
-    imdb.given_folder()  # outside the try: a wrong one is a mistake, and no reason to read something else
+    imdb.given_folder()  # outside the try: a wrong folder is the user's mistake, so it must not lead to other reviews
     try:
         files = imdb.find_files(AUTO_PATIENCE_SECONDS)
     except DataError as error:
         _log.warning(
-            "No IMDB reviews here: training on the SYNTHETIC reviews instead, which this package makes itself. "
-            "Figures from them are not IMDB figures. (%s)",
+            "The IMDB reviews are not available. Using the SYNTHETIC reviews that this package generates. "
+            "Results with them are not IMDB results. (%s)",
             error,
         )
         return synthetic.load(vocabulary)
-    # Outside the try: a local copy that is damaged is reported, not silently passed over.
+    # Outside the try: a damaged local copy must be reported, not ignored.
     return npz.load("imdb", *files, vocabulary)

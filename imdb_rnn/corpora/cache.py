@@ -1,8 +1,8 @@
-"""Encoded corpora kept as flat arrays, so that only the first start has to parse.
+"""A cache of encoded corpora, so that only the first start parses texts.
 
-A cached corpus is an uncompressed .npz of integer arrays. Its name is a hash of what tells its content apart, so that
-it is never out of date. It holds a checksum of its arrays and of what its name stands for, so that a file that was
-damaged, renamed or exchanged is noticed; it is then made again, as if it were not there. Deleting the folder is safe.
+A cached corpus is an uncompressed .npz file of integer arrays. Its name is a hash of a key that identifies the content,
+so an entry is never out of date. The file contains a checksum of its arrays and its key; if a file was damaged, renamed
+or replaced, the corpus is encoded again. The folder can be deleted at any time.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ from imdb_rnn.printable import printable
 from imdb_rnn.text.reviews import EncodedReviews, check_reviews
 from imdb_rnn.text.tokens import Vocabulary
 
-# A part of every name: raise it when the arrays or the way of making them change.
+# A part of every key. Increase it when the arrays or the encoding change.
 FORMAT = 3
-# The largest corpus that is cached, in bytes. IMDB has 50 million. A larger corpus is encoded again every time.
+# The largest corpus that is cached, in bytes. IMDB has 50 million. A larger corpus is encoded every time.
 MAX_ENTRY_BYTES = 64_000_000
 
 _SPLITS = ("train", "test")
@@ -39,25 +39,25 @@ _log = logging.getLogger(__name__)
 
 
 def folder() -> Path | None:
-    """Where cached corpora lie: `IMDB_RNN_CACHE`, else the user's cache folder; None for a user without a home."""
+    """Return the cache folder: `IMDB_RNN_CACHE`, else one in the user's cache; None for a user without a home."""
     try:
         return expanded(os.environ.get("IMDB_RNN_CACHE") or platformdirs.user_cache_dir("imdb_rnn"))
-    except RuntimeError:  # of platformdirs, for a user without a home
+    except RuntimeError:  # raised by platformdirs for a user without a home
         return None
 
 
 def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[[], Corpus]) -> Corpus:
-    """Read a corpus from the cache, or make it and write it there. Without a cache, reading only takes longer.
+    """Read a corpus from the cache, or encode it and try to write it to the cache.
 
     Args:
-        source: the name of the source; the corpus is returned under it.
-        key: tells the content apart from any other, the vocabulary aside.
-        vocabulary: the one that the corpus is encoded with; None where the source brings its own.
+        source: the name of the source, for the returned corpus.
+        key: identifies the content, without the vocabulary.
+        vocabulary: the vocabulary of the encoding; None if the source has its own.
         make: reads and encodes the source.
     """
     where = folder()
     if where is None:
-        _log.info("not cached: there is no home, and IMDB_RNN_CACHE names no folder")
+        _log.info("not cached: the user has no home folder, and IMDB_RNN_CACHE is not set")
         return make()
     key = f"{FORMAT} {key} {vocabulary.fingerprint if vocabulary is not None else 'own'}"
     path = where / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
@@ -65,23 +65,23 @@ def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[
         corpus = _read(path, source, key)
         if vocabulary is None or corpus.vocabulary == vocabulary:
             return corpus
-        _log.info("making the cached corpus %s again: other words", printable(str(path)))
-    except OSError:  # it is not there, or there is no cache, of which the end of this function tells
+        _log.info("replacing the cached corpus %s: it has another vocabulary", printable(str(path)))
+    except OSError:  # no such entry, or no cache, which is logged below
         pass
-    except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it can be made again)
-        _log.info("making the cached corpus %s again: %s", printable(str(path)), printable(str(error)))
+    except Exception as error:  # noqa: BLE001 (whatever the error, the corpus can be encoded again)
+        _log.info("replacing the cached corpus %s: %s", printable(str(path)), printable(str(error)))
     corpus = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, corpus, key)
-    except Exception as error:  # noqa: BLE001 (whatever goes wrong there, the corpus is at hand)
+    except Exception as error:  # noqa: BLE001 (the corpus itself is complete)
         _log.info("not cached: %s", printable(str(error)))
     return corpus
 
 
 def _checksum(key: str, arrays: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
-    """SHA-256 of a key and of arrays: uint8, shape (32,)."""
-    # The sizes are hashed as well, so that the boundaries between arrays count.
+    """Return the SHA-256 of a key and arrays: uint8, shape (32,)."""
+    # The sizes are hashed as well, so that bytes cannot move from one array to the next.
     digest = hashlib.sha256(f"{key}\n{[arrays[name].nbytes for name in _ARRAYS]}\n".encode())
     for name in _ARRAYS:
         digest.update(arrays[name])
@@ -89,7 +89,7 @@ def _checksum(key: str, arrays: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
 
 
 def _write(path: Path, corpus: Corpus, key: str) -> None:
-    # The separator: no word holds a line end, but some hold U+0085, at which splitlines() would break.
+    # Words are separated by "\n". Some words contain U+0085, at which splitlines() would split.
     arrays: dict[str, Any] = {
         "fingerprint": np.frombuffer(corpus.fingerprint.encode(), np.uint8),
         "words": np.frombuffer("\n".join(corpus.vocabulary.words).encode(), np.uint8),
@@ -110,11 +110,11 @@ def _read(path: Path, source: str, key: str) -> Corpus:
         for name in ("checksum", *_ARRAYS):
             content = read_member(archive, f"{name}.npy", left)
             left -= len(content)
-            # A copy, because what is read from bytes cannot be written to.
+            # Copied, because an array from bytes is read-only.
             arrays[name] = npy.read_whole_numbers(content).copy()
             del content
     if not np.array_equal(arrays["checksum"], _checksum(key, arrays)):
-        msg = "not what was written there"
+        msg = "its checksum is wrong"
         raise ValueError(msg)
     fingerprint = arrays["fingerprint"].tobytes().decode()
     vocabulary = Vocabulary(arrays["words"].tobytes().decode().split("\n"))
@@ -122,6 +122,6 @@ def _read(path: Path, source: str, key: str) -> Corpus:
     for reviews in splits:
         check_reviews(reviews, len(vocabulary))
     if not _FINGERPRINT.fullmatch(fingerprint):
-        msg = "no fingerprint"
+        msg = "it has no fingerprint"
         raise ValueError(msg)
     return Corpus(source, fingerprint, vocabulary, *splits)

@@ -1,4 +1,4 @@
-"""What every source of reviews delivers: two splits of encoded reviews, their vocabulary and where they came from."""
+"""The corpus that every source returns: two splits of encoded reviews, their vocabulary and their origin."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from imdb_rnn.text.tokens import OOV, Vocabulary
 
 
 class LabelledTexts(NamedTuple):
-    """Reviews as a person wrote them.
+    """Reviews as texts.
 
     Attributes:
         texts: n reviews.
@@ -26,14 +26,14 @@ class LabelledTexts(NamedTuple):
 
 
 def fingerprint_of_texts(*parts: LabelledTexts) -> str:
-    """SHA-256 of texts and labels in their order, as 64 hexadecimal digits."""
+    """Return the SHA-256 of texts and labels in order, as 64 hexadecimal digits."""
     return fingerprint_of_contents(
         (int(label), text.encode()) for part in parts for text, label in zip(part.texts, part.labels, strict=True)
     )
 
 
 def fingerprint_of_contents(contents: Iterable[tuple[int, bytes]]) -> str:
-    """The same of labels and texts in UTF-8, one at a time."""
+    """Return the fingerprint of (label, text in UTF-8) pairs; see `fingerprint_of_texts`."""
     digest = hashlib.sha256()
     for label, content in contents:
         digest.update(f"{label} {len(content)} ".encode() + content)
@@ -42,14 +42,14 @@ def fingerprint_of_contents(contents: Iterable[tuple[int, bytes]]) -> str:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A source of reviews, read.
+    """The encoded reviews of a source.
 
     Attributes:
-        source: its name, as a user would type it: "imdb", "folder:/my/reviews", …
-        fingerprint: SHA-256 of its content, so that two runs can be told to have had the same data.
-        vocabulary: the words behind the ids.
-        train: the reviews to learn from (and to validate on).
-        test: the reviews that are only evaluated.
+        source: the name of the source as a user types it: "imdb", "folder:/my/reviews", …
+        fingerprint: SHA-256 of the content, which shows whether two runs used the same data.
+        vocabulary: the words of the ids.
+        train: the reviews for training and validation.
+        test: the reviews for the evaluation.
     """
 
     source: str
@@ -59,7 +59,7 @@ class Corpus:
     test: EncodedReviews
 
     def with_vocabulary(self, vocabulary: Vocabulary) -> "Corpus":
-        """Write the same reviews in the ids of another vocabulary; its unknown words become `OOV`."""
+        """Return the reviews in the ids of another vocabulary; words that are not in it become `OOV`."""
         table = np.arange(len(self.vocabulary) + 4, dtype=np.int32)
         table[4:] = [vocabulary.word_index.get(word, OOV) for word in self.vocabulary.words]
         train, test = (EncodedReviews(table[part.ids], part.offsets, part.labels) for part in (self.train, self.test))
@@ -80,10 +80,10 @@ def encode_texts(
     Args:
         source: the name of the source.
         fingerprint: SHA-256 of the content.
-        train: reviews to learn from.
-        test: reviews to evaluate.
-        vocabulary: the words to use; None ranks the words of the training texts.
-        encode: turns a text into ids.
+        train: the reviews for training and validation.
+        test: the reviews for the evaluation.
+        vocabulary: the words to encode with; None ranks the words of the training texts.
+        encode: converts a text to ids.
     """
     words = Vocabulary.from_texts(train.texts) if vocabulary is None else vocabulary
     if not len(words):
@@ -97,7 +97,7 @@ def encode_texts(
 
 
 def check_classes(source: str, labels: npt.NDArray[np.int8], split: str) -> None:
-    """Raise `DataError` unless a split has reviews of both classes."""
+    """Raise `DataError` if a split lacks positive or negative reviews."""
     counts = {"positive": int(np.sum(labels == 1)), "negative": int(np.sum(labels == 0))}
     if not all(counts.values()):
         msg = (

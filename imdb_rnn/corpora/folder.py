@@ -1,7 +1,7 @@
-"""Reviews in a folder of text files: `train/pos`, `train/neg`, `test/pos`, `test/neg`, one review a file.
+"""Reviews in a folder of text files: `train/pos`, `train/neg`, `test/pos`, `test/neg`, one review per file.
 
-This is how the Large Movie Review Dataset is distributed; a user's own reviews in this shape work as well. The
-vocabulary is made from the training texts. A review without a letter or a digit teaches nothing, and is left out.
+The Large Movie Review Dataset is distributed in this layout, and users can arrange their own reviews in it. The
+vocabulary is made from the training texts. Reviews without any letter, digit or symbol are left out.
 """
 
 import logging
@@ -30,16 +30,16 @@ from imdb_rnn.text.tokens import Vocabulary
 
 LABELS = {"pos": 1, "neg": 0}
 
-# The most that is read. The Large Movie Review Dataset has 65 million bytes in 50,000 files, the largest of 13,704.
+# Limits. The Large Movie Review Dataset has 65 million bytes in 50,000 files, the largest with 13,704 bytes.
 MAX_REVIEW_BYTES = 1_000_000
 MAX_FOLDER_BYTES = 200_000_000
 MAX_FILES = 200_000
 
-# So many characters without a word are no review.
-_BEGINNING = 10_000
+# A review must have a word within so many characters.
+_SEARCHED_CHARACTERS = 10_000
 
-# What Windows leaves in a folder. What other systems leave begins with a dot.
-_DROPPINGS = {"thumbs.db", "desktop.ini"}
+# Files that Windows creates in folders. The names of such files of other systems begin with a dot.
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
 
 _log = logging.getLogger(__name__)
 
@@ -51,14 +51,14 @@ class _File(NamedTuple):
 
 
 def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read a folder of reviews.
+    """Load the reviews of a folder.
 
     Args:
-        path: the folder that holds `train` and `test`.
+        path: the folder that contains `train` and `test`.
         vocabulary: the words to encode with; None ranks the words of the training texts.
 
     Raises:
-        DataError: the folder is not of this shape, is too large, has one class only, or a file is not text in UTF-8 or
+        DataError: the folder does not have this layout, is too large, lacks a class, or a file is not text in UTF-8 or
             in UTF-16 with a byte order mark.
     """
     source = f"folder:{path}"
@@ -68,31 +68,31 @@ def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
 
     def contents() -> Iterator[tuple[int, bytes]]:
         for file, text in _texts(path, files):
-            if has_words(text[:_BEGINNING]):
+            if has_words(text[:_SEARCHED_CHARACTERS]):
                 yield file.label, text.encode()
             else:
                 wordless.append(file)
 
-    # Every file is read every time. Names, sizes and times can be equal for other contents, as archives set them.
+    # All files are read each time, because names, sizes and times (which archives set) do not identify the content.
     fingerprint = fingerprint_of_contents(contents())
-    _tell(source, "are no .txt files", others)
-    _tell(source, "have no word", [file.path for file in wordless])
+    _warn_of_skipped(source, "are not .txt files", others)
+    _warn_of_skipped(source, "have no words", [file.path for file in wordless])
 
     def make() -> Corpus:
         left_out = set(wordless)
         train, test = _splits(source, _texts(path, [file for file in files if file not in left_out]))
         if fingerprint_of_texts(train, test) != fingerprint:
-            msg = f"Cannot read {source}. Expected: files that stay as they are. Received: some that change meanwhile."
+            msg = f"Cannot read {source}. Expected: files that do not change. Received: files that changed meanwhile."
             raise DataError(msg)
         return encode_texts(source, fingerprint, train, test, vocabulary)
 
     return cached(source, f"folder {fingerprint}", vocabulary, make)
 
 
-def _tell(source: str, what: str, left_out: list[Path]) -> None:
-    if left_out:
-        example = printable(str(left_out[0]))
-        _log.warning("%s: left out %d that %s, such as %s", printable(source), len(left_out), what, example)
+def _warn_of_skipped(source: str, reason: str, skipped: list[Path]) -> None:
+    if skipped:
+        example = printable(str(skipped[0]))
+        _log.warning("%s: skipped %d files that %s, such as %s", printable(source), len(skipped), reason, example)
 
 
 def _splits(source: str, reviews: Iterable[tuple[_File, str]]) -> tuple[LabelledTexts, LabelledTexts]:
@@ -108,7 +108,7 @@ def _splits(source: str, reviews: Iterable[tuple[_File, str]]) -> tuple[Labelled
 
 
 def _texts(path: Path, files: list[_File]) -> Iterator[tuple[_File, str]]:
-    """Read files, one at a time."""
+    """Yield files and their texts, one at a time."""
     for file in files:
         try:
             text = decode(read_file(file.path, MAX_REVIEW_BYTES))
@@ -119,18 +119,18 @@ def _texts(path: Path, files: list[_File]) -> Iterator[tuple[_File, str]]:
 
 
 def _check_size(path: Path, files: list[_File]) -> None:
-    """Refuse a folder that is too large before any of it is read."""
+    """Raise `DataError` if the files are too large, before any is read."""
     try:
         total = sum(file.path.stat().st_size for file in files)
     except OSError:
-        return  # reading it says which file it is, and why
+        return  # reading the file raises an error that names it
     if total > MAX_FOLDER_BYTES:
         msg = f"Cannot read folder:{path}. Expected: at most {MAX_FOLDER_BYTES:,} bytes of text. Received: {total:,}."
         raise DataError(msg)
 
 
 def _files(path: Path) -> tuple[list[_File], list[Path]]:
-    """The text files, of each split the positive ones first, in the order of their names; and what else is there."""
+    """Return the text files (train before test, positive before negative, sorted by name) and all other files."""
     files, others = [], []
     for split in ("train", "test"):
         for name, label in LABELS.items():
@@ -147,21 +147,22 @@ def _is_text(name: str) -> bool:
 
 
 def _entries(path: Path, split: str, name: str) -> list[Path]:
-    """What the folder of one class holds, in the order of the names, without what systems leave there."""
+    """Return the files in the folder of one class, sorted by name, without system files."""
     folder = path / split / name
     names, count = [], 0
     try:
         with os.scandir(folder) as entries:
             for count, entry in enumerate(entries, start=1):
-                if not entry.name.startswith(".") and entry.name.lower() not in _DROPPINGS:
+                if not entry.name.startswith(".") and entry.name.lower() not in _SYSTEM_FILES:
                     names.append(entry.name)
                 if count > MAX_FILES:
                     break
     except (FileNotFoundError, NotADirectoryError):
         count = -1
-    found = any(map(_is_text, names))
-    if count > MAX_FILES or not found:
-        received = "is not there" if count < 0 else f"holds more than {MAX_FILES:,}" if found else "has no .txt file"
+    has_text = any(map(_is_text, names))
+    if count > MAX_FILES or not has_text:
+        too_many = f"has more than {MAX_FILES:,} files"
+        received = "does not exist" if count < 0 else too_many if has_text else "has no .txt file"
         msg = (
             f"Cannot read folder:{path}. Expected: text files in train/pos, train/neg, test/pos and test/neg. "
             f"Received: {split}/{name} {received}."

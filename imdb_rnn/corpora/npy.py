@@ -1,7 +1,7 @@
-"""Arrays of whole numbers in NumPy's own format, `.npy`, read without trusting the file.
+"""Reads integer arrays from `.npy` files that may be malicious.
 
-`numpy.load` makes room for whatever shape a header declares. Here the header must be of the form that NumPy writes, and
-the data exactly as long as the header says.
+`numpy.load` allocates memory for any shape that a header declares. Here the header must have the form that NumPy
+writes, and the data must have exactly the declared length.
 """
 
 import math
@@ -11,22 +11,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-# The magic bytes, a version, the length of the header (of 2 bytes in version 1, of 4 since), and the header. Python 2
-# wrote an L after a whole number.
+# The magic bytes, the version, the length of the header (2 bytes in version 1, else 4 bytes) and the header. Python 2
+# wrote an L after integers.
 _HEADER = re.compile(
     rb"\x93NUMPY(?:\x01\x00(?P<short>..)|[\x02\x03]\x00(?P<long>....))"
     rb"(?P<text>\{'descr': '(?P<type>[<>|=]?[A-Za-z]\d{0,3})', 'fortran_order': (?P<fortran>True|False), "
     rb"'shape': \((?P<shape>(?:\d{1,10}L?(?:, ?|(?=\)))){0,4})\), \} {0,200}\n)",
     re.DOTALL,
 )
-_WHOLE_NUMBERS = re.compile(r"[<>=]?[iu][248]|[<>|=]?[iu]1|[<>|=]?b1")
+_INTEGER_TYPE = re.compile(r"[<>=]?[iu][248]|[<>|=]?[iu]1|[<>|=]?b1")
 
 
 class Header(NamedTuple):
-    """What the header of a `.npy` file declares.
+    """The header of a `.npy` file.
 
     Attributes:
-        type: NumPy's code of the type: "<i8", "|O", …
+        type: NumPy's type code: "<i8", "|O", …
         fortran: whether the first axis varies fastest.
         shape: the length of each axis.
         start: the position of the data.
@@ -42,7 +42,7 @@ def read_header(content: bytes) -> Header:
     """Read the header of a `.npy` file.
 
     Raises:
-        ValueError: it is not of the form that NumPy writes for an array without fields.
+        ValueError: the header does not have the form that NumPy writes for an array without fields.
     """
     header = _HEADER.match(content)
     length = header and int.from_bytes(header["short"] or header["long"], "little")
@@ -54,16 +54,16 @@ def read_header(content: bytes) -> Header:
 
 
 def read_whole_numbers(content: bytes) -> npt.NDArray[Any]:
-    """Read a `.npy` file that holds an array of integers or booleans.
+    """Read a `.npy` file with an array of integers or booleans.
 
     Returns:
         The array, a read-only view of `content`.
 
     Raises:
-        ValueError: it holds something else, or more or fewer bytes than its header says.
+        ValueError: the array has another type, or the data does not have the declared length.
     """
     header = read_header(content)
-    if not _WHOLE_NUMBERS.fullmatch(header.type):
+    if not _INTEGER_TYPE.fullmatch(header.type):
         msg = f"an array of type {header.type}, not of whole numbers"
         raise ValueError(msg)
     dtype = np.dtype(header.type)

@@ -1,11 +1,12 @@
-"""Reviews in a file of Keras's format: `imdb.npz` and the word index beside it.
+"""Reviews in a file of Keras's format: `imdb.npz`, with a word index in the same folder.
 
-The file holds `x_train`, `y_train`, `x_test`, `y_test`, the x being arrays of lists of word ranks, which NumPy stores
-as a pickle. A pickle can run code when it is read, so it is never unpickled: see `pickled_lists.py`.
+The file contains `x_train`, `y_train`, `x_test` and `y_test`. The x are arrays of lists of word ranks, which NumPy
+stores as a pickle. A pickle can run code when it is loaded, so it is never unpickled; see `pickled_lists.py`.
 
-Instead of ranks it may hold what `keras.datasets.imdb.load_data` returns: ids, each review beginning with `START`. The
-file does not say which. In English the ranks 1 and 3 ("the", "a") occur in every few lines, and few reviews begin with
-"the"; ids have a 1 at the beginning of every review and nowhere else, and never a 3. So a few reviews leave no doubt.
+Instead of ranks, the file may contain the ids that `keras.datasets.imdb.load_data` returns, which begin with `START`.
+The file does not say which of the two it has. In English texts the ranks 1 and 3 ("the", "a") are frequent, and few
+reviews begin with "the". Ids have a 1 at the beginning of each review and nowhere else, and no 3. Therefore a few
+reviews are enough to decide.
 """
 
 import zipfile
@@ -29,17 +30,17 @@ from imdb_rnn.text.tokens import INDEX_FROM, OOV, PADDING, START, Vocabulary
 # The order in which `keras.datasets.imdb.load_data` returns the reviews of the file.
 KERAS_SHUFFLE_SEED = 113
 
-# The largest files that are read: in bytes, IMDB's is 17 million, its reviews are 14 million for each split and its
-# labels 200,000; it has 25,000 reviews in each split.
+# Limits of the file, the reviews and the labels in bytes, and of the reviews per split. IMDB's file has 17 million
+# bytes, its reviews 14 million and its labels 200,000 per split; it has 25,000 reviews per split.
 MAX_FILE_BYTES = 64_000_000
 MAX_REVIEWS_BYTES = 32_000_000
 MAX_LABELS_BYTES = 1_000_000
 MAX_REVIEWS = 60_000
 
-# Without another 1 or a 3, so many words or so many reviews that begin with 1 are ids.
+# With no 3 and no other 1, the numbers are ids if there are at least so many words, or reviews that begin with 1.
 _ENOUGH_WORDS = 1000
 _ENOUGH_REVIEWS = 8
-# So many words without the ranks 1 and 3, or so many reviews that all begin with 1, cannot be ranks.
+# The numbers cannot be ranks if so many words contain neither 1 nor 3, or so many reviews all begin with 1.
 _MANY_WORDS = 1000
 _MANY_REVIEWS = 100
 
@@ -47,12 +48,12 @@ _Array = TypeVar("_Array")
 
 
 class _Split(NamedTuple):
-    """A split as the file has it.
+    """A split of the file.
 
     Attributes:
         name: "train" or "test".
-        numbers: shape (total,): the ranks or ids of all reviews, one review after the other.
-        lengths: int64, shape (n,): how many numbers each review has.
+        numbers: shape (total,): the concatenated ranks or ids of all reviews.
+        lengths: int64, shape (n,): the number of ranks or ids of each review.
         labels: int8, shape (n,): 1 is positive, 0 is negative.
     """
 
@@ -63,44 +64,45 @@ class _Split(NamedTuple):
 
     @property
     def starts(self) -> npt.NDArray[np.int64]:
-        """Where each review begins."""
+        """The position of the first number of each review: int64, shape (n,)."""
         return np.cumsum(self.lengths) - self.lengths
 
     def begins_with(self, number: int) -> npt.NDArray[np.bool_]:
-        """Whether each review begins with a number: shape (n,)."""
+        """Return whether each review begins with `number`: bool, shape (n,)."""
         begins = self.lengths > 0
         begins[begins] = self.numbers[self.starts[begins]] == number
         return begins
 
     def has_later(self, number: int) -> bool:
-        """Whether a review has a number elsewhere than at its beginning."""
+        """Return whether `number` occurs anywhere but at the beginning of a review."""
         return bool(np.count_nonzero(self.numbers == number) > np.count_nonzero(self.begins_with(number)))
 
 
 def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read a file of Keras's format.
+    """Load a file of Keras's format. The files are never changed.
 
-    Ranks come in the order of `keras.datasets.imdb.load_data(seed=113)`, ids in the order of the file.
+    If the file contains ranks, the reviews are shuffled as by `keras.datasets.imdb.load_data(seed=113)`; if it contains
+    ids, they keep their order.
 
     Args:
-        source: the name to give the corpus.
+        source: the name of the corpus.
         path: the .npz file.
-        word_index: the JSON file of word -> rank that belongs to it.
-        vocabulary: the words to write the reviews in; None keeps those of the word index.
+        word_index: its word index, a JSON file of word -> rank.
+        vocabulary: the words to encode with; None uses the word index.
 
     Raises:
-        DataError: a file is missing, damaged, too large or of another format. Neither file is ever changed.
+        DataError: a file is missing, damaged, too large or of another format.
     """
     for file in (path, word_index):
         if not file.is_file():
-            msg = f"Cannot read {source}. Expected: a file {file}. Received: none there."
+            msg = f"Cannot read {source}. Expected: a file {file}. Received: no such file."
             raise DataError(msg)
     try:
         fingerprint = sha256_of_files(path, word_index, limit=MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
         msg = (
-            f"Cannot read {source}. Expected: files of at most {MAX_FILE_BYTES:,} bytes, as lists of word ranks are, but "
-            f"large padded tables are not. Received: {error}"
+            f"Cannot read {source}. Expected: files of at most {MAX_FILE_BYTES:,} bytes, such as lists of word ranks "
+            f"instead of a padded table. Received: {error}"
         )
         raise DataError(msg) from error
     corpus = cached(source, f"npz {fingerprint}", None, lambda: _read(source, path, word_index, fingerprint))
@@ -108,7 +110,7 @@ def load(source: str, path: Path, word_index: Path, vocabulary: Vocabulary | Non
 
 
 def load_beside_its_words(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read a file whose word index lies beside it: `imdb_word_index.json` for `imdb.npz`. See `load`."""
+    """Load a file with a word index in the same folder: `imdb_word_index.json` for `imdb.npz`. See `load`."""
     return load(f"npz:{path}", path, path.with_name(f"{path.stem}_word_index.json"), vocabulary)
 
 
@@ -129,11 +131,11 @@ def _read(source: str, path: Path, word_index: Path, fingerprint: str) -> Corpus
     except (OSError, ValueError) as error:
         msg = (
             f"Cannot read {path}. Expected: a .npz of Keras's format, x_train, y_train, x_test, y_test with lists of "
-            f"word ranks of {word_index.name}, or of the ids that load_data() makes of them, and labels 0 or 1. "
+            f"word ranks of {word_index.name}, or of the ids that load_data() returns, and labels 0 or 1. "
             f"Received: {error}"
         )
         raise DataError(msg) from error
-    if are_ids:  # which load_data() has shuffled already
+    if are_ids:  # load_data() has already shuffled them
         return Corpus(source, fingerprint, vocabulary, *_with_last_word(encoded, len(vocabulary) + INDEX_FROM))
     random = np.random.RandomState(KERAS_SHUFFLE_SEED)
     shuffled = []
@@ -150,7 +152,7 @@ def _read_split(archive: zipfile.ZipFile, name: str) -> _Split:
         msg = f"y_{name} of shape {labels.shape}; the limit is ({MAX_REVIEWS},)"
         raise ValueError(msg)
     if not np.isin(labels, (0, 1)).all():
-        msg = "labels, not all of them 0 or 1"
+        msg = "labels other than 0 and 1"
         raise ValueError(msg)
     read_reviews = partial(_read_reviews, count=len(labels))
     numbers, lengths = _read_array(archive, f"x_{name}.npy", MAX_REVIEWS_BYTES, read_reviews)
@@ -158,10 +160,10 @@ def _read_split(archive: zipfile.ZipFile, name: str) -> _Split:
 
 
 def _are_ids(splits: list[_Split]) -> bool:
-    """Whether reviews are ids as `load_data` returns them, beyond doubt."""
+    """Return whether the numbers are certainly ids as returned by `load_data`."""
     reviews = sum(len(split.lengths) for split in splits)
     words = sum(len(split.numbers) for split in splits) - reviews
-    most_frequent = INDEX_FROM + 1  # with another `index_from`, it does not occur, or 3 does
+    most_frequent = INDEX_FROM + 1  # with another `index_from`, this id does not occur, or 3 occurs
     return (
         (words >= _ENOUGH_WORDS or reviews >= _ENOUGH_REVIEWS)
         and all(map(_could_be_ids, splits))
@@ -170,12 +172,12 @@ def _are_ids(splits: list[_Split]) -> bool:
 
 
 def _could_be_ids(split: _Split) -> bool:
-    # `pad_sequences` cuts the beginning of reviews that are longer than its table is wide.
+    # `pad_sequences` truncates the beginning of reviews that are longer than `maxlen`.
     begins = split.begins_with(START)
-    whole = split.lengths < split.lengths.max(initial=0)
+    complete = split.lengths < split.lengths.max(initial=0)
     return bool(
         begins.any()
-        and begins[whole].all()
+        and begins[complete].all()
         and not split.has_later(START)
         and not (split.numbers == INDEX_FROM).any()
         and split.numbers.min() >= START
@@ -183,7 +185,7 @@ def _could_be_ids(split: _Split) -> bool:
 
 
 def _encode(split: _Split, words: int, are_ids: bool) -> EncodedReviews:
-    """Encode a split; `words` is the number of words in the index."""
+    """Convert a split to ids; `words` is the number of words in the word index."""
     if not are_ids:
         _check_that_ranks_are_likely(split)
     offset = 0 if are_ids else INDEX_FROM
@@ -199,10 +201,9 @@ def _encode(split: _Split, words: int, are_ids: bool) -> EncodedReviews:
 
 
 def _with_last_word(splits: list[EncodedReviews], last: int) -> list[EncodedReviews]:
-    """Restore the last word of the index, which has the id `last`.
+    """Restore the last word of the word index, which has the id `last`.
 
-    Without `num_words`, `load_data` takes the largest id for its limit. So it turns that very word into `OOV`, and
-    nothing else.
+    Without `num_words`, `load_data` uses the largest id as its limit and turns only that word into `OOV`.
     """
     largest = max(part.ids.max() for part in splits)
     if largest != last - 1 or sum(np.count_nonzero(part.ids == OOV) for part in splits) != 1:
@@ -214,7 +215,7 @@ def _with_last_word(splits: list[EncodedReviews], last: int) -> list[EncodedRevi
 
 
 def _check_that_ranks_are_likely(split: _Split) -> None:
-    """Raise `ValueError` for ids of `load_data` with other options, which cannot be told from ranks with certainty."""
+    """Raise `ValueError` if the numbers cannot be ranks, such as ids of `load_data` with unsupported options."""
     reviews, words = len(split.lengths), len(split.numbers) - len(split.lengths)
     if reviews >= _MANY_REVIEWS and split.begins_with(START).all():
         received = f"each of its {reviews:,} reviews begins with {START}"
@@ -233,11 +234,11 @@ def _read_reviews(content: bytes, count: int) -> tuple[npt.NDArray[Any], npt.NDA
     """Read reviews as ranks or ids.
 
     Args:
-        content: a `.npy` file: an array of lists, or a table with a review in each row, maybe padded with zeros.
-        count: how many reviews there must be.
+        content: a `.npy` file: an array of lists, or a table with one review per row, which may be padded with zeros.
+        count: the required number of reviews.
 
     Returns:
-        The numbers of all reviews, one review after the other, shape (total,), and how many each has, shape (count,).
+        The concatenated numbers of all reviews, shape (total,), and the length of each review, shape (count,).
     """
     header = npy.read_header(content)
     if len(header.shape) not in (1, 2) or header.shape[0] != count:
@@ -255,10 +256,10 @@ def _read_reviews(content: bytes, count: int) -> tuple[npt.NDArray[Any], npt.NDA
 
 
 def _without_padding(table: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Remove the zeros of `pad_sequences`: all of them before the reviews, or all of them behind.
+    """Remove the zeros of `pad_sequences`, which are all before the reviews or all after them.
 
     Raises:
-        ValueError: they are elsewhere, or fill a row.
+        ValueError: a zero is elsewhere, or a row has only zeros.
     """
     filled = table != PADDING
     if not filled.any(axis=1).all():
@@ -266,13 +267,13 @@ def _without_padding(table: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDA
         raise ValueError(msg)
     earlier, later = filled[:, :-1], filled[:, 1:]
     if not ((earlier <= later).all() or (earlier >= later).all()):
-        msg = "zeros that do not pad: they are neither all before the reviews nor all behind them"
+        msg = "zeros that are not padding: they are neither all before the reviews nor all after them"
         raise ValueError(msg)
     return table[filled], np.count_nonzero(filled, axis=1)
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, limit: int, parse: Callable[[bytes], _Array]) -> _Array:
-    """Read and parse a member of at most `limit` bytes; error messages name it."""
+    """Read and parse a member of at most `limit` bytes; error messages contain its name."""
     if name not in archive.namelist():
         msg = f"no {name} among {', '.join(archive.namelist()[:8])[:200] or 'nothing'}"
         raise ValueError(msg)

@@ -1,9 +1,9 @@
-"""Lists of whole numbers in the pickle that NumPy writes for an array of objects, read without unpickling it.
+"""Reads lists of integers from the pickle of a NumPy object array, without unpickling it.
 
-A pickle is a program: it can name any function and call it, and functions that look harmless are not. Here the program
-is followed opcode by opcode. It may make whole numbers, lists, tuples and short strings; the functions that NumPy names
-are understood, never called; everything else is refused. So are pickles that NumPy does not write: nested lists,
-memory that nothing uses, batches of more than 1,000 items.
+A pickle is a program that can call any function. This reader interprets it opcode by opcode. It accepts integers,
+lists, tuples and short strings; it recognizes the functions that NumPy names, but never calls them; it rejects
+everything else. It also rejects what NumPy does not write: nested lists, unused memory, and batches of more than 1,000
+items.
 """
 
 import enum
@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-# The most words in all reviews together: IMDB's 25,000 training reviews have 5.9 million.
+# The limit of words in all reviews together. IMDB's 25,000 training reviews have 5.9 million.
 MAX_WORD_IDS = 10_000_000
-# The most opcodes. NumPy needs 5 for a list, up to 28 for an array, and a few more for every 1,000 words and 64 KiB.
+# The limit of opcodes. NumPy needs 5 per list, up to 28 per array, and a few more per 1,000 words and 64 KiB.
 MAX_OPCODES = 750_000
-_STEPS = 30
+_OPCODES_PER_LIST = 30
 
-# Python's pickler appends to a list 1,000 items at a time.
+# Python's pickler appends 1,000 items at a time to a list.
 _BATCH = 1000
-_DEEPEST = 3 * _BATCH
+_MAX_STACK = 3 * _BATCH
 _NUMBERS = rb"(?:K.|M..|J....)"
 _OPCODE = re.compile(
     rb"\((?P<batch>" + _NUMBERS + rb"{1,1000}+)e"
@@ -52,7 +52,7 @@ _PLAIN_TYPE = re.compile(r"[iu][1248]")
 
 
 class _Function(enum.Enum):
-    """What NumPy names in a pickle."""
+    """The functions and types that NumPy names in a pickle."""
 
     RECONSTRUCT = enum.auto()
     NDARRAY = enum.auto()
@@ -66,7 +66,7 @@ _FUNCTIONS = {
     ("numpy._core.multiarray", "_reconstruct"): _Function.RECONSTRUCT,
     ("numpy", "ndarray"): _Function.NDARRAY,
     ("numpy", "dtype"): _Function.DTYPE,
-    # How protocol 2 writes bytes, and none.
+    # Protocol 2 writes bytes, and empty bytes, with these.
     ("_codecs", "encode"): _Function.ENCODE,
     ("__builtin__", "bytes"): _Function.BYTES,
 }
@@ -77,9 +77,9 @@ class _Mark(enum.Enum):
 
 
 class _Row:
-    """A review: a stretch of all words read so far; from -1 to -1 if it is an array that is not complete.
+    """A review as a range of all words read so far; `start` and `end` are -1 for an incomplete array.
 
-    The outermost array is one as well, which never gets a stretch.
+    The outermost array is also a row, and keeps -1.
     """
 
     __slots__ = ("end", "is_list", "start")
@@ -90,18 +90,18 @@ class _Row:
 
 
 class _Type:
-    """A NumPy type: its code, and its byte order once that is known."""
+    """A NumPy type: its code, and its byte order, which follows later in the pickle."""
 
     def __init__(self, code: str) -> None:
         self.code, self.order = code, ""
 
 
 class Lists(NamedTuple):
-    """Lists of whole numbers.
+    """Lists of integers.
 
     Attributes:
-        numbers: int32, shape (total,): the lists, one after the other.
-        lengths: int64, shape (n,): how many numbers each has.
+        numbers: int32, shape (total,): the concatenated lists.
+        lengths: int64, shape (n,): the length of each list.
     """
 
     numbers: npt.NDArray[np.int32]
@@ -109,38 +109,38 @@ class Lists(NamedTuple):
 
 
 def read_lists(content: bytes, start: int, count: int) -> Lists:
-    """Read a pickled array of lists, or of arrays, of whole numbers.
+    """Read a pickled array of lists, or of arrays, of integers.
 
     Args:
-        content: holds the pickle, to its end.
-        start: where the pickle begins.
-        count: how many lists there must be.
+        content: bytes that end with the pickle.
+        start: the position of the pickle.
+        count: the required number of lists.
 
     Raises:
-        ValueError: it is anything else, or a number needs more than 32 bits.
+        ValueError: the pickle contains anything else, or an integer needs more than 32 bits.
     """
     return _Reader(content, start, count).read()
 
 
 class _Reader:
-    """Follows one pickle. Each group of `_OPCODE` has a method of the same name."""
+    """Interprets one pickle. Each group of `_OPCODE` has a method of the same name."""
 
     def __init__(self, content: bytes, start: int, count: int) -> None:
         self.content, self.position, self.count = content, start, count
         self.first = start
-        self.frame_end: int | None = None  # of the last frame; protocols 2 and 3 have none
+        self.frame_end: int | None = None  # the end of the last frame; protocols 2 and 3 have no frames
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.words = array("i")
-        self.rows: list[_Row] | None = None  # the list of all reviews, once it has begun
-        self.whole: _Row | None = None  # the outermost array, once it is complete
+        self.rows: list[_Row] | None = None  # the list of all reviews, after its start
+        self.outermost: _Row | None = None  # the outermost array, once it is complete
 
     def read(self) -> Lists:
-        """Follow the pickle to its end."""
+        """Interpret the pickle to its end."""
         actions: dict[int, Callable[[bytes], None]] = {
             index: getattr(self, f"_{name}") for name, index in _OPCODE.groupindex.items() if name != "stop"
         }
-        steps = min(200 + _STEPS * self.count + len(self.content) // 100, MAX_OPCODES)
+        steps = min(200 + _OPCODES_PER_LIST * self.count + len(self.content) // 100, MAX_OPCODES)
         try:
             for _ in range(steps):
                 opcode = _OPCODE.match(self.content, self.position)
@@ -150,20 +150,20 @@ class _Reader:
                 if opcode.lastgroup == "stop":
                     return self._result()
                 actions[opcode.lastindex](opcode[opcode.lastindex])
-                if len(self.stack) > _DEEPEST:
+                if len(self.stack) > _MAX_STACK:
                     break
             else:
                 msg = f"a pickle of more than {steps:,} opcodes"
                 raise ValueError(msg)
         except (AttributeError, IndexError, KeyError, OverflowError, TypeError, UnicodeError):
-            pass  # the stack does not hold what the opcode needs
+            pass  # the stack does not have what the opcode needs
         raise self._refusal()
 
     def _refusal(self) -> ValueError:
         return ValueError(f"a review that is not a list of whole numbers, at byte {self.position:,} of the pickle")
 
     def _result(self) -> Lists:
-        complete = self.whole is not None and self.stack == [self.whole]
+        complete = self.outermost is not None and self.stack == [self.outermost]
         if not complete or self.position != len(self.content) or self.frame_end not in (None, self.position):
             raise self._refusal()
         starts, ends = (
@@ -176,7 +176,7 @@ class _Reader:
         total = int(lengths.sum())
         if total > MAX_WORD_IDS:
             raise self._too_many(total)
-        # A row that occurs twice is stored once, and empty rows have no place.
+        # A row that occurs twice is stored once, and empty rows have no position.
         in_order = np.cumsum(lengths)
         if total != len(words) or not np.array_equal(ends[lengths > 0], in_order[lengths > 0]):
             words = words[np.repeat(ends - in_order, lengths) + np.arange(total)]
@@ -201,7 +201,7 @@ class _Reader:
                 raise self._refusal()
             self.rows.extend(items)
             return
-        # Lists are complete one after the other.
+        # A list must be complete before the next one begins.
         if not isinstance(target, _Row) or not target.is_list or target.end != len(self.words):
             raise self._refusal()
         self.words.fromlist(items)
@@ -214,7 +214,7 @@ class _Reader:
             raise self._refusal()
 
     def _frame(self, opcode: bytes) -> None:
-        """A frame says how many bytes follow; frames follow each other without a gap."""
+        """Check that a frame follows the previous one without a gap, and does not exceed the content."""
         length = int.from_bytes(opcode[1:], "little")
         if self.frame_end not in (None, self.position - len(opcode)) or length > len(self.content) - self.position:
             raise self._refusal()
@@ -258,7 +258,7 @@ class _Reader:
         self.stack.append(tuple(items))
 
     def _constant(self, _: bytes) -> None:
-        # The value is not needed: type and shape describe an array's memory.
+        # The value is not needed: the type and the shape describe an array's memory.
         self.stack.append(None)
 
     def _payload(self, length: bytes) -> memoryview:
@@ -270,14 +270,14 @@ class _Reader:
 
     def _string(self, opcode: bytes) -> None:
         text = str(self._payload(opcode[1:]), "utf-8")
-        # NumPy's names are ASCII, and bytes that protocol 2 writes as text are Latin-1: a byte of memory a character.
+        # NumPy's names are ASCII, and bytes in protocol 2 are Latin-1, so a character takes one byte of memory.
         text.encode("latin-1")
         self.stack.append(text)
 
     def _bytes(self, opcode: bytes) -> None:
         outside = self.position - len(opcode) == self.frame_end
         self.stack.append(self._payload(opcode[1:]))
-        if outside:  # as Python's pickler does with what is longer than a frame
+        if outside:  # Python's pickler writes bytes that are longer than a frame outside of frames
             self.frame_end = self.position
 
     def _global(self, opcode: bytes) -> None:
@@ -319,9 +319,9 @@ class _Reader:
                 raise self._refusal()
 
     def _fill(self, target: _Row, length: int, kind: _Type, content: Any) -> None:
-        """Complete an array: the outermost, of the list of all reviews, or one of numbers."""
+        """Complete an array: the outermost one, or an array of integers."""
         if content is self.rows and kind.code in ("O4", "O8") and length == self.count == len(self.rows):
-            self.whole = target
+            self.outermost = target
             return
         if (
             not isinstance(content, bytes | memoryview)
@@ -343,8 +343,8 @@ class _Reader:
 
 
 def _whole_numbers(opcodes: bytes) -> list[int]:
-    """Decode opcodes that only put whole numbers on the stack."""
-    if len(opcodes) == 2:  # a single byte, without the call's cost
+    """Decode opcodes that only push integers."""
+    if len(opcodes) == 2:  # a single byte; faster than a call
         return [opcodes[1]]
     numbers: list[int] = pickle.loads(b"(" + opcodes + b"l.")  # noqa: S301 (only opcodes that `_NUMBERS` matches)
     return numbers

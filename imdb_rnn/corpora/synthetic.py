@@ -1,17 +1,19 @@
-"""Film reviews that the package makes itself: a stand-in for the IMDB data set on machines without network.
+"""Generated film reviews, which replace the IMDB dataset on machines without a network.
 
-A review is made in three steps, each for all reviews of a split at once, which is what makes it fast:
+Reviews are generated in three steps, each for all reviews of a split at once, which makes the generation fast:
 
-1. verdicts: half are praise, half are blame; one label in ten is wrong on purpose: a perfect reader scores 0.90.
-2. plan: which kinds of sentence a review has, in which order, and for which side each of them speaks. Praise may
-   concede faults and may begin as blame, but its last opinion is the verdict.
-3. words: every planned sentence is a template of `synthetic_words.py` whose slots are filled from its lists.
+1. Verdicts: half of the reviews are positive, half negative. One label in ten is wrong on purpose, so the best possible
+   accuracy is 0.90.
+2. Plan: the kinds of sentences of a review, their order, and the side that each sentence takes. A positive review may
+   concede faults and may begin negatively, but its last opinion is the verdict.
+3. Words: each planned sentence is a template of `synthetic_words.py`, whose slots are filled from its lists.
 
-Templates hold slots in braces: `{part}` is a word of the list "part", `{Part}` the same with capitals (which come
-unasked at the start of a sentence), `{a part}` puts "a" or "an" before it, `{?very}` is there every second time,
-`{+adj}` agrees with the side of the sentence, `{-adj}` contradicts it, `{hero}` stays the same throughout a review.
+Templates have slots in braces: `{part}` is a word of the list "part", `{Part}` the same word with capitals (a slot at
+the start of a sentence always has one), `{a part}` puts "a" or "an" before the word, `{?very}` is left out half of the
+time, `{+adj}` agrees with the side of the sentence, `{-adj}` contradicts it, `{hero}` stays the same throughout a
+review.
 
-The same bytes on every platform: all choices are integers of `np.random.RandomState`, whose stream is frozen.
+The result is the same on every platform: all choices are integers from `np.random.RandomState`, whose stream is frozen.
 """
 
 import re
@@ -30,24 +32,24 @@ from imdb_rnn.files import sha256_of_files
 from imdb_rnn.text.tokens import Vocabulary
 
 Integers = npt.NDArray[np.int64]
-_Cast = dict[str, list[str]]  # names and pronouns, one a review
+_Cast = dict[str, list[str]]  # names and pronouns, one per review
 
-# One in so many ...
-WRONG = 10  # labels
-LUKEWARM = 16  # reviews
-TURNING = 12  # long reviews changes its mind on the way
-CONTRARY = 24  # opinions of a long review speaks for the other side
-TRAILING = 8  # long reviews ends on a neutral remark
+# Frequencies: one in so many …
+WRONG = 10  # labels is wrong
+LUKEWARM = 16  # reviews is lukewarm
+TURNING = 12  # long reviews changes its opinion midway
+CONTRARY = 24  # opinions in a long review takes the other side
+TRAILING = 8  # long reviews ends with a neutral remark
 PARAGRAPH = 16  # gaps between sentences is a paragraph break
 
 
 def load(vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read the default reviews: 25,000 to learn from and 25,000 to evaluate.
+    """Load the default reviews: 25,000 for training and 25,000 for the evaluation.
 
     Args:
         vocabulary: the words to encode with; None ranks the words of the training texts.
     """
-    # The texts follow from the sources alone.
+    # The texts depend only on these source files.
     key = sha256_of_files(Path(__file__), Path(words.__file__))
 
     def make() -> Corpus:
@@ -60,17 +62,18 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
 def make_texts(
     train_count: int = 25_000, test_count: int = 25_000, seed: int = 2011
 ) -> tuple[LabelledTexts, LabelledTexts]:
-    """Make the reviews of both splits.
+    """Generate the reviews of both splits.
 
     Args:
-        train_count, test_count: reviews in each split, at least 1.
-        seed: the same seed gives the same bytes everywhere; in [0, 2**32).
+        train_count: the number of training reviews, at least 1.
+        test_count: the number of test reviews, at least 1.
+        seed: in [0, 2**32); the same seed gives the same reviews on every platform.
 
     Returns:
-        (train, test): texts and labels, int8, shape (train_count,) and (test_count,).
+        (train, test): texts and labels; int8 labels of shape (train_count,) and (test_count,).
 
     Raises:
-        ValueError: a count is below 1, or NumPy refuses the seed.
+        ValueError: a count is below 1, or NumPy rejects the seed.
     """
     for name, count in (("train_count", train_count), ("test_count", test_count)):
         if count < 1:
@@ -81,11 +84,11 @@ def make_texts(
 
 
 def draw_verdicts(count: int, random: np.random.RandomState) -> tuple[Integers, npt.NDArray[np.int8]]:
-    """Decide what each review says and what its label claims.
+    """Draw the verdict and the label of each review.
 
     Returns:
-        verdicts: int64, shape (count,): 1 for praise, 0 for blame; half of each.
-        labels: int8, shape (count,): the verdicts, but wrong for one in `WRONG` of either side.
+        verdicts: int64, shape (count,): 1 is positive, 0 is negative; half of each.
+        labels: int8, shape (count,): the verdicts, but wrong for one in `WRONG` of each side.
     """
     ranks = np.argsort(_draw(count, random), kind="stable").astype(np.int64)
     verdicts = ranks % 2
@@ -96,7 +99,7 @@ def draw_verdicts(count: int, random: np.random.RandomState) -> tuple[Integers, 
 def _make_split(count: int, random: np.random.RandomState) -> LabelledTexts:
     verdicts, labels = draw_verdicts(count, random)
     lengths = _pick(words.LENGTHS, count, random)
-    review = np.repeat(np.arange(count), lengths)  # of each sentence, all reviews one after the other
+    review = np.repeat(np.arange(count), lengths)  # the review of each sentence
     sentences = _write_sentences(_plan_sentences(verdicts, lengths, review, random), review, random)
     gaps = np.where(_one_in(PARAGRAPH, len(sentences), random), "<br /><br />", " ").tolist()
     pieces = [piece for pair in zip(sentences, gaps, strict=True) for piece in pair]
@@ -107,7 +110,7 @@ def _make_split(count: int, random: np.random.RandomState) -> LabelledTexts:
 
 
 def _plan_sentences(verdicts: Integers, lengths: Integers, review: Integers, random: np.random.RandomState) -> Integers:
-    """Choose the template of every sentence: int64, the shape of `review`, indices of `_Grammar.templates`."""
+    """Choose the template of each sentence: int64, the shape of `review`, indices into `_Grammar.templates`."""
     count, total, kinds = len(lengths), len(review), list(words.MIX)
     first_half, second_half, short, last, of_lukewarm = (
         list(enumerate(column)) for column in zip(*words.MIX.values(), strict=True)
@@ -115,7 +118,7 @@ def _plan_sentences(verdicts: Integers, lengths: Integers, review: Integers, ran
     place = np.arange(total) - (np.cumsum(lengths) - lengths)[review]
     length, verdict, is_long = lengths[review], verdicts[review], (lengths > words.SHORT)[review]
     to_come = length - 1 - place
-    # The kinds by place in the review: each line overrules those above it.
+    # The kind by position in the review. Each line overrides those above it.
     kind = np.where(2 * place < length, _pick(first_half, total, random), _pick(second_half, total, random))
     kind = np.where(is_long, kind, _pick(short, total, random))
     kind = np.where((place == 0) & is_long & _one_in(2, total, random), kinds.index("opening"), kind)
@@ -127,13 +130,13 @@ def _plan_sentences(verdicts: Integers, lengths: Integers, review: Integers, ran
     turning_place = (1 + _draw(count, random) % np.maximum(lengths - 2, 1))[review]
     kind = np.where(turning & (place == turning_place), kinds.index("turn"), kind)
     contrary = np.where(turning, place < turning_place, is_long & (to_come > 2) & _one_in(CONTRARY, total, random))
-    # Nobody advises against their own verdict.
+    # Advice never contradicts the verdict.
     kind = np.where(contrary & (kind == kinds.index("advice")), kinds.index("plain"), kind)
     trailing = _one_in(TRAILING, count, random)[review] & is_long & ~turning
     kind = np.where(trailing & (to_come == 1), kinds.index("verdict"), kind)
     kind = np.where(trailing & (to_come == 0), kinds.index("remark"), kind)
     side = np.where(contrary, 1 - verdict, verdict)
-    # Steps of a prime: a review comes back to a template only after it has been through the others of its kind.
+    # With a prime step, a template repeats in a review only after all others of its kind.
     steps = _pick([(prime, 1) for prime in (211, 223, 227, 229, 233, 239, 241, 251, 257, 263, 269)], count, random)
     turn = _draw(count, random)[review] + steps[review] * place
     return _grammar().firsts[side, kind] + turn % _grammar().counts[side, kind]
@@ -152,7 +155,7 @@ def _write_sentences(plan: Integers, review: Integers, random: np.random.RandomS
 
 
 def _draw_cast(count: int, random: np.random.RandomState) -> _Cast:
-    """Name what stays the same throughout a review: its film, the people who made it and those in the story."""
+    """Draw what stays the same throughout a review: the title, the film makers and the characters."""
     hero_is_woman = _one_in(2, count, random).tolist()
 
     def names(pattern: str) -> list[str]:
@@ -172,9 +175,9 @@ def _draw_cast(count: int, random: np.random.RandomState) -> _Cast:
 
 
 class _Slot(NamedTuple):
-    name: str  # slots of one name in one sentence get different words
-    entries: tuple[str, ...]  # the words, ready to print; empty where `name` is that of a cast member
-    ranks: Integers  # places in `entries`, each as often as its weight
+    name: str  # slots with the same name in one sentence get different words
+    entries: tuple[str, ...]  # the words to print; empty if `name` is a cast member
+    ranks: Integers  # indices into `entries`, each repeated by its weight
 
 
 class _Template(NamedTuple):
@@ -183,12 +186,12 @@ class _Template(NamedTuple):
 
 
 class _Grammar(NamedTuple):
-    templates: tuple[_Template, ...]  # those of one side and one kind next to each other
-    firsts: Integers  # shape (2, kinds): where those of a side and a kind begin
-    counts: Integers  # shape (2, kinds): how many there are
+    templates: tuple[_Template, ...]  # sorted by side and kind
+    firsts: Integers  # shape (2, kinds): the index of the first template of a side and kind
+    counts: Integers  # shape (2, kinds): the number of templates of a side and kind
 
 
-@cache  # on first use, not at import: it takes a tenth of a second
+@cache  # on first use, not at import, because it takes a tenth of a second
 def _grammar() -> _Grammar:
     groups = [
         [_compile(text, side) for source in (words.BOTH, one_sided, words.NEUTRAL) for text in source.get(kind, ())]
@@ -200,13 +203,13 @@ def _grammar() -> _Grammar:
     return _Grammar(tuple(template for group in groups for template in group), firsts, counts)
 
 
-# How the words begin that take "an".
+# The beginnings of words that take "an".
 _VOWELS = (*"aeio", "un", "ug", "ur", "up", "um", "honest", "hour")
 _SLOT = re.compile(r"\{(?P<prefix>a |\?)?(?P<sign>[+-]?)(?P<name>\w+)\}")
 
 
 def _compile(template: str, side: int) -> _Template:
-    """Read a template as the speech of one side: 1 praises, 0 blames."""
+    """Compile a template for one side: 1 is positive, 0 is negative."""
     text = _SLOT.sub("%s", template)
     slots = tuple(_compile_slot(match, side) for match in _SLOT.finditer(template))
     return _Template(text[0].upper() + text[1:], slots)
@@ -222,7 +225,7 @@ def _compile_slot(match: re.Match[str], side: int) -> _Slot:
         return _Slot(name, (), np.zeros(0, np.int64))
     entries = lists[name.lower()]
     ranks = np.arange(len(entries))
-    # A weight of about 1 / rank, as the words of a language fall off.
+    # The weight is about 1 / rank, as in natural languages (Zipf's law).
     ranks = np.repeat(ranks, 4 * len(entries) // (ranks + 1))
     if name != name.lower():
         entries = tuple(entry.title() for entry in entries)
@@ -237,7 +240,7 @@ def _compile_slot(match: re.Match[str], side: int) -> _Slot:
 
 
 def _fill(template: _Template, reviews: Sequence[int], cast: _Cast, random: np.random.RandomState) -> list[str]:
-    """Write the sentence of a template once for each of the reviews."""
+    """Fill in a template once per review."""
     columns: list[Iterable[str]] = []
     used: dict[str, Integers] = {}
     for slot in template.slots:
@@ -252,8 +255,8 @@ def _fill(template: _Template, reviews: Sequence[int], cast: _Cast, random: np.r
 
 
 def _draw(count: int, random: np.random.RandomState) -> Integers:
-    """Raw 32-bit draws: int64, shape (count,), in [0, 2**32)."""
-    # The dtype is named because the default one differs between platforms, and with it the stream.
+    """Draw 32-bit integers: int64, shape (count,), in [0, 2**32)."""
+    # The default dtype, and with it the stream, differs between platforms.
     return random.randint(0, 2**32, count, dtype=np.uint32).astype(np.int64)
 
 
@@ -262,6 +265,6 @@ def _one_in(many: int, count: int, random: np.random.RandomState) -> npt.NDArray
 
 
 def _pick(weighted: Iterable[tuple[int, int]], count: int, random: np.random.RandomState) -> Integers:
-    """Draw `count` of the values, each as often as its weight."""
+    """Draw `count` values in proportion to their weights."""
     table = np.array([value for value, weight in weighted for _ in range(weight)], np.int64)
     return table[_draw(count, random) % len(table)]

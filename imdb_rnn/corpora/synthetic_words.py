@@ -1,28 +1,28 @@
-"""What the synthetic film reviews are made of: words, sentence templates, weights. Data only, all our own writing.
+"""The words, sentence templates and weights of the synthetic film reviews, all written for this package.
 
 `imdb_rnn.corpora.synthetic` explains the slot notation.
 
-Order matters: inside a word list the first words are drawn most often. Any edit changes the synthetic corpus,
-and with it the checksum in `backends_test/tests/core/test_synthetic.py`.
+Order matters: the first words of a list are drawn most often. Any change to the data changes the synthetic corpus and
+its checksum in `backends_test/tests/core/test_synthetic.py`.
 """
 
 
 def _items(text: str) -> tuple[str, ...]:
-    """Comma-separated entries; one entry may be several words."""
+    """Split comma-separated entries; an entry may have several words."""
     return tuple(" ".join(item.split()) for item in text.split(",") if item.strip())
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Comma-separated entries, each word with a capital."""
+    """Split comma-separated entries, and capitalize each word."""
     return tuple(name.title() for name in _items(text))
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    """One template a line."""
+    """Split lines; each is a template."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-# How many sentences a review has: (sentences, weight). One review in five is short.
+# The number of sentences of a review: (sentences, weight). One review in five is short.
 
 SHORT = 5
 LENGTHS = (
@@ -32,8 +32,8 @@ LENGTHS = (
     *((sentences, 1) for sentences in range(81, 112, 5)),
 )
 
-# The kinds of sentence and their weights in the first half of a long review, in its second half, in a short review,
-# as the last sentence of either, and among the opinions of a lukewarm review.
+# The weights of each kind of sentence in the first half of a long review, in its second half, in a short review, as the
+# last sentence of any review, and among the opinions of a lukewarm review.
 
 MIX: dict[str, tuple[int, int, int, int, int]] = {
     "plain": (12, 42, 26, 16, 0),
@@ -50,7 +50,7 @@ MIX: dict[str, tuple[int, int, int, int, int]] = {
     "plot": (60, 28, 4, 0, 0),
 }
 
-# Words with a side. `{+adj}` takes the side that the sentence speaks for, `{-adj}` the other one.
+# Words with a side. `{+adj}` takes the side of the sentence, `{-adj}` the other one.
 
 GOOD: dict[str, tuple[str, ...]] = {
     "adj": _items("""

@@ -1,8 +1,8 @@
-"""The IMDB reviews of TensorFlow Datasets, read without TensorFlow.
+"""The IMDB reviews of TensorFlow Datasets (TFDS), read without TensorFlow.
 
-TFDS holds raw texts. Encoded with Keras's word index, unknown words left out, they are the very reviews of `imdb`, in
-another order. Only a prepared copy is read; nothing is downloaded or prepared here, because without a network TFDS
-hangs for minutes, and preparing needs TensorFlow.
+TFDS has the raw texts. Encoded with Keras's word index and without unknown words, they are the same reviews as in
+`imdb`, in another order. Only a prepared copy is read. Nothing is downloaded or prepared, because without a network
+TFDS hangs for minutes, and the preparation needs TensorFlow.
 """
 
 import os
@@ -28,20 +28,20 @@ PREPARE = (
     '.download_and_prepare()"'
 )
 BATCH = 1000
-# The largest files of a copy that are read, in bytes: IMDB's records have 21 million for each split, all else 2,000.
+# Size limits of the record files and of the metadata files, in bytes. IMDB has 21 million per split and 2,000.
 MAX_RECORDS_BYTES = 100_000_000
 MAX_NOTE_BYTES = 1_000_000
 
 
 def load(vocabulary: Vocabulary | None = None) -> Corpus:
-    """Read TFDS's `imdb_reviews`.
+    """Load `imdb_reviews` from TFDS.
 
     Args:
-        vocabulary: the words to encode with, unknown ones becoming `OOV`; None takes Keras's word index and leaves
-            unknown words out, as `imdb` does.
+        vocabulary: the words to encode with; unknown words become `OOV`. None uses Keras's word index and leaves out
+            unknown words, as in `imdb`.
 
     Raises:
-        DataError: there is no prepared copy, or tensorflow-datasets is not installed.
+        DataError: there is no prepared copy, it is damaged, or tensorflow-datasets is not installed.
     """
     data_dir = find_data_dir()
     fingerprint = _check_files(data_dir)
@@ -56,12 +56,12 @@ def load(vocabulary: Vocabulary | None = None) -> Corpus:
 
 
 def _check_files(data_dir: Path) -> str:
-    """SHA-256 of the records of a prepared copy.
+    """Return the SHA-256 of the records of a prepared copy, after a check of all files in the folder.
 
-    TFDS opens the files of its folder itself and would wait for a pipe without end.
+    TFDS opens these files itself, and would wait forever for a named pipe.
 
     Raises:
-        DataError: something in the folder is not a regular file, or is too large.
+        DataError: the folder contains something that is not a regular file, or a file that is too large.
     """
     folder = data_dir / PREPARED
     records = sorted(folder.glob("*.array_record*"))
@@ -71,12 +71,12 @@ def _check_files(data_dir: Path) -> str:
                 read_file(file, MAX_NOTE_BYTES)
         return sha256_of_files(*records, limit=MAX_RECORDS_BYTES)
     except (OSError, ValueError) as error:
-        msg = f"Cannot read tfds in {data_dir}. Expected: a whole copy of {NAME}. Received: {error}"
+        msg = f"Cannot read tfds in {data_dir}. Expected: a complete copy of {NAME}. Received: {error}"
         raise DataError(msg) from error
 
 
 def find_data_dir() -> Path:
-    """The folder of a prepared copy in array_record form."""
+    """Return the folder of a prepared copy in array_record format."""
     given, standard = imdb.given_folder(), expanded(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     places = (None if given is None else given / "tfds", standard)
     folders = [folder for folder in places if folder is not None]
@@ -84,15 +84,15 @@ def find_data_dir() -> Path:
         if any((folder / PREPARED).glob("*.array_record*")):
             return folder
     msg = (
-        f"Cannot read tfds. Expected: {PREPARED} prepared in array_record form in "
+        f"Cannot read tfds. Expected: {PREPARED} in array_record format in "
         f"{' or '.join(map(str, folders)) or 'a folder TFDS_DATA_DIR'}. "
-        f"Received: none there. Prepare it once, where tensorflow is installed: {PREPARE}"
+        f"Received: no such files. Prepare it once, where tensorflow is installed: {PREPARE}"
     )
     raise DataError(msg)
 
 
 def read_texts(data_dir: Path, split: str) -> LabelledTexts:
-    """Read the raw reviews of a split, "train" or "test"."""
+    """Read the texts of a split, "train" or "test"."""
     try:
         from tensorflow_datasets import data_source
     except ImportError as error:
@@ -103,7 +103,7 @@ def read_texts(data_dir: Path, split: str) -> LabelledTexts:
         raise DataError(msg) from error
 
     try:
-        # Never with download=True: see above.
+        # Without download=True, which can hang; see the module docstring.
         dataset: Any = data_source(NAME, split=split, data_dir=data_dir, download=False)
         records = [
             record
@@ -112,9 +112,9 @@ def read_texts(data_dir: Path, split: str) -> LabelledTexts:
         ]
         expected = dataset.dataset_info.splits[split].num_examples
     except (OSError, ValueError, AssertionError, NotImplementedError, RuntimeError, ImportError) as error:
-        msg = f"Cannot read tfds in {data_dir}. Expected: a whole copy of {NAME}. Received: {printable(str(error))}"
+        msg = f"Cannot read tfds in {data_dir}. Expected: a complete copy of {NAME}. Received: {printable(str(error))}"
         raise DataError(msg) from error
-    # Some formats lose records without a word when they are prepared.
+    # The preparation of some formats loses records silently.
     if len(records) != expected:
         msg = f"Cannot read tfds in {data_dir}. Expected: {expected} reviews in {split}. Received: {len(records)}."
         raise DataError(msg)

@@ -1,1 +1,1 @@
-"""A trained classifier: predictions, explanations and the folder that it is saved to."""
+"""Inference: a trained classifier, its predictions and explanations, and its saved folder."""

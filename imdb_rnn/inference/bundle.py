@@ -1,17 +1,17 @@
-"""A saved folder: what is in it, how it is written, and how it is read without being trusted.
+"""The saved folder of a classifier: its files, how they are written, and how untrusted folders are read.
 
 - `best-embedding-model.keras`: a plain Keras file; `keras.models.load_model` opens it on any backend.
-- `best-embedding-config.json`: the tutorial's settings, `max_len`, `num_words` and `word_index` (word -> rank, 1 is the
-  most frequent word), and under `imdb_rnn` what this library needs beside them.
-- `manifest.json`: what was trained, on what, with what result; and the SHA-256 of every file, its own included.
+- `best-embedding-config.json`: the tutorial's settings `max_len`, `num_words` and `word_index` (word -> rank, 1 is the
+  most frequent word), and the additional settings of this library under `imdb_rnn`.
+- `manifest.json`: the settings, data and results of the training, and the SHA-256 of every file, including itself.
 - `history.json`, `history.png`: loss and accuracy after each epoch.
 - `estimator.json`: the labels and parameters of a `ReviewClassifier`.
 
-Nothing in a folder is trusted: the model is built by our own code (see imdb_rnn.inference.keras_file), and every size is checked
-against the bytes that are there before memory is taken for it.
+Nothing in a folder is trusted: the model is built by this library (see `imdb_rnn.inference.keras_file`), and every size
+is checked against the bytes of the file before memory is allocated.
 
-Folders of earlier versions, whose `word_index` holds ids from 4 and whose manifest holds no hashes, can still be read,
-and so can a folder that the tutorial's own program has written, which has no manifest.
+Folders of earlier versions, with ids from 4 in `word_index` and without hashes in the manifest, can still be read, and
+so can folders saved by the tutorial's own program, which have no manifest.
 """
 
 import hashlib
@@ -43,30 +43,30 @@ PLOT_FILE = "history.png"
 ESTIMATOR_FILE = "estimator.json"
 FILES = {MODEL_FILE, CONFIG_FILE, MANIFEST_FILE, HISTORY_FILE, PLOT_FILE, ESTIMATOR_FILE}
 
-# 2: `word_index` holds ranks, and the manifest holds hashes. What came before had no number.
+# 2: `word_index` has ranks, and the manifest has hashes. The earlier format had no number.
 FORMAT = 2
-# The key of the settings that are not the tutorial's.
+# The key of this library's own settings in the tutorial's settings file.
 OURS = "imdb_rnn"
-# What a manifest holds beside its content; `previous` only while files are being replaced.
+# The entries that protect a manifest; `previous` exists only while files are replaced.
 _SEAL = ("format", "files", "previous", "sha256")
 
-# Bytes.
+# The size limit of a JSON file, in bytes.
 _MAX_JSON_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A saved folder, read and checked.
+    """The content of a saved folder after all checks.
 
     Attributes:
-        preprocessing: how the model reads reviews.
+        preprocessing: the conversion of reviews to the model's input.
         words: all words of the corpus, the most frequent first.
-        vocabulary: those that the model knows.
+        vocabulary: the words that the model knows.
         weights: float32 arrays in the order of `build_model(num_words, max_len).weights`.
         trainable: for each of the three layers, whether training changes its weights.
-        optimizer: the state of Adam: iteration and learning rate, then momentum and velocity of each trainable weight;
+        optimizer: the state of Adam: iterations and learning rate, then momentum and velocity of each trainable weight;
             None if the file has no such state.
-        manifest: what is known of the training.
+        manifest: the description of the training.
     """
 
     preprocessing: Preprocessing
@@ -83,7 +83,7 @@ class Bundle:
 
 @contextmanager
 def disk_errors_as_bundle_errors(directory: Path) -> Iterator[None]:
-    """Turn what goes wrong with a disk into a `BundleError`."""
+    """Raise errors of the file system as `BundleError`."""
     try:
         yield
     except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
@@ -93,13 +93,13 @@ def disk_errors_as_bundle_errors(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def exclusive_directory(directory: Path) -> Iterator[None]:
-    """Keep a new or empty folder for one training.
+    """Reserve a new or empty folder for one training.
 
-    While the block runs a marker in the folder keeps other trainings out. If no manifest has been written by its end,
-    what there is of a bundle is taken away again, and so are the folders that were made for it.
+    Within the block, a marker file in the folder keeps other trainings out. If no manifest has been written at its end,
+    the files of the bundle and the folders created for it are removed.
 
     Raises:
-        BundleError: it is a file, holds something already, or cannot be made.
+        BundleError: `directory` is a file, is not empty, or cannot be created.
     """
     with disk_errors_as_bundle_errors(directory):
         missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
@@ -107,8 +107,8 @@ def exclusive_directory(directory: Path) -> Iterator[None]:
         filled = any(directory.iterdir())
     if filled:
         msg = (
-            f"Cannot save to {directory}. Expected: a new or an empty folder. Received: one that holds something. "
-            f"Name another one; nothing in it was changed."
+            f"Cannot save to {directory}. Expected: a new or an empty folder. Received: one that is not empty. "
+            f"Choose another one; nothing in it was changed."
         )
         raise BundleError(msg)
     try:
@@ -120,14 +120,14 @@ def exclusive_directory(directory: Path) -> Iterator[None]:
                     for name in FILES:
                         (directory / name).unlink(missing_ok=True)
     finally:
-        with suppress(OSError):  # a folder that holds something stays
+        with suppress(OSError):  # a folder that is not empty stays
             for folder in missing:
                 folder.rmdir()
 
 
 @contextmanager
 def _marked(directory: Path) -> Iterator[None]:
-    """Keep others from writing to a folder at the same time."""
+    """Mark a folder within a block, so that others do not write to it."""
     marker = directory / ".training"
     with disk_errors_as_bundle_errors(directory):
         marker.touch(exist_ok=False)
@@ -138,7 +138,7 @@ def _marked(directory: Path) -> Iterator[None]:
 
 
 def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Write a new or empty folder, or replace the model in the folder of the same classifier.
+    """Write to a new or empty folder, or replace the model in a folder of the same classifier.
 
     Args:
         directory: the folder. If it is not empty, it must be a saved folder with the same settings as `files`.
@@ -146,7 +146,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Non
         files: file name -> content.
 
     Raises:
-        BundleError: the folder holds something else, or cannot be written.
+        BundleError: the folder contains something else, or cannot be written.
     """
     with disk_errors_as_bundle_errors(directory):
         names = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
@@ -156,7 +156,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Non
             if _read(directory / name, _MAX_JSON_BYTES) != files[name]:
                 msg = (
                     f"Cannot save to {directory}. Expected: a new or an empty folder, or that of this classifier. "
-                    f"Received: one with another {name}. Name another one; nothing in it was changed."
+                    f"Received: one with another {name}. Choose another one; nothing in it was changed."
                 )
                 raise BundleError(msg)
         with _marked(directory), disk_errors_as_bundle_errors(directory):
@@ -167,20 +167,20 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Non
 
 
 def write(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Write files and then the manifest, so that a kill at any moment leaves a folder that can be read.
+    """Write files and the manifest so that the folder can be read even if the process is killed at any moment.
 
-    Several files cannot be replaced at once. So a manifest that describes the old and the new state is written first.
-    A reader uses the state that the model file belongs to.
+    Several files cannot be replaced at once. Therefore a manifest that describes the old and the new state is written
+    first, and a reader uses the state of the model file.
 
     Args:
-        directory: a saved folder, or an empty one. Files that are not in `files` stay as they are.
+        directory: a saved folder, or an empty one. Files that are not in `files` are not changed.
         manifest: the content of `manifest.json`.
-        files: file name -> content. Settings of a folder that is complete must not change.
+        files: file name -> content. The settings of a complete folder must not change.
 
     Raises:
-        BundleError: what is in the folder is damaged.
-        OSError: it cannot be written.
-        ValueError: the manifest holds numbers that are not finite, or text that cannot be written.
+        BundleError: the folder is damaged.
+        OSError: the folder cannot be written.
+        ValueError: the manifest contains a number that is not finite, or text that cannot be encoded.
     """
     before = _current_on_disk(directory) if (directory / MANIFEST_FILE).exists() else None
     kept = {} if before is None else before["files"]
@@ -193,21 +193,21 @@ def write(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> No
 
 
 def json_bytes(content: Any) -> bytes:
-    """Encode JSON as in all files of a saved folder.
+    """Encode content as JSON, in the form of all files of a saved folder.
 
     Raises:
-        ValueError: a number in it is not finite, or a text cannot be written as UTF-8.
+        ValueError: the content has a number that is not finite, or text that cannot be encoded in UTF-8.
     """
     return (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
 def config_bytes(words: Sequence[str], preprocessing: Preprocessing) -> bytes:
-    """Write the settings as the content of `best-embedding-config.json`.
+    """Return the content of `best-embedding-config.json`.
 
     Args:
-        words: all words of the corpus, the most frequent first. Words after the first `MAX_NUM_WORDS` are not written,
-            because no model can know them.
-        preprocessing: how the model reads reviews.
+        words: all words of the corpus, the most frequent first. Only the first `MAX_NUM_WORDS` are written, because no
+            model can know more.
+        preprocessing: the conversion of reviews to the model's input.
 
     Raises:
         BundleError: the words have too many bytes to be read again.
@@ -221,7 +221,7 @@ def config_bytes(words: Sequence[str], preprocessing: Preprocessing) -> bytes:
     content = json.dumps(config, ensure_ascii=False, indent=4).encode()
     if len(content) > _MAX_JSON_BYTES:
         msg = (
-            f"Cannot save the vocabulary. Expected: words of at most {_MAX_JSON_BYTES:,} bytes in all. "
+            f"Cannot save the vocabulary. Expected: words of at most {_MAX_JSON_BYTES:,} bytes in total. "
             f"Received: {len(content):,} bytes for {len(words):,} words."
         )
         raise BundleError(msg)
@@ -237,12 +237,12 @@ def _put(path: Path, content: bytes) -> None:
 
 
 class _State(NamedTuple):
-    """What a manifest says of the files beside it.
+    """The manifest of a folder, and the hashes of its files.
 
     Attributes:
-        manifest: its content.
-        files: file name -> SHA-256, as saved with the model that is there; None if the manifest has no hashes.
-        accepted: file name -> every SHA-256 that the file may have.
+        manifest: the content of the manifest.
+        files: file name -> SHA-256 when the current model file was saved; None if the manifest has no hashes.
+        accepted: file name -> all valid SHA-256 of the file.
     """
 
     manifest: Manifest
@@ -257,7 +257,7 @@ def _sha256(content: bytes) -> str:
 def _sealed(
     manifest: Mapping[str, Any], hashes: Mapping[str, str], previous: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """A manifest with the hashes of the files and its own."""
+    """Return a manifest with the hashes of the files and of itself."""
     sealed = {**manifest, "format": FORMAT, "files": dict(sorted(hashes.items()))}
     if previous is not None:
         sealed["previous"] = dict(previous)
@@ -280,11 +280,11 @@ def _is_sealed(manifest: Mapping[str, Any]) -> bool:
 
 
 def _state_of(directory: Path, model: bytes) -> _State:
-    """Read what the manifest of a folder says of the files beside it.
+    """Read the manifest of a folder and the hashes of its files.
 
     Args:
         directory: the folder.
-        model: the content of its model file. It tells which of two states the folder is in.
+        model: the content of its model file, which decides between the two states of an interrupted write.
 
     Raises:
         BundleError: the manifest is missing, was changed, or was not saved with the model.
@@ -295,15 +295,15 @@ def _state_of(directory: Path, model: bytes) -> _State:
     states = [sealed, sealed.get("previous", sealed)]
     if not all(isinstance(state, dict) and _is_sealed(state) for state in states):
         version = sealed.get("format")
-        received = "one that was changed, or that has no hashes"
+        received = "one that was changed, or one without hashes"
         if type(version) is int and version > FORMAT:
             received = f"format {version}, which needs a later version of imdb_rnn"
         msg = (
-            f"Cannot read {directory / MANIFEST_FILE}. Expected: a manifest as it was saved, format {FORMAT}. "
+            f"Cannot read {directory / MANIFEST_FILE}. Expected: an unchanged manifest of format {FORMAT}. "
             f"Received: {received}."
         )
         raise BundleError(msg)
-    # The other files may be of either state: a history with one epoch more or less is as true.
+    # The other files can be of either state: a history with one epoch more or less is also valid.
     accepted: dict[str, set[str]] = {}
     for state in states:
         for name, value in state["files"].items():
@@ -314,7 +314,7 @@ def _state_of(directory: Path, model: bytes) -> _State:
             return _State(_manifest_of(directory, state), state["files"], accepted)
     msg = (
         f"Cannot read {directory / MODEL_FILE}. Expected: the model that {MANIFEST_FILE} was saved with. "
-        f"Received: another one, or a damaged one. To save a model that was trained on, use Classifier.save."
+        f"Received: another one, or a damaged one. To save a model after further training, use Classifier.save."
     )
     raise BundleError(msg)
 
@@ -328,9 +328,9 @@ def _manifest_of(directory: Path, sealed: Mapping[str, Any]) -> Manifest:
 
 
 def _current_on_disk(directory: Path) -> dict[str, Any]:
-    """Read the manifest of a folder, with the hashes of the files that are there.
+    """Read the manifest of a folder, with the hashes of the current files.
 
-    If an earlier write was interrupted, a history can be of either state: see `_state_of`.
+    After an interrupted write, the history can be of either state; see `_state_of`.
     """
     state = _state_on_disk(directory)
     if state.files is None:
@@ -338,7 +338,7 @@ def _current_on_disk(directory: Path) -> dict[str, Any]:
         raise BundleError(msg)
     files = dict(state.files)
     for name in {*files} - {MODEL_FILE}:
-        with suppress(BundleError):  # a file that is missing or damaged keeps the hash that it was saved with
+        with suppress(BundleError):  # a missing or damaged file keeps its saved hash
             files[name] = _sha256(_checked(directory / name, _read(directory / name, _MAX_JSON_BYTES), state))
     return _sealed(state.manifest.to_json(), files)
 
@@ -348,7 +348,7 @@ def _checked(path: Path, content: bytes, state: _State) -> bytes:
     if state.files is not None and _sha256(content) not in state.accepted.get(path.name, ()):
         msg = (
             f"Cannot read {path}. Expected: the file that {MANIFEST_FILE} was saved with. "
-            f"Received: another one, or one that was changed."
+            f"Received: another file, or a changed one."
         )
         raise BundleError(msg)
     return content
@@ -358,17 +358,17 @@ def _checked(path: Path, content: bytes, state: _State) -> bytes:
 
 
 def read_bundle(directory: Path) -> Bundle:
-    """Read a saved folder and check that its parts belong together.
+    """Read a saved folder and check that its files belong together.
 
     Raises:
-        BundleError: a file is missing, damaged, or does not fit the others.
+        BundleError: a file is missing, damaged, or does not match the others.
     """
     directory = Path(directory)
     try:
-        there = directory.is_dir()
-    except (OSError, ValueError):  # a name too long, a parent that may not be read
-        there = False
-    if not there:
+        exists = directory.is_dir()
+    except (OSError, ValueError):  # the name is too long, or a parent folder is not readable
+        exists = False
+    if not exists:
         msg = f"Cannot load {directory}. Expected: a folder saved by `imdb-rnn train --out`. Received: no such folder."
         raise BundleError(msg)
     settings = _read(directory / CONFIG_FILE, _MAX_JSON_BYTES)
@@ -379,7 +379,7 @@ def read_bundle(directory: Path) -> Bundle:
     state = _State(Manifest(), None, {}) if by_tutorial else _state_of(directory, content)
     _checked(directory / CONFIG_FILE, settings, state)
     if ours is not None and state.files is None:
-        msg = f"Cannot read {directory / MANIFEST_FILE}. Expected: hashes of the files. Received: a manifest without."
+        msg = f"Cannot read {directory / MANIFEST_FILE}. Expected: hashes of the files. Received: no hashes."
         raise BundleError(msg)
     num_words = _whole_number(directory, config, "num_words", MINIMUM["num_words"], MAX_NUM_WORDS)
     max_len = _whole_number(directory, config, "max_len", 1, MAX_MAX_LEN)
@@ -388,16 +388,16 @@ def read_bundle(directory: Path) -> Bundle:
     vocabulary = _known(directory, words, num_words)
     preprocessing = make_preprocessing(num_words, max_len, windows)
     if not by_tutorial:
-        _check_of_one_training(directory, state.manifest, preprocessing, vocabulary)
+        _check_same_training(directory, state.manifest, preprocessing, vocabulary)
     model = keras_file.read_model(directory / MODEL_FILE, content, num_words, max_len)
     return Bundle(preprocessing, words, vocabulary, *model, state.manifest)
 
 
 def read_part(directory: Path, name: str) -> dict[str, Any]:
-    """Read one of the JSON files of a saved folder.
+    """Read a JSON file of a saved folder.
 
     Raises:
-        BundleError: it is missing, damaged, or not the one that was saved with the manifest.
+        BundleError: the file is missing, damaged, or was not saved with the manifest.
     """
     path = Path(directory) / name
     content = _read(path, _MAX_JSON_BYTES)
@@ -408,7 +408,7 @@ def read_manifest(directory: Path) -> Manifest:
     """Read `manifest.json`.
 
     Raises:
-        BundleError: it is missing, damaged, or was not saved with the model.
+        BundleError: the manifest is missing, damaged, or was not saved with the model.
     """
     return _state_on_disk(Path(directory)).manifest
 
@@ -430,10 +430,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:
-    """A JSON object.
+    """Parse a JSON object.
 
     Raises:
-        BundleError: it is something else, or holds what our files never hold.
+        BundleError: the content is not a JSON object, or has something that is never saved; see `strict_json`.
     """
     try:
         parsed = strict_json.parse(content)
@@ -467,12 +467,12 @@ def _windows(directory: Path, settings: Any) -> bool:
 
 
 def _read_words(directory: Path, config: Mapping[str, Any], first: int) -> tuple[str, ...]:
-    """The words in the order of their numbers, which must be `first`, `first` + 1, …"""
+    """Return the words in the order of their numbers, which must be `first`, `first` + 1, …"""
     word_index = config.get("word_index")
     numbers = list(word_index.values()) if isinstance(word_index, dict) else []
     wanted = list(range(first, first + len(numbers)))
     proper = isinstance(word_index, dict) and set(map(type, numbers)) == {int}
-    if proper and numbers == wanted:  # as we write it
+    if proper and numbers == wanted:  # the order in which this library saves words
         return tuple(config["word_index"])
     if not proper or sorted(numbers) != wanted:
         received = f"{type(word_index).__name__} of {len(numbers)} entries"
@@ -489,32 +489,29 @@ def _known(directory: Path, words: Sequence[str], num_words: int) -> Vocabulary:
     try:
         return Vocabulary(words[: num_words - INDEX_FROM - 1])
     except DataError as error:
-        msg = (
-            f"Cannot load {directory}. Expected: `word_index` of words in {CONFIG_FILE}, distinct and none empty. "
-            f"Received: some that are not."
-        )
+        msg = f"Cannot load {directory}: `word_index` in {CONFIG_FILE}. {error}"
         raise BundleError(msg) from error
 
 
-def _check_of_one_training(
+def _check_same_training(
     directory: Path,
     manifest: Manifest,
     preprocessing: Preprocessing,
     vocabulary: Vocabulary,
 ) -> None:
-    """Raise `BundleError` unless settings and manifest are of one training."""
+    """Raise `BundleError` unless the settings and the manifest are from the same training."""
     for name in ("max_len", "num_words", "windows"):
         value = getattr(preprocessing, name)
         if manifest.recipe.get(name) != value:
             wanted = reprlib.repr(manifest.recipe.get(name))
             msg = (
-                f"Cannot load {directory}. Expected: `{name}` {wanted} in {CONFIG_FILE}, as trained. "
-                f"Received: {value}. The files are not of one training."
+                f"Cannot load {directory}. Expected: `{name}` {wanted} in {CONFIG_FILE}, as in the manifest. "
+                f"Received: {value}. The files are not from the same training."
             )
             raise BundleError(msg)
     if manifest.vocabulary != vocabulary.fingerprint:
         msg = (
             f"Cannot load {directory}. Expected: the `word_index` that the model was trained with. Received: another "
-            f"one, of {len(vocabulary)} words. The files are not of one training."
+            f"one, of {len(vocabulary)} words. The files are not from the same training."
         )
         raise BundleError(msg)

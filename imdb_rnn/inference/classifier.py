@@ -1,4 +1,4 @@
-"""A trained model that reads texts."""
+"""The classifier: a trained model with its vocabulary."""
 
 import hashlib
 import logging
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Longer than any review, shorter than a book: such a text is a mistake, most often a whole file given as one review.
+# A longer text is a mistake, usually a whole file passed as one review.
 MAX_REVIEW_WORDS = 100_000
-# Reviews a step when many are scored: enough to keep any backend busy, a few megabytes of memory.
+# Rows per step of a prediction: enough to use any backend well, with a few megabytes of memory.
 SCORING_BATCH = 1000
-# The products of so many reviews are computed in one thread anyhow, and setting their number would take longer.
+# BLAS uses one thread for so few reviews anyway, and setting the number of threads takes longer than the products.
 FEW_REVIEWS = 64
 AT_WORK = (
-    "Cannot read the values of the model. Expected: a model at rest. Received: one that another thread trains or "
-    "evaluates, or whose training was interrupted. Wait for the end, or load the model again."
+    "Cannot read the values of the model. Expected: a model that is not in use. Received: one that another thread "
+    "trains or evaluates, or whose training was interrupted. Wait for the end, or load the model again."
 )
 
 
 class Prediction(NamedTuple):
-    """What the model thinks of a review.
+    """The prediction for a review.
 
     Attributes:
         text: the review.
-        score: how positive it is, 0 to 1.
-        label: "positive" if the score is above one half, else "negative".
+        score: the probability that the review is positive, 0 to 1.
+        label: "positive" if the score is above 0.5, else "negative".
     """
 
     text: str
@@ -57,11 +57,11 @@ class Prediction(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """How well scores fit labels.
+    """The evaluation of scores against labels.
 
     Attributes:
         loss: mean binary cross-entropy, in nats.
-        accuracy: the share of labels that are right, 0 to 1.
+        accuracy: the share of correct predictions, 0 to 1.
     """
 
     loss: float
@@ -69,22 +69,22 @@ class Evaluation(NamedTuple):
 
 
 class Classifier:
-    """A model with the vocabulary that it was trained with.
+    """A trained model with its vocabulary.
 
-    It reads texts in NumPy, without a backend; `model` is there for whoever wants to go on training or to look inside.
-    Its methods can be called from any number of threads. The model that `model` gives is Keras's: while one thread
-    trains it, the methods here raise a `ModelError` in the others.
+    Predictions are computed in NumPy, without a backend. The attribute `model` is the Keras model, for further training
+    or inspection. The methods are thread-safe. Keras models are not: while one thread trains `model`, the methods raise
+    a `ModelError` in other threads.
 
     Args:
-        vocabulary: the words behind the ids.
-        preprocessing: how the model reads reviews.
-        manifest: what is known of the training.
-        model: takes int32 ids, shape (batch, max_len), and gives scores, shape (batch, 1); None to build it when
-            somebody asks for it, of what follows.
-        weights: of the model, in the order of `build_model().weights`.
-        optimizer: the state of its Adam, as in `imdb_rnn.inference.bundle.Bundle`; None for a new Adam.
+        vocabulary: the words that the model knows.
+        preprocessing: the conversion of reviews to the model's input.
+        manifest: the description of the training.
+        model: maps int32 ids, shape (batch, max_len), to scores, shape (batch, 1). None builds the model at the first
+            access, from the arguments below.
+        weights: the weights of the model, in the order of `build_model().weights`.
+        optimizer: the state of Adam, as in `imdb_rnn.inference.bundle.Bundle`; None is a new Adam.
         trainable: for each layer, whether training changes its weights.
-        words: all words of the corpus, the most frequent first, which `save` writes; None is those of `vocabulary`.
+        words: all words of the corpus, the most frequent first, to be saved; None is the words of `vocabulary`.
     """
 
     def __init__(
@@ -105,16 +105,16 @@ class Classifier:
         self._words = vocabulary.words if words is None else tuple(words)
         if model is not None:
             weights, optimizer, trainable = _values_of(model, model.weights), *_state_of_training(model)
-        known = list(weights or [])
+        arrays = list(weights or [])
         self._model, self._optimizer, self._trainable = model, optimizer, tuple(trainable)
-        # None after `model` was used, because the model may be trained since.
-        self._weights: list[npt.NDArray[np.float32]] | None = known
-        self._shapes, self._digest = [array.shape for array in known], _digest_of(known)
-        # A second model for scoring, after `model` was used.
+        # None after an access to `model`, because the caller may train it.
+        self._weights: list[npt.NDArray[np.float32]] | None = arrays
+        self._shapes, self._digest = [array.shape for array in arrays], _digest_of(arrays)
+        # A second model for predictions, after an access to `model`.
         self._scorer: keras.Model | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle or a copy holds: arrays, words and settings, but no Keras model."""
+        """Return the state for a pickle or a copy: arrays, words and settings, but no Keras model."""
         state = vars(self) | {"_model": None, "_scorer": None}
         if self._weights is None:
             with keras_session():
@@ -124,12 +124,12 @@ class Classifier:
 
     @classmethod
     def load(cls, directory: Path | str) -> Self:
-        """Load a folder saved by `train` or `save`, whichever backend trained it. Loads no backend.
+        """Load a folder saved by `train` or `save` on any backend. No backend is imported.
 
-        A folder that the tutorial's own program has written can be loaded, too: its `manifest` knows nothing of the training.
+        A folder saved by the tutorial's own program can also be loaded; its `manifest` is empty.
 
         Raises:
-            BundleError: a file is missing, damaged, or does not fit the others.
+            BundleError: a file is missing, damaged, or does not match the others.
         """
         saved = bundle.read_bundle(Path(directory))
         return cls(
@@ -143,24 +143,24 @@ class Classifier:
         )
 
     def save(self, directory: Path | str) -> None:
-        """Write a folder that `load` reads: a plain Keras model with its optimizer, words and settings as JSON.
+        """Save a folder for `load`: a plain Keras model with its optimizer, and words and settings as JSON.
 
-        After `model.fit` it holds the new weights; `val_loss` and other figures of the training before are then left
-        out of its manifest. If the optimizer is not Adam as this library sets it, a classifier that is loaded from the
-        folder predicts the same, and goes on training with a new Adam.
+        After `model.fit`, the folder has the new weights, and `val_loss` and other results of the earlier training are
+        left out of its manifest. If the optimizer is not Adam with the settings of this library, its state is not
+        loaded: the loaded classifier predicts the same, but continues training with a new Adam.
 
         Args:
             directory: a new or empty folder, or one that this classifier was loaded from or saved to.
 
         Raises:
             BackendError: see `imdb_rnn.backends.backend_name`.
-            BundleError: it cannot be written, or holds something else.
+            BundleError: the folder cannot be written, or contains something else.
             ModelError: the layers of the model have been changed, or another thread trains it.
         """
         self._save(Path(directory), {})
 
-    def _save(self, directory: Path, beside: Mapping[str, bytes]) -> None:
-        """Write a folder as `save` does, and other files into it."""
+    def _save(self, directory: Path, other_files: Mapping[str, bytes]) -> None:
+        """Save a folder as `save` does, with additional files."""
         if self._encoder != "embedding":
             msg = f"Cannot save to {directory}. Expected: a model with an embedding. Received: one without."
             raise BundleError(msg)
@@ -174,14 +174,16 @@ class Classifier:
                 raise
         words = bundle.config_bytes(self._words, self.preprocessing)
         bundle.save(
-            directory, self._manifest_now(weights), {bundle.CONFIG_FILE: words, bundle.MODEL_FILE: content, **beside}
+            directory,
+            self._manifest_now(weights),
+            {bundle.CONFIG_FILE: words, bundle.MODEL_FILE: content, **other_files},
         )
 
     def _manifest_now(self, weights: list[npt.NDArray[np.float32]]) -> Manifest:
-        """The manifest for the current weights."""
-        reading = {name: getattr(self.preprocessing, name) for name in ("num_words", "max_len", "windows")}
+        """Return the manifest for the current weights."""
+        settings = {name: getattr(self.preprocessing, name) for name in ("num_words", "max_len", "windows")}
         manifest = replace(
-            self.manifest, vocabulary=self.vocabulary.fingerprint, recipe={**self.manifest.recipe, **reading}
+            self.manifest, vocabulary=self.vocabulary.fingerprint, recipe={**self.manifest.recipe, **settings}
         )
         if _digest_of(weights) == self._digest:
             return manifest
@@ -194,15 +196,15 @@ class Classifier:
 
     @property
     def max_len(self) -> int:
-        """The number of ids that the model takes at once."""
+        """The number of ids per row of the model's input."""
         return self.preprocessing.max_len
 
     @property
     def model(self) -> "keras.Model":
-        """The Keras model, on whichever backend runs, compiled and with its optimizer's state.
+        """The Keras model on the running backend, compiled and with the state of its optimizer.
 
-        `model.fit` goes on from the epoch that was saved. Afterwards `predict_review` and the others read with the new
-        weights, and `save` saves them.
+        `model.fit` continues from the saved epoch. Afterwards the other methods use the new weights, and `save` saves
+        them.
 
         Raises:
             BackendError: see `imdb_rnn.backends.backend_name`.
@@ -210,30 +212,31 @@ class Classifier:
         with keras_session():
             model = self._built()
             if self._weights is not None and self._optimizer is None:
-                _log.warning("A new Adam begins to train: the saved model has no state of an Adam that could go on.")
+                _log.warning("Training continues with a new Adam optimizer: the saved model has no usable Adam state.")
             self._weights = None
         return model
 
     def predict_review(self, text: str) -> Prediction:
-        """Score one review.
+        """Predict the score of a review.
 
         Raises:
+            ModelError: see `predict_reviews`.
             ReviewError: see `predict_reviews`.
         """
         return self.predict_reviews([text])[0]
 
     def predict_reviews(self, texts: Iterable[str]) -> list[Prediction]:
-        """Score reviews in NumPy: the same on every backend, and without one.
+        """Predict the scores of reviews in NumPy, without a backend.
 
         Args:
             texts: reviews in English: a list, an array or a column of a data frame.
 
         Returns:
-            A prediction for each review, in order.
+            One prediction per review, in order.
 
         Raises:
-            ModelError: the weights are so large that scores are not numbers, or see `weights`.
-            ReviewError: a text is no string, has no word that the model knows, or has over 100,000 words.
+            ModelError: the scores are not finite, because the weights are too large; or see `weights`.
+            ReviewError: a text is not a string, has no word that the model knows, or has more than 100,000 words.
         """
         given = as_texts(texts)
         reviews = self._encode(given)
@@ -246,20 +249,20 @@ class Classifier:
         ]
 
     def unreadable_reason(self, text: str) -> str:
-        """Find a reason why `predict_review` would refuse a text; "" if there is none."""
+        """Return why `predict_review` would raise a `ReviewError` for a text; "" if it would not."""
         return self._unreadable_reason(self.vocabulary.encode_typed(text))
 
     def logits(self, reviews: EncodedReviews) -> npt.NDArray[np.float64]:
-        """Read encoded reviews in NumPy.
+        """Compute the logits of encoded reviews in NumPy.
 
         Args:
             reviews: n reviews in the ids of this vocabulary.
 
         Returns:
-            float64, shape (n,): above 0 is positive.
+            Logits, float64, shape (n,): above 0 is positive.
 
         Raises:
-            ModelError: they are not numbers, or see `weights`.
+            ModelError: the logits are not finite, or see `weights`.
         """
         weights, parts = self.weights(), []
         with one_blas_thread() if len(reviews) > FEW_REVIEWS else nullcontext():
@@ -271,17 +274,17 @@ class Classifier:
         return np.concatenate(parts) if parts else np.empty(0)
 
     def probabilities(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-        """Score what the model takes by the backend.
+        """Compute scores with the backend.
 
         Args:
-            ids: int32, shape (n, max_len), below `num_words`; n may be 0.
+            ids: rows of the model's input, int32, shape (n, max_len), below `num_words`; n may be 0.
 
         Returns:
-            float32, shape (n,), 0 to 1.
+            Scores, float32, shape (n,), 0 to 1.
 
         Raises:
             BackendError: see `imdb_rnn.backends.backend_name`.
-            ModelError: they are not numbers, or see `weights`.
+            ModelError: the scores are not finite, or see `weights`.
         """
         if not len(ids):
             return np.empty(0, np.float32)
@@ -292,7 +295,7 @@ class Classifier:
         return scores
 
     def evaluate(self, reviews: EncodedReviews) -> Evaluation:
-        """Score reviews by the backend, and compare with their labels.
+        """Compute the loss and accuracy of reviews with the backend.
 
         Raises:
             BackendError: see `imdb_rnn.backends.backend_name`.
@@ -309,7 +312,7 @@ class Classifier:
         return Evaluation(binary_crossentropy(logits, labels), float(right.mean()))
 
     def weights(self) -> list[npt.NDArray[np.float32]]:
-        """The current weights, in the order of `build_model().weights`.
+        """Return the current weights, in the order of `build_model().weights`.
 
         Raises:
             ModelError: the layers of `model` have been changed, or another thread trains it.
@@ -321,7 +324,7 @@ class Classifier:
             return self._weights_of_model()
 
     def _weights_of_model(self) -> list[npt.NDArray[np.float32]]:
-        """The weights of the model that `model` returned, which a user may have changed in any way."""
+        """Return the weights of `model`, which the caller may have changed in any way."""
         model = self._built()
         weights = _values_of(model, model.weights)
         reason = keras_file.unsupported_layers_reason(model.get_config()["layers"], self._encoder)
@@ -329,25 +332,25 @@ class Classifier:
             reason = f"{len(weights)} weights of the shapes {', '.join(str(array.shape) for array in weights)}"
         if reason:
             msg = (
-                f"Cannot read with the model. Expected: the layers that it was made of, {self._encoder}, SimpleRNN and "
-                f"Dense, unchanged. Received: {reason}."
+                f"Cannot predict with the model. Expected: its original layers, {self._encoder}, SimpleRNN and Dense. "
+                f"Received: {reason}."
             )
             raise ModelError(msg)
         return weights
 
     @property
     def _encoder(self) -> Encoder:
-        """The first layer of the model; a one-hot encoding has no weights."""
+        """The kind of the first layer; a one-hot encoding has no weights."""
         return "embedding" if len(self._shapes) == len(keras_file.shapes_of(self.num_words)) else "one_hot"
 
     def _built(self) -> "keras.Model":
-        """The model, built at the first call. Call it only in a `keras_session`."""
+        """Return the model, which the first call builds. Call it only in a `keras_session`."""
         if self._model is None:
             model = self._new_model()
             model.set_weights(self._weights)
             for layer, trainable in zip(model.layers, self._trainable, strict=True):
                 layer.trainable = trainable
-            # Keras exports a model only if it has been called.
+            # Keras can export only a model that has been called.
             model(load_keras().Input((self.max_len,), dtype="int32"))
             compile_model(model)
             if self._optimizer is not None:
@@ -357,9 +360,9 @@ class Classifier:
         return self._model
 
     def _model_to_score(self) -> "keras.Model":
-        """A model with the current weights that no user has.
+        """Return a private model with the current weights.
 
-        Another thread may start to train the model that `model` returned, and on JAX both would then fail.
+        Another thread may start to train the model that `model` returned, and on JAX both threads would fail.
         """
         if self._weights is not None:
             return self._built()
@@ -373,15 +376,15 @@ class Classifier:
         return build_model(self.num_words, self.max_len, encoder=self._encoder)
 
     def _encode(self, texts: Sequence[str]) -> EncodedReviews:
-        """Encode texts, and refuse those that are no reviews."""
+        """Encode texts, and raise `ReviewError` for unreadable ones."""
         sequences = []
         for number, text in enumerate(texts, start=1):
             ids = self.vocabulary.encode_typed(text)
             if reason := self._unreadable_reason(ids):
                 which = f"review {number} of {len(texts)}" if len(texts) > 1 else "review"
                 msg = (
-                    f"Bad {which}. Expected: a text of at most {MAX_REVIEW_WORDS:,} words, of which the model knows at "
-                    f"least one. Received: {reason}: {text[:40]!r}."
+                    f"Bad {which}. Expected: a text of at most {MAX_REVIEW_WORDS:,} words, with at least one that the "
+                    f"model knows. Received: {reason}: {text[:40]!r}."
                 )
                 raise ReviewError(msg)
             sequences.append(ids)
@@ -397,19 +400,19 @@ class Classifier:
 
 
 def unknown_words(reviews: EncodedReviews) -> str:
-    """Say so if hardly any word of reviews is known; "" if at least one in ten is, or there are no reviews."""
+    """Return a warning if less than a tenth of the words are known; "" otherwise, or if there are no reviews."""
     words, known = len(reviews.ids) - len(reviews), int((reviews.ids > OOV).sum())
     if known * 10 > words or not len(reviews):
         return ""
     return (
-        f"The model knows {known:,} of {words:,} words, so that its answers mean little. Is this the language, and the "
-        f"kind of text, that it learned from?"
+        f"The model knows {known:,} of {words:,} words, so its predictions mean little. Is this the language and the "
+        f"kind of text that it was trained on?"
     )
 
 
 def _is_at_work(model: "keras.Model", variables: Sequence[Any]) -> bool:
-    """Whether a thread trains or evaluates a model on JAX. Its variables are empty meanwhile."""
-    # There is no public way to ask, and reading an empty variable gives a new initial value.
+    """Return whether a thread trains or evaluates a model on JAX, which empties the model's variables meanwhile."""
+    # Keras has no public function for this, and reading an empty variable returns a new initial value.
     synced = getattr(model, "_jax_state_synced", True)
     return not synced or any(getattr(variable, "_value", variable) is None for variable in variables)
 
@@ -417,7 +420,7 @@ def _is_at_work(model: "keras.Model", variables: Sequence[Any]) -> bool:
 def _values_of(model: "keras.Model", variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
     """Copy the values of a model's variables. Call it only in a `keras_session`.
 
-    The arrays are C-contiguous, because NumPy rounds differently with a transposed one.
+    The arrays are C-contiguous, because NumPy rounds differently with transposed arrays.
 
     Raises:
         ModelError: another thread trains or evaluates the model.
@@ -425,9 +428,9 @@ def _values_of(model: "keras.Model", variables: Sequence[Any]) -> list[npt.NDArr
     busy = _is_at_work(model, variables)
     if not busy:
         try:
-            # If two readings differ, another thread writes.
+            # If two copies differ, another thread is writing.
             values, again = ([np.array(variable.numpy(), order="C") for variable in variables] for _ in range(2))
-        except (RuntimeError, TypeError, ValueError):  # on JAX, the memory was donated
+        except (RuntimeError, TypeError, ValueError):  # JAX has donated the memory
             busy = True
         else:
             same = all(one.tobytes() == other.tobytes() for one, other in zip(values, again, strict=True))
@@ -438,7 +441,7 @@ def _values_of(model: "keras.Model", variables: Sequence[Any]) -> list[npt.NDArr
 
 
 def _state_of_training(model: "keras.Model") -> tuple[list[npt.NDArray[Any]] | None, tuple[bool, ...]]:
-    """The state of a model's Adam, None if it has another optimizer, and which of its layers are trainable."""
+    """Return the state of a model's Adam, or None for another optimizer, and which of its layers are trainable."""
     with keras_session() as keras:
         optimizer, layers = model.optimizer, tuple(layer.trainable for layer in model.layers)
         plain = keras_file.is_plain_adam(keras.saving.serialize_keras_object(optimizer))
@@ -448,7 +451,7 @@ def _state_of_training(model: "keras.Model") -> tuple[list[npt.NDArray[Any]] | N
 
 
 def _digest_of(arrays: Sequence[npt.NDArray[Any]]) -> str:
-    """SHA-256 of the values of arrays."""
+    """Return the SHA-256 of the values of arrays."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(array.tobytes())

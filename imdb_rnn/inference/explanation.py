@@ -1,7 +1,8 @@
-"""What a review's score is made of, word by word: on a terminal, and as a page of its own.
+"""Explains the score of a review word by word, for a terminal or as an HTML page.
 
-Nothing is approximated. The score after a word is that of the review ending there; in a review of one window, that is
-the hidden state read out at that word. A word's contribution is what the logit loses when the word is left out.
+The values are exact. The score after a word is the score of the review if it ends there; in a review of one window, it
+is the output for the hidden state at that word. The contribution of a word is the decrease of the logit when the word
+is left out.
 """
 
 from importlib.resources import files
@@ -21,9 +22,9 @@ from imdb_rnn.text.reviews import EncodedReviews
 if TYPE_CHECKING:
     from rich.console import Group
 
-# Longer reviews take long, and nobody looks at so many words.
+# The time grows with the square of the length, and nobody reads an explanation of so many words.
 MAX_EXPLAINED_WORDS = 2_000
-# A contribution of this many logits has the full colour.
+# A contribution of so many logits has the full colour.
 STRONG = 1.0
 GREEN, RED = (46, 160, 90), (220, 80, 60)
 BARS = "▁▂▃▄▅▆▇█"
@@ -32,13 +33,13 @@ PAGE = b"<!doctype html>"
 
 
 class Explanation(NamedTuple):
-    """A prediction, word by word.
+    """An explanation of a prediction, word by word.
 
     Attributes:
-        prediction: of the whole review.
-        spans: n pairs: the first character of each word in the review, and the one after its last.
-        scores: float64, shape (n,), 0 to 1: how positive the review is if it ends after this word.
-        contributions: float64, shape (n,), in logits: above 0, the word makes the review more positive.
+        prediction: the prediction for the whole review.
+        spans: the position of each word in the review as (start, end); `end` is exclusive.
+        scores: float64, shape (n,), 0 to 1: the score of the review if it ends after this word.
+        contributions: float64, shape (n,), in logits: positive if the word makes the review more positive.
     """
 
     prediction: Prediction
@@ -48,19 +49,19 @@ class Explanation(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """The words as they stand in the review."""
+        """The words as written in the review."""
         return [self.prediction.text[begin:end] for begin, end in self.spans]
 
 
 def explain(classifier: Classifier, text: str) -> Explanation:
-    """Read a review as it grows, and without each of its words.
+    """Explain the score of a review.
 
     Args:
-        classifier: a trained model.
+        classifier: a trained classifier.
         text: a review of at most 2,000 words.
 
     Raises:
-        ReviewError: it is longer, or see `Classifier.predict_reviews`.
+        ReviewError: the review is longer, or see `Classifier.predict_reviews`.
     """
     prediction = classifier.predict_review(text)
     ids = np.array(classifier.vocabulary.encode_typed(text), np.int32)
@@ -68,10 +69,10 @@ def explain(classifier: Classifier, text: str) -> Explanation:
     if count > MAX_EXPLAINED_WORDS:
         msg = f"Cannot explain the review. Expected: at most {MAX_EXPLAINED_WORDS:,} words. Received: {count:,}."
         raise ReviewError(msg)
-    # Row by row the ids of a review to be read, START among them.
-    growing = np.tri(count, count + 1, 1, dtype=bool)
+    # Each row selects the ids of a review: first the beginnings of the text, then the text without one word.
+    beginnings = np.tri(count, count + 1, 1, dtype=bool)
     without = ~np.eye(count, count + 1, 1, dtype=bool)
-    chosen = np.concatenate([growing, without])
+    chosen = np.concatenate([beginnings, without])
     offsets = np.concatenate([[0], np.cumsum(chosen.sum(axis=1))])
     flat = np.broadcast_to(ids, chosen.shape)[chosen]
     logits = classifier.logits(EncodedReviews(flat, offsets))
@@ -81,7 +82,7 @@ def explain(classifier: Classifier, text: str) -> Explanation:
 
 
 def strongest(explanation: Explanation) -> list[int]:
-    """The positions of the words that contribute most, either way, most first; each word once."""
+    """Return the positions of the words with the largest contributions, in descending order; each word once."""
     order = np.argsort(-np.abs(explanation.contributions), kind="stable")
     seen: dict[str, int] = {}
     for position in order:
@@ -90,11 +91,11 @@ def strongest(explanation: Explanation) -> list[int]:
 
 
 def for_terminal(explanation: Explanation, width: int) -> "Group":
-    """The review with its words coloured, the score as it goes, and the words that contribute most.
+    """Return the coloured review, the score after each word, and the strongest words, for a terminal.
 
     Args:
-        explanation: of a review.
-        width: of the terminal, in columns.
+        explanation: the explanation of a review.
+        width: the width of the terminal, in columns.
     """
     from rich.console import Group
     from rich.text import Text
@@ -103,7 +104,7 @@ def for_terminal(explanation: Explanation, width: int) -> "Group":
     for (begin, end), contribution in zip(explanation.spans, explanation.contributions, strict=True):
         red, green, blue = colour_of(contribution)
         review.stylize(f"black on rgb({red},{green},{blue})", begin, end)
-    # No more bars than columns: of a longer review words at even distances, the last among them.
+    # At most one bar per column. A longer review shows evenly spaced words, including the last one.
     shown = np.linspace(0, len(explanation.scores) - 1, min(len(explanation.scores), width)).round().astype(int)
     levels = np.minimum((explanation.scores[shown] * len(BARS)).astype(int), len(BARS) - 1)
     line = Text("".join(BARS[level] for level in levels))
@@ -113,15 +114,15 @@ def for_terminal(explanation: Explanation, width: int) -> "Group":
     ]
     return Group(
         review,
-        Text("\nHow positive it is after each word, ▁ not at all, █ wholly", style="dim"),
+        Text("\nScore after each word, from ▁ (negative) to █ (positive)", style="dim"),
         line,
-        Text("\nWhat the logit loses without the word, the strongest first", style="dim"),
+        Text("\nContribution of the strongest words, in logits", style="dim"),
         Text("\n".join(table)),
     )
 
 
 def colour_of(contribution: float) -> tuple[int, int, int]:
-    """White for nothing, towards green for more positive, towards red for less."""
+    """Return the RGB colour of a contribution: white for 0, green for positive, red for negative."""
     share = min(abs(float(contribution)) / STRONG, 1.0)
     full = GREEN if contribution > 0 else RED
     red, green, blue = (round(255 + share * (part - 255)) for part in full)
@@ -129,7 +130,7 @@ def colour_of(contribution: float) -> tuple[int, int, int]:
 
 
 def to_html(explanation: Explanation) -> str:
-    """A page that needs nothing else: the review with its words coloured, and its score over the words."""
+    """Return a self-contained HTML page: the coloured review, the score after each word, and the strongest words."""
     from jinja2 import Environment
 
     text, begin = explanation.prediction.text, 0
@@ -157,20 +158,20 @@ def to_html(explanation: Explanation) -> str:
 
 
 def record_of(explanation: Explanation) -> dict[str, Any]:
-    """The same for machines, of what JSON knows."""
-    words = zip(explanation.words, explanation.scores, explanation.contributions, strict=True)
-    found = [{"word": word, "score_after": float(score), "contribution": float(by)} for word, score, by in words]
-    return explanation.prediction._asdict() | {"words": found}
+    """Convert an explanation to JSON values."""
+    rows = zip(explanation.words, explanation.scores, explanation.contributions, strict=True)
+    words = [{"word": word, "score_after": float(score), "contribution": float(by)} for word, score, by in rows]
+    return explanation.prediction._asdict() | {"words": words}
 
 
 def write_page(explanation: Explanation, path: Path) -> None:
-    """Write `to_html` to a file, whole or not at all; what is there already must be a page.
+    """Write `to_html` to a file atomically. An existing file is replaced only if it is an HTML page.
 
     Raises:
-        OSError: it is something else, or cannot be written.
+        OSError: the file exists and is not an HTML page, or it cannot be written.
     """
     if path.exists() and not path.read_bytes().startswith(PAGE):
-        msg = f"{path} is there already, and is no page"
+        msg = f"{path} already exists and is not an HTML page"
         raise FileExistsError(msg)
     with atomic_write(path) as temporary:
         temporary.write_text(to_html(explanation), encoding="utf-8")

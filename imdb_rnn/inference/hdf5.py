@@ -1,7 +1,7 @@
-"""Reads the arrays of an HDF5 file as Keras writes it, without trusting the file.
+"""Reads the arrays of an HDF5 file that Keras wrote and that may be malicious.
 
-The HDF5 library believes sizes in a file that was made to mislead it: three changed bytes made it take 4 GB. Here every
-number is an offset into bytes that are there, or an error, and the steps are counted.
+The HDF5 library trusts the sizes in a file: three changed bytes made it allocate 4 GB. Here every offset is checked
+against the content, and the number of reads is limited.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# How HDF5 writes the types of numbers: class, flags, size, and the places of their bits.
+# The HDF5 encoding of number types: class, flags, size, and bit positions.
 _TYPES = {
     "float32": bytes([1, 0x20, 31, 0, 4, 0, 0, 0, 0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0]),
     "int32": bytes([0, 8, 0, 0, 4, 0, 0, 0, 0, 0, 32, 0]),
@@ -21,30 +21,30 @@ _TYPES = {
 
 
 class Hdf5File:
-    """An HDF5 file as h5py writes it by default: groups in symbol tables, arrays as they are in memory.
-
-    Source: the HDF5 File Format Specification, version 3, for superblock 0 and what goes with it.
+    """An HDF5 file in h5py's default format: groups in symbol tables, arrays in contiguous storage.
 
     Args:
-        content: the file.
+        content: the content of the file.
 
     Raises:
-        ValueError: it is none of these; so do the methods.
+        ValueError: the content has another format. The methods raise it as well.
+
+    Source: the HDF5 File Format Specification, version 3, for superblock 0.
     """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        # Groups and arrays of a model are a few dozen.
+        # A model has a few dozen groups and arrays.
         self._steps_left = 50_000
         # Superblock 0; offsets and lengths of 8 bytes, counted from the beginning of the file.
         mark = self._unpack("<8sB", 0), self._unpack("<BB", 13), self._number(24)
         if mark != ((b"\x89HDF\r\n\x1a\n", 0), (8, 8), 0):
-            msg = "an HDF5 file of another kind than Keras writes"
+            msg = "an HDF5 file in another format than Keras writes"
             raise ValueError(msg)
         self._root = self._number(64)
 
     def members(self, name: str) -> dict[str, int]:
-        """The members of a group: name -> the position of its header."""
+        """Return the members of a group: name -> the position of its header."""
         table = self._message(self._find(name), 0x11)
         if table is None:
             msg = f"{name} is not a group"
@@ -53,7 +53,7 @@ class Hdf5File:
         return self._members_of(tree, heap)
 
     def array(self, name: str, shape: tuple[int, ...], dtypes: Sequence[str]) -> npt.NDArray[Any]:
-        """Copy an array, if it is of this shape and of one of these types, and finite."""
+        """Copy an array, which must have the given shape and one of the given dtypes, and be finite."""
         header = self._find(name)
         places = [self._message(header, kind) for kind in (0x1, 0x3, 0x8)]
         if any(place is None for place in places) or self._message(header, 0x7) is not None:
@@ -61,16 +61,16 @@ class Hdf5File:
             raise ValueError(msg)
         space, kind, layout = (place for place in places if place is not None)
         version, rank = self._unpack("<BB", space)
-        found = self._unpack(f"<{rank}Q", space + {1: 8, 2: 4}.get(version, 8))
+        saved_shape = self._unpack(f"<{rank}Q", space + {1: 8, 2: 4}.get(version, 8))
         dtype = self._type(kind)
-        if found != shape or dtype not in dtypes:
-            msg = f"{name} of shape {found} and type {dtype}, not {shape} and {' or '.join(dtypes)}"
+        if saved_shape != shape or dtype not in dtypes:
+            msg = f"{name} of shape {saved_shape} and type {dtype}, not {shape} and {' or '.join(dtypes)}"
             raise ValueError(msg)
-        version, way, begin, size = self._unpack("<BBQQ", layout)
-        # 1 is contiguous: no chunks, no filters, no other file.
-        wanted = math.prod(shape) * np.dtype(dtype).itemsize
-        if version not in (3, 4) or way != 1 or size != wanted or begin + size > len(self._content):
-            msg = f"{name} is not a plain array of {wanted} bytes"
+        version, layout_class, begin, size = self._unpack("<BBQQ", layout)
+        # 1 is contiguous: no chunks, no filters, no external file.
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        if version not in (3, 4) or layout_class != 1 or size != nbytes or begin + size > len(self._content):
+            msg = f"{name} is not a plain array of {nbytes} bytes"
             raise ValueError(msg)
         array = np.frombuffer(self._content, np.dtype(dtype).newbyteorder("<"), math.prod(shape), begin)
         if not np.isfinite(array).all():
@@ -86,8 +86,8 @@ class Hdf5File:
         return struct.unpack_from(form, self._content, place)
 
     def _number(self, place: int) -> int:
-        found: int = self._unpack("<Q", place)[0]
-        return found
+        number: int = self._unpack("<Q", place)[0]
+        return number
 
     def _find(self, name: str) -> int:
         place = self._root
@@ -101,20 +101,20 @@ class Hdf5File:
         return place
 
     def _message(self, header: int, kind: int) -> int | None:
-        """Where the content of an object's message of a kind begins; None if it has none."""
+        """Return the position of the content of an object's message of a kind; None if there is no such message."""
         version, count, length = self._unpack("<BxH4xI", header)
         if version != 1:
-            msg = "an HDF5 file of another kind than Keras writes"
+            msg = "an HDF5 file in another format than Keras writes"
             raise ValueError(msg)
         blocks = [(header + 16, length)]
         while blocks and count:
             place, left = blocks.pop(0)
             while left >= 8 and count:
-                found, size, flags = self._unpack("<HHB3x", place)
-                if found == kind and not flags & 2:  # 2: it is somewhere else, shared by several objects
+                message_kind, size, flags = self._unpack("<HHB3x", place)
+                if message_kind == kind and not flags & 2:  # 2: shared, stored elsewhere
                     self._unpack(f"<{size}x", place + 8)
                     return place + 8
-                if found == 0x10:
+                if message_kind == 0x10:
                     blocks.append(self._unpack("<QQ", place + 8))
                 place, left, count = place + 8 + size, left - 8 - size, count - 1
         return None
@@ -132,7 +132,7 @@ class Hdf5File:
             elif kind == b"SNOD":
                 for i in range(self._unpack("<6xH", node)[0]):
                     name, place, link = self._unpack("<QQI", node + 8 + 40 * i)
-                    if link != 2:  # 2: a link to another name
+                    if link != 2:  # 2: a symbolic link
                         inside[self._name(names + name)] = place
             else:
                 mark = kind
@@ -149,7 +149,7 @@ class Hdf5File:
         return self._content[place:end].decode("utf-8", "replace")
 
     def _type(self, place: int) -> str:
-        """The name of a number type; for other types, a description."""
+        """Return the name of a number type, or "unknown"."""
         version_and_class, *rest = self._unpack("<B19s", place)
         number = rest[0]
         for name, known in _TYPES.items():

@@ -1,7 +1,7 @@
-"""The `.keras` file of the review classifier: written so that every backend opens it, and read without Keras.
+"""The `.keras` file of the review classifier, written so that every backend can open it, and read without Keras.
 
-Keras never interprets a stranger's file here (`safe_mode` is a deny-list): the layers that the file names must be those
-of the model, and only arrays of the expected shape and type are copied out of it.
+Keras never opens an untrusted file here, because its `safe_mode` is only a deny-list. Instead, the layers in the file
+must be those of the model, and only arrays of the expected shapes and types are copied.
 """
 
 import io
@@ -27,52 +27,52 @@ if TYPE_CHECKING:
     import keras
 
 MODEL_FILE = "best-embedding-model.keras"
-# The settings beside it; see imdb_rnn.inference.bundle.
+# The settings in the same folder; see imdb_rnn.inference.bundle.
 CONFIG_FILE = "best-embedding-config.json"
 
-# Bytes. A model of `imdb_rnn.training.recipe.MAX_NUM_WORDS` words with the state of Adam has 28.8 million.
+# Size limits in bytes. A model of `imdb_rnn.validation.MAX_NUM_WORDS` words with the state of Adam has 28.8 million.
 MAX_MODEL_BYTES = 30_000_000
 _MAX_CONFIG_BYTES = 1_000_000
-# Inside the file, which is a zip archive.
+# Members of the file, which is a zip archive.
 _WEIGHTS_MEMBER = "model.weights.h5"
 _CONFIG_MEMBER = "config.json"
-# The settings of Adam here, without the learning rate, which is part of its state.
+# The settings of this library's Adam, without the learning rate, which is part of its state.
 _ADAM: dict[str, Any] = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": EPSILON, **ADAM_OPTIONS}
 
 
 def model_bytes(model: "keras.Model", num_words: int, max_len: int, compiled: Mapping[str, Any] | None = None) -> bytes:
-    """Save a model as the content of `best-embedding-model.keras`, which every backend can open.
+    """Return the content of `best-embedding-model.keras` for a model. Every backend can open it.
 
     The content is read back and compared before it is returned.
 
-    Keras saves two things of a compiled model as the running backend resolved them: on PyTorch the optimizer's class
-    is one that needs torch, and `jit_compile` is what was best here, which turns `torch.compile` on for a file from
-    JAX. Both are put back to what was asked for.
+    Keras saves two settings of a compiled model as resolved by the running backend: on PyTorch, the class of the
+    optimizer needs torch; and `jit_compile` of a model from JAX enables `torch.compile`. Both are reset to their
+    original values.
 
     Args:
         model: the review classifier.
-        num_words: the argument that it was built with.
-        max_len: the argument that it was built with.
-        compiled: settings of `compile` to write in place of the model's own.
+        num_words: the argument of `build_model` for the model.
+        max_len: the argument of `build_model` for the model.
+        compiled: settings of `compile` to write instead of the model's own.
 
     Raises:
-        BundleError: it is another model, or the file cannot be read again.
+        BundleError: the model is not a review classifier, or the content does not read back as the same weights.
     """
     with keras_session():
         weights = model.get_weights()
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None and not optimizer.built:
-            # Compiled and not trained: Keras would warn of a file without the optimizer's state.
+            # Keras warns when it loads a compiled model without the optimizer's state.
             optimizer.build(model.trainable_variables)
         with tempfile.TemporaryDirectory() as scratch:
             saved = Path(scratch) / MODEL_FILE
             model.save(saved)
             content = _without_backend(saved.read_bytes(), compiled or {})
-    found = read_model(Path(MODEL_FILE), content, num_words, max_len)
-    if [array.tobytes() for array in found.weights] != [array.tobytes() for array in weights]:
+    saved_model = read_model(Path(MODEL_FILE), content, num_words, max_len)
+    if [array.tobytes() for array in saved_model.weights] != [array.tobytes() for array in weights]:
         msg = (
             f"Cannot save the model. Expected: a model of Embedding, SimpleRNN and Dense with six weights. "
-            f"Received: one of {len(weights)} weights that reads back as another one."
+            f"Received: one of {len(weights)} weights that does not read back the same."
         )
         raise BundleError(msg)
     return content
@@ -94,7 +94,7 @@ def _without_backend(content: bytes, compiled: Mapping[str, Any]) -> bytes:
 
 
 def _with_plain_optimizers(settings: Any) -> Any:
-    """Name Keras's optimizers as every backend knows them, those inside of other optimizers, too."""
+    """Replace PyTorch's variants of Keras's optimizers by the classes of all backends, also in nested optimizers."""
     if isinstance(settings, list):
         return [_with_plain_optimizers(part) for part in settings]
     if not isinstance(settings, dict):
@@ -106,7 +106,7 @@ def _with_plain_optimizers(settings: Any) -> Any:
 
 
 class SavedModel(NamedTuple):
-    """What is copied out of a .keras file; see `imdb_rnn.inference.bundle.Bundle`."""
+    """The content of a .keras file; see `imdb_rnn.inference.bundle.Bundle`."""
 
     weights: list[npt.NDArray[Any]]
     trainable: tuple[bool, ...]
@@ -114,16 +114,16 @@ class SavedModel(NamedTuple):
 
 
 def read_model(path: Path, content: bytes, num_words: int, max_len: int) -> SavedModel:
-    """Copy the weights and the optimizer's state out of a .keras file, the expected arrays only.
+    """Read the weights and the optimizer's state from a .keras file.
 
     Args:
         path: the path of the file, for error messages.
         content: the content of the file.
-        num_words: the argument that the model was built with.
-        max_len: the argument that the model was built with.
+        num_words: the argument of `build_model` for the model.
+        max_len: the argument of `build_model` for the model.
 
     Raises:
-        BundleError: it is damaged, or its layers are not those of the model, with settings that compute the same.
+        BundleError: the file is damaged, or its layers or their settings are not those of the review classifier.
     """
     shapes = shapes_of(num_words)
     try:
@@ -135,7 +135,7 @@ def read_model(path: Path, content: bytes, num_words: int, max_len: int) -> Save
             raise ValueError(reason)
         saved_len = config["build_config"]["input_shape"][1]
         if saved_len != max_len:
-            msg = f"a model that takes {reprlib.repr(saved_len)} ids, where {CONFIG_FILE} says {max_len}"
+            msg = f"a model that takes {reprlib.repr(saved_len)} ids, but {CONFIG_FILE} says {max_len}"
             raise ValueError(msg)
         trainable = trainable_of(layers)
         file = Hdf5File(arrays)
@@ -157,7 +157,7 @@ def read_model(path: Path, content: bytes, num_words: int, max_len: int) -> Save
 
 
 def shapes_of(num_words: int) -> dict[str, tuple[int, ...]]:
-    """The weights of the model: the name in the file -> shape, in the order of `build_model(num_words).weights`."""
+    """Return the weights of the model: name in the file -> shape, in the order of `build_model(num_words).weights`."""
     return {
         "layers/embedding/vars/0": (num_words + EXTRA_IDS, EMBEDDING_DIM),
         "layers/simple_rnn/cell/vars/0": (EMBEDDING_DIM, UNITS),
@@ -169,11 +169,11 @@ def shapes_of(num_words: int) -> dict[str, tuple[int, ...]]:
 
 
 def unsupported_layers_reason(layers: Any, encoder: Encoder = "embedding") -> str:
-    """Find a reason why layers are not those of the review classifier, or compute something else; "" if there is none.
+    """Return why layers are not those of the review classifier, or compute something else; "" if they do not.
 
     Args:
-        layers: the configurations of a Keras model's layers, as JSON has them.
-        encoder: how words come in.
+        layers: the configurations of the layers of a Keras model, from JSON.
+        encoder: the kind of the first layer.
     """
     first = {"embedding": "Embedding", "one_hot": "CategoryEncoding"}[encoder]
     inner = [layer for layer in layers if layer["class_name"] != "InputLayer"]
@@ -193,16 +193,16 @@ def unsupported_layers_reason(layers: Any, encoder: Encoder = "embedding") -> st
 
 
 def trainable_of(layers: Any) -> tuple[bool, ...]:
-    """Tell for each layer, except the input, whether training changes its weights."""
-    found = tuple(layer["config"]["trainable"] for layer in layers if layer["class_name"] != "InputLayer")
-    if not all(isinstance(value, bool) for value in found):
+    """Return for each layer, except the input, whether training changes its weights."""
+    trainable = tuple(layer["config"]["trainable"] for layer in layers if layer["class_name"] != "InputLayer")
+    if not all(isinstance(value, bool) for value in trainable):
         msg = "a layer that is neither trainable nor frozen"
         raise ValueError(msg)
-    return found
+    return trainable
 
 
 def is_plain_adam(optimizer: Any) -> bool:
-    """Whether an optimizer, as JSON has it, is Adam with the settings of this library, whatever its learning rate."""
+    """Return whether an optimizer's configuration is Adam with the settings of this library and any learning rate."""
     if not isinstance(optimizer, dict) or not str(optimizer.get("module")).startswith("keras."):
         return False
     config = optimizer.get("config")
@@ -215,13 +215,13 @@ def is_plain_adam(optimizer: Any) -> bool:
 
 
 def _read_adam(file: Hdf5File, compiled: Any, shapes: Sequence[tuple[int, ...]]) -> list[npt.NDArray[Any]] | None:
-    """The state of Adam, or None: predicting needs no optimizer, and training can begin a new one."""
+    """Return the state of Adam; None if there is none, because training can start with a new Adam."""
     if not isinstance(compiled, dict) or not is_plain_adam(compiled.get("optimizer")):
         return None
     try:
         if len(file.members("optimizer/vars")) != len(shapes):
             return None
-        # Keras counts the optimizer's steps in int32, on TensorFlow in int64.
+        # Keras counts the optimizer's steps in int32, or in int64 on TensorFlow.
         dtypes = [("int32", "int64"), *[("float32",)] * (len(shapes) - 1)]
         return [
             file.array(f"optimizer/vars/{i}", shape, allowed)

@@ -1,4 +1,4 @@
-"""What is known of a training: what was trained, on what, and with what result."""
+"""The manifest: the settings, the data and the results of a training."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,30 +10,30 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of a training; the content of `manifest.json`.
+    """The description of a training; the content of `manifest.json`.
 
-    What is not known is None or empty, as for a folder that the tutorial's own program has written.
+    Unknown values are None or empty, for example in a folder saved by the tutorial's own program.
 
     Attributes:
-        complete: whether the training came to its end.
-        backend: the backend that trained.
-        device: where it trained, such as "cpu".
+        complete: whether the training has finished.
+        backend: the backend of the training.
+        device: the kind of device of the training, such as "cpu".
         versions: package -> version.
         source: the source of the reviews, as in `imdb_rnn.load_reviews`.
         fingerprint: SHA-256 of the reviews.
-        vocabulary: SHA-256 of the words that the model knows.
+        vocabulary: SHA-256 of the model's vocabulary.
         recipe: the settings of the training; see `imdb_rnn.Recipe`.
         parameters: layer name -> number of parameters.
         epochs: the number of epochs trained.
         best_epoch: the epoch with the lowest validation loss, counted from 1.
         val_loss: mean binary cross-entropy of the validation reviews, in nats.
         val_accuracy: accuracy on the validation reviews, 0 to 1.
-        temperature: what the calibration divided the logits by.
+        temperature: the divisor of the logits, from the calibration.
         test_loss: mean binary cross-entropy of the test reviews, in nats.
         test_accuracy: accuracy on the test reviews, 0 to 1.
         seconds: phase -> seconds.
         trained_further: whether the model was trained after the training described here.
-        other: entries that this version does not know.
+        other: entries from other versions of this library.
     """
 
     complete: bool | None = None
@@ -61,7 +61,7 @@ class Manifest:
         """Read the content of `manifest.json`.
 
         Raises:
-            ValueError: an entry has another type than `to_json` writes.
+            ValueError: an entry has the wrong type.
         """
         entries = dict(content)
         data = entries.pop("data", None)
@@ -69,7 +69,7 @@ class Manifest:
             msg = f"`data`, {_shown(data)}, not a source and its fingerprint"
             raise ValueError(msg)
         entries |= {name: data[name] for name in ("source", "fingerprint")}
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, is_proper in _TYPES.items():
             value = entries.pop(name, None)
             if value is None:
@@ -77,17 +77,17 @@ class Manifest:
             if not is_proper(value):
                 msg = f"`{name}`, {_shown(value)}"
                 raise ValueError(msg)
-            found[name] = value
-        return cls(**found, other=entries)
+            values[name] = value
+        return cls(**values, other=entries)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of `manifest.json`, without what is not known."""
+        """Return the content of `manifest.json`, without unknown values."""
         known = {name: getattr(self, name) for name in _TYPES if name not in ("source", "fingerprint")}
         content = {name: value for name, value in known.items() if value is not None and value != {}}
         return content | {"data": {"source": self.source, "fingerprint": self.fingerprint}} | dict(self.other)
 
     def without_results(self) -> Self:
-        """Return the manifest without the results that hold only for the weights at the end of the training."""
+        """Return the manifest without the results that are valid only for the weights of that training."""
         return replace(self, val_loss=None, val_accuracy=None, temperature=None, test_loss=None, test_accuracy=None)
 
 

@@ -1,1 +1,1 @@
-"""The model: its architecture, its fast recurrence on every backend, and its forward pass in NumPy."""
+"""The model: its architecture, its fast recurrence on each backend, and its forward pass in NumPy."""

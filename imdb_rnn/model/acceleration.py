@@ -1,12 +1,12 @@
-"""Makes the SimpleRNN layers of any Keras model fast, without changing what they compute.
+"""Accelerates the SimpleRNN layers of any Keras model without changing what they compute.
 
-Keras multiplies each step's inputs by the kernel inside the loop over time, and leaves the backward pass to autodiff.
-Here all steps are multiplied at once, and the loop is `recurrence` of the engine, with a backward pass of its own. A
-layer keeps its class, its weights and its configuration: only its `inner_loop` is replaced, on this one object, so that
-a saved file is plain Keras.
+Keras multiplies the inputs by the kernel in each step of the loop over time, and leaves the backward pass to autodiff.
+Here one product covers all steps, and the loop is `recurrence` of the backend, which has its own backward pass. A layer
+keeps its class, weights and configuration: only the `inner_loop` of the object is replaced, so a saved file is plain
+Keras.
 
-Each call decides whether the layer is supported, and whether the engine's recurrence is right for the caller.
-Exporters, function transforms and layers that have been changed use Keras's own loop.
+Each call checks whether the layer is supported, and whether `recurrence` supports the caller. Exporters, function
+transforms and modified layers use Keras's own loop.
 """
 
 import logging
@@ -23,14 +23,16 @@ _log = logging.getLogger(__name__)
 
 
 def accelerate(model: "keras.layers.Layer") -> None:
-    """Make every SimpleRNN layer of a model fast; leave the other recurrent layers to Keras and log why.
+    """Accelerate every SimpleRNN layer of a model.
+
+    Other recurrent layers are left unchanged, and a warning with the reason is logged.
 
     Args:
-        model: any Keras model, or a layer; built or not, compiled or not. Compile a model again if it has already been
-            trained or has predicted.
+        model: any Keras model or layer, built or not, compiled or not. A model that has already been trained or used
+            for prediction must be compiled again afterwards.
 
     Raises:
-        ModelError: it is not a Keras model or layer.
+        ModelError: `model` is not a Keras model or layer.
         BackendError: the backend cannot train, or see `imdb_rnn.backends.backend_name`.
     """
     training_backend_name()
@@ -45,28 +47,28 @@ def accelerate(model: "keras.layers.Layer") -> None:
 
 
 def execution_paths(model: "keras.layers.Layer") -> dict[str, str]:
-    """Which path each recurrent layer of a model takes when it is called eagerly or trained.
+    """Return the execution path of each recurrent layer of a model in training and eager calls.
 
     Args:
-        model: any Keras model, or a layer.
+        model: any Keras model or layer.
 
     Returns:
-        Layer name -> "fast"; or "keras: " and the reason why it is left to Keras; or "keras", if it has not been
-        accelerated. If two layers have the same name, the names of the layers that hold them come first, as in
+        Layer name -> "fast"; "keras" if the layer has not been accelerated; or "keras: " and the reason if it is not
+        supported. If two layers have the same name, the names of the layers that contain them are prepended, as in
         "encoder/rnn".
 
     Raises:
-        ModelError: it is not a Keras model or layer.
+        ModelError: `model` is not a Keras model or layer.
     """
-    found = {}
+    paths = {}
     for name, layer in recurrent_layers(model).items():
         reason = unsupported_reason(layer)
-        found[name] = f"keras: {reason}" if reason else "fast" if is_fast(layer) else "keras"
-    return found
+        paths[name] = f"keras: {reason}" if reason else "fast" if is_fast(layer) else "keras"
+    return paths
 
 
 def recurrent_layers(model: Any) -> dict[str, Any]:
-    """Find every recurrent layer of a model, the model included, as Keras finds its sublayers.
+    """Return all recurrent layers among a model and its sublayers.
 
     Returns:
         Name -> layer; see `execution_paths` for the names.
@@ -83,41 +85,41 @@ def recurrent_layers(model: Any) -> dict[str, Any]:
             f"Received: {kind.__module__}.{kind.__qualname__}.{advice}"
         )
         raise ModelError(msg)
-    found: list[tuple[str, Any]] = []
+    recurrent: list[tuple[str, Any]] = []
     seen: set[int] = set()
 
-    def search(layer: Any, holder: str) -> None:
+    def search(layer: Any, prefix: str) -> None:
         if id(layer) in seen:
             return
         seen.add(id(layer))
-        path = f"{holder}{layer.name}"
+        path = f"{prefix}{layer.name}"
         if isinstance(layer, keras.layers.RNN):
-            found.append((path, layer))
+            recurrent.append((path, layer))
             return
         for inner in layer._flatten_layers(include_self=False, recursive=False):
             search(inner, f"{path}/")
 
     search(model, "")
-    names = [layer.name for _, layer in found]
-    # The first name is that of the model, which all have in common.
-    inside = [path.split("/", 1)[-1] for path, _ in found]
+    names = [layer.name for _, layer in recurrent]
+    # The first part of each path is the name of the model.
+    inside = [path.split("/", 1)[-1] for path, _ in recurrent]
     chosen = [name if names.count(name) == 1 else path for name, path in zip(names, inside, strict=True)]
     return {
-        # Layers of the same name in the same layer are numbered.
+        # Layers with the same path are numbered.
         name if chosen.count(name) == 1 else f"{name}:{position}": layer
-        for position, (name, (_, layer)) in enumerate(zip(chosen, found, strict=True))
+        for position, (name, (_, layer)) in enumerate(zip(chosen, recurrent, strict=True))
     }
 
 
 def is_fast(layer: Any) -> bool:
-    """Whether a layer has been accelerated."""
+    """Return whether a layer has been accelerated."""
     return isinstance(vars(layer).get("inner_loop"), _InnerLoop)
 
 
 def unsupported_reason(layer: Any) -> str:
-    """Find a reason why the fast path does not support a recurrent layer; "" if there is none.
+    """Return why the fast path does not support a recurrent layer; "" if it does.
 
-    A layer can change between two calls.
+    A layer can change between two calls, so the result is not cached.
     """
     keras = load_keras()
     cell = layer.cell if hasattr(layer, "cell") else layer
@@ -142,23 +144,23 @@ def unsupported_reason(layer: Any) -> str:
 
 
 class _InnerLoop:
-    """The `inner_loop` of one layer: the engine's recurrence where it is right, else Keras's own loop."""
+    """The `inner_loop` of an accelerated layer: the backend's recurrence if supported, else Keras's own loop."""
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
-        self.engine = load_training_backend()
+        self.backend = load_training_backend()
         self.ops = load_keras().ops
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        """Run the loop over time; arguments and results are those of `keras.layers.RNN.inner_loop`."""
+        """Run the loop over time, with the arguments and results of `keras.layers.RNN.inner_loop`."""
         computed = None if unsupported_reason(self.layer) else self._compute(sequences, initial_state, mask, training)
         if computed is None:
             return type(self.layer).inner_loop(self.layer, sequences, initial_state, mask, training)
         return computed
 
     def _compute(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
-        """The same by the engine's recurrence, or None where that may be wrong."""
-        layer, cell, ops, engine = self.layer, self.layer.cell, self.ops, self.engine
+        """Run the loop with the backend's recurrence; return None if it is not supported."""
+        layer, cell, ops, backend = self.layer, self.layer.cell, self.ops, self.backend
         states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
         weights = [cell.kernel, cell.recurrent_kernel, *([] if cell.bias is None else [cell.bias])]
         kernel, recurrent_kernel, *bias = (ops.convert_to_tensor(weight) for weight in weights)
@@ -166,15 +168,15 @@ class _InnerLoop:
         tensors = [sequences, initial, kernel, recurrent_kernel, *bias]
         if len(sequences.shape) != 3 or (mask is not None and len(mask.shape) != 2):
             return None
-        if not engine.supports_recurrence(tensors if mask is None else [*tensors, mask]):
+        if not backend.supports_recurrence(tensors if mask is None else [*tensors, mask]):
             return None
         if training and cell.dropout:
-            # One mask for all steps, as in Keras's cell.
+            # One dropout mask for all steps, as in Keras's cell.
             sequences = sequences * ops.expand_dims(cell.get_dropout_mask(sequences[:, 0]), 1)
         terms = ops.matmul(sequences, kernel)
         if bias:
             terms = ops.add(terms, bias[0])
-        # Keras multiplies in float32 where it is asked for float64, on some backends.
+        # On some backends, Keras's `matmul` computes in float32 for float64 inputs.
         if terms.dtype != recurrent_kernel.dtype or initial.dtype != recurrent_kernel.dtype:
             return None
         terms = ops.swapaxes(terms, 0, 1)
@@ -182,18 +184,18 @@ class _InnerLoop:
         if layer.go_backwards:
             terms, steps_mask = (None if steps is None else ops.flip(steps, 0) for steps in (terms, steps_mask))
         if not layer.return_sequences and steps_mask is None:
-            last = engine.recurrence(terms, initial, recurrent_kernel, None, False)
+            last = backend.recurrence(terms, initial, recurrent_kernel, None, False)
             return last, ops.expand_dims(last, 1), [ops.copy(last)]
-        states = engine.recurrence(terms, initial, recurrent_kernel, steps_mask, True)
+        states = backend.recurrence(terms, initial, recurrent_kernel, steps_mask, True)
         outputs = states if steps_mask is None else self._masked_outputs(states, steps_mask)
         return ops.copy(outputs[-1]), ops.swapaxes(outputs, 0, 1), [ops.copy(states[-1])]
 
     def _masked_outputs(self, states: Any, mask: Any) -> Any:
-        """What Keras outputs at a step that is masked: zero if the layer says so, or the output before."""
+        """Return the outputs as Keras masks them: at a masked step zeros or the previous output, as the layer says."""
         ops = self.ops
-        shown = mask
+        has_output = mask
         if not self.layer.zero_output_for_mask:
-            if not self.engine.output_begins_at_zero:
+            if not self.backend.output_begins_at_zero:
                 return states
-            shown = ops.cumsum(ops.cast(mask, "int32"), 0) > 0
-        return ops.where(shown, states, ops.zeros_like(states))
+            has_output = ops.cumsum(ops.cast(mask, "int32"), 0) > 0
+        return ops.where(has_output, states, ops.zeros_like(states))

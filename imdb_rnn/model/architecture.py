@@ -1,4 +1,4 @@
-"""The model, defined once for every backend, its initial weights and its optimizer, the same on every backend."""
+"""The architecture, initial weights and optimizer of the model, the same on every backend."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -24,21 +24,21 @@ UNITS = 8
 # As in the tutorial.
 OPTIMIZER = "adam"
 LOSS = "binary_crossentropy"
-# Ids that a vocabulary of num_words could use if its ranks were shifted by 3 and not cut: the tutorial's size.
+# The tutorial's embedding has num_words + 3 rows, because ids are ranks plus 3. The last three rows are never used.
 EXTRA_IDS = 3
 
 
 def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder = "embedding") -> "keras.Sequential":
-    """Build the review classifier, without compiling it.
+    """Build the review classifier without compiling it.
 
     Args:
-        num_words: ids are below this number, at least 5.
-        max_len: ids a review, at least 1.
-        encoder: "embedding" learns 16 numbers a word. "one_hot" is what the tutorial begins with: a vector of
-            `num_words` entries a word, made inside the model, so that it takes the same ids.
+        num_words: all ids are below this number; at least 5.
+        max_len: ids per review, at least 1.
+        encoder: "embedding" learns a vector of 16 numbers per word. "one_hot" is the tutorial's first model: the model
+            converts ids to one-hot vectors of `num_words` entries.
 
     Returns:
-        A model from int32 ids, shape (batch, max_len), to float32 scores in 0..1, shape (batch, 1).
+        A model that maps int32 ids, shape (batch, max_len), to float32 scores between 0 and 1, shape (batch, 1).
 
     Raises:
         RecipeError: an argument is out of range.
@@ -48,7 +48,7 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
     check_choice("encoder", encoder, ENCODERS)
     keras = load_keras()
     layers = keras.layers
-    # The type is named, or a user's keras.json could make it another one, and with it another model.
+    # The dtype is explicit, because a user's keras.json can change the default.
     encode = {
         "embedding": lambda: layers.Embedding(num_words + EXTRA_IDS, EMBEDDING_DIM, dtype="float32", name="embedding"),
         "one_hot": lambda: layers.CategoryEncoding(num_words, output_mode="one_hot", dtype="float32", name="one_hot"),
@@ -65,25 +65,25 @@ def build_model(num_words: int = 10_000, max_len: int = 100, *, encoder: Encoder
 
 
 def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Sequence[Any] = ("accuracy",)) -> None:
-    """Set what to train with, in the same formulas on every backend.
+    """Compile the model so that all backends compute the same formulas.
 
-    Where the backend can train, the model's recurrent layers are made fast (see `imdb_rnn.accelerate`).
+    If the backend can train, the recurrent layers of the model are accelerated (see `imdb_rnn.accelerate`).
 
     Args:
-        model: built.
-        optimizer: Keras's, or its name; one that has trained the model already goes on as it is.
-        metrics: Keras's, or their names.
+        model: a built model.
+        optimizer: a Keras optimizer or its name. An optimizer that has already trained the model keeps its state.
+        metrics: Keras metrics or their names.
     """
-    engine = load_backend()
+    backend = load_backend()
     if backend_name() in TRAINING_BACKENDS:
         accelerate(model)
-    model.compile(optimizer=optimizer, loss=LOSS, metrics=list(metrics), jit_compile=engine.jit_compile)
-    engine.prepare_model(model)
-    engine.prepare_optimizer(model.optimizer)
+    model.compile(optimizer=optimizer, loss=LOSS, metrics=list(metrics), jit_compile=backend.jit_compile)
+    backend.prepare_model(model)
+    backend.prepare_optimizer(model.optimizer)
 
 
 def soft_label_accuracy() -> "keras.metrics.Metric":
-    """Keras's "accuracy", also for targets between 0 and 1: how many scores are on the same side of a half."""
+    """Return Keras's "accuracy" for soft labels: the share of scores on the same side of 0.5 as their targets."""
     keras = load_keras()
 
     def same_side(y_true: Any, y_pred: Any) -> Any:
@@ -93,29 +93,29 @@ def soft_label_accuracy() -> "keras.metrics.Metric":
 
 
 def parameters(model: "keras.Model") -> dict[str, int]:
-    """How many parameters each layer has: layer name -> number, layers without any left out."""
+    """Return the number of parameters of each layer: layer name -> number, without layers that have none."""
     return {layer.name: layer.count_params() for layer in model.layers if layer.weights}
 
 
 def initial_weights(
     model: "keras.Model", seed: int, recurrent_initializer: RecurrentInitializer = "orthogonal"
 ) -> list[npt.NDArray[np.float32]]:
-    """Draw the weights to begin with, in NumPy, so that a seed means the same on every backend.
+    """Draw the initial weights in NumPy, so that a seed gives the same weights on every backend.
 
-    The distributions are those that Keras's layers have by default: uniform in ±0.05 for an embedding, Glorot uniform
-    for kernels, orthogonal for the recurrent kernel, zero for biases.
+    The distributions are the defaults of Keras's layers: uniform in ±0.05 for an embedding, Glorot uniform for kernels,
+    orthogonal for the recurrent kernel, zeros for biases.
 
     Args:
         model: a built model of Embedding, SimpleRNN and Dense layers.
         seed: any non-negative integer.
-        recurrent_initializer: of the recurrent kernel. With "identity" the model begins as one that adds its words up,
-            whatever their order, from where it learns sooner than from a random rotation of what it has read.
+        recurrent_initializer: the initializer of the recurrent kernel, "orthogonal" or "identity". With "identity" the
+            untrained model sums up its words, and learns faster than from a random rotation of its state.
 
     Returns:
-        Arrays of the shapes of `model.weights`, to be passed to `model.set_weights`.
+        Arrays with the shapes of `model.weights`, for `model.set_weights`.
 
     Raises:
-        RecipeError: `seed` is negative or no integer, or there is no such initializer.
+        RecipeError: `seed` is not a non-negative integer, or the initializer is unknown.
 
     Source: Glorot and Bengio 2010; Saxe et al. 2014; Le et al. 2015 (identity); `keras.initializers`.
     """
@@ -128,10 +128,10 @@ def draw_weights(
     seed: int,
     recurrent_initializer: RecurrentInitializer = "orthogonal",
 ) -> list[npt.NDArray[np.float32]]:
-    """Draw initial weights for names and shapes, without a model.
+    """Draw initial weights for given shapes, without a model.
 
     Args:
-        shapes: the name of each weight in its layer, such as "kernel", and its shape.
+        shapes: (name, shape) of each weight; the name is that in its layer, such as "kernel".
         seed: see `initial_weights`.
         recurrent_initializer: see `initial_weights`.
 

@@ -1,1 +1,1 @@
-"""From texts to the rows of word ids that the model takes."""
+"""Text preprocessing: from texts to the rows of word ids that the model takes."""

@@ -1,4 +1,4 @@
-"""From reviews to the arrays that a model takes, in NumPy alone and therefore the same on every backend."""
+"""Converts reviews to the arrays of training batches, in NumPy, so that they are the same on every backend."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from imdb_rnn.text.tokens import OOV, PADDING
 
 
 class Arrays(NamedTuple):
-    """Reviews ready for a model; as `TrainingData`, the same in every epoch.
+    """Inputs and targets of a model; implements `TrainingData`, with the same examples in every epoch.
 
     Attributes:
         x: int32, shape (n, max_len): ids below num_words.
-        y: float32, shape (n, 1): 1 is positive, 0 is negative.
+        y: float32, shape (n, 1): 1 is positive, 0 is negative; soft labels lie between.
     """
 
     x: npt.NDArray[np.int32]
@@ -34,23 +34,23 @@ class Arrays(NamedTuple):
 
 
 class TrainingData(Protocol):
-    """What is learned from."""
+    """The examples to train on."""
 
     @property
     def num_examples(self) -> int:
-        """How many an epoch has."""
+        """The number of examples per epoch."""
 
     def epoch(self, seed: int, epoch: int) -> Arrays:
-        """Those of an epoch: they follow from (seed, epoch) alone. Their order is `epoch_order`."""
+        """Return the examples of an epoch, which depend only on (seed, epoch). `epoch_order` shuffles them."""
 
 
 @dataclass(frozen=True)
 class WeightedArrays:
-    """Reviews of which some are learned from more often than others (`TrainingData`).
+    """Examples that are drawn in proportion to their weights; implements `TrainingData`.
 
     Attributes:
-        arrays: n reviews.
-        weights: how often each counts, shape (n,).
+        arrays: n examples.
+        weights: the weight of each example, shape (n,).
     """
 
     arrays: Arrays
@@ -68,20 +68,20 @@ class WeightedArrays:
 
 
 def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
-    """Bring reviews to one length: cut or padded at the front.
+    """Truncate or pad reviews at the front to the same length.
 
     Args:
         reviews: n reviews of any length.
-        num_words: ids from here on become `OOV`.
-        max_len: ids to keep of each, at least 1.
+        num_words: ids from this number on become `OOV`.
+        max_len: ids per row, at least 1.
 
     Returns:
         int32, shape (n, max_len).
 
-    Source: `keras.datasets.imdb.load_data(num_words=…)` and then
+    Source: `keras.datasets.imdb.load_data(num_words=…)`, then
         `keras.utils.pad_sequences(maxlen=…, padding="pre", truncating="pre")`, without their loops over reviews.
     """
-    # One padding id in front, at which all positions before a review's beginning point.
+    # All positions before the beginning of a review point to the padding id at the front.
     ids = np.concatenate([np.array([PADDING], np.int32), np.where(reviews.ids < num_words, reviews.ids, OOV)])
     positions = reviews.offsets[1:, None] + np.arange(-max_len, 0)
     padded = ids[np.where(positions >= reviews.offsets[:-1, None], positions + 1, 0)]
@@ -89,57 +89,57 @@ def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """In which order an epoch takes so many reviews: it follows from (seed, epoch) alone."""
+    """Return a permutation of `count` examples that depends only on (seed, epoch)."""
     return seeds.for_order(seed, epoch).permutation(count)
 
 
 def draw_reviews(weights: npt.NDArray[np.float64], count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Draw reviews by their weights, as evenly as whole numbers allow (systematic sampling).
+    """Draw reviews in proportion to their weights, as evenly as possible (systematic sampling).
 
     Args:
-        weights: at least 0, shape (n,), not all 0. If all are the same and `count` is n, each is drawn once.
-        count: how many.
-        random: says where to begin.
+        weights: at least 0, shape (n,), not all 0. If all are equal and `count` is n, each review is drawn once.
+        count: the number of reviews to draw.
+        random: draws the starting point.
 
     Returns:
-        int64, shape (count,), ascending.
+        The indices of the reviews: int64, shape (count,), ascending.
     """
     shares = np.cumsum(weights / weights.sum()) * count
     points = np.arange(count) + random.random()
-    last = np.flatnonzero(weights)[-1]  # which rounding may pass
+    last = np.flatnonzero(weights)[-1]  # rounding errors can lead beyond it
     drawn: npt.NDArray[np.int64] = np.minimum(np.searchsorted(shares, points, side="right"), last)
     return drawn
 
 
 def blocks_of_epoch(data: TrainingData, batch_size: int, seed: int, epoch: int, steps: int) -> Iterator[Arrays]:
-    """Give the batches of one epoch, those of `training_batches`, many at a time.
+    """Yield the batches of an epoch in blocks of many batches.
 
     Args:
-        data: the reviews to learn from.
-        batch_size: reviews a batch.
+        data: the examples to train on.
+        batch_size: examples per batch.
         seed: any non-negative integer.
         epoch: counted from 0.
-        steps: batches a block at most, at least 1.
+        steps: the maximum number of batches per block, at least 1.
 
     Yields:
-        Blocks of whole batches, x of shape (steps or less, batch_size, max_len) and y of shape (steps or less,
-        batch_size, 1); at last the batch that is left, if there is one, as a block of its own.
+        Blocks of full batches: x of shape (at most steps, batch_size, max_len), y of shape (at most steps, batch_size,
+        1). A smaller last batch is a block of its own.
     """
     arrays, order = data.epoch(seed, epoch), epoch_order(data.num_examples, seed, epoch)
-    whole = len(order) // batch_size * batch_size
-    for start in range(0, whole, steps * batch_size):
-        chosen = order[start : min(start + steps * batch_size, whole)].reshape(-1, batch_size)
+    full = len(order) // batch_size * batch_size
+    for start in range(0, full, steps * batch_size):
+        chosen = order[start : min(start + steps * batch_size, full)].reshape(-1, batch_size)
         yield Arrays(arrays.x[chosen], arrays.y[chosen])
-    if whole < len(order):
-        left = order[None, whole:]
-        yield Arrays(arrays.x[left], arrays.y[left])
+    if full < len(order):
+        rest = order[None, full:]
+        yield Arrays(arrays.x[rest], arrays.y[rest])
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
-    """How many batches an epoch of so many reviews has."""
+    """Return the number of batches in an epoch of `count` examples."""
     return -(-count // batch_size)
 
 
 def targets(reviews: EncodedReviews) -> npt.NDArray[np.float32]:
-    """Labels as a model takes them: float32, shape (n, 1)."""
+    """Return the labels as targets of a model: float32, shape (n, 1)."""
     return reviews.required_labels().astype(np.float32)[:, None]

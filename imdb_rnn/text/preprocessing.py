@@ -1,4 +1,4 @@
-"""How reviews of any length become rows of ids for the model: only their last ids, or windows that cover them."""
+"""Converts reviews of any length to rows of ids: the last ids of each review, or windows that cover it."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,10 +14,10 @@ from imdb_rnn.validation import true_or_false, whole_number
 
 @dataclass(frozen=True)
 class LastIds:
-    """Reads only the last ids of a review, as the tutorial does.
+    """Uses only the last ids of a review, as the tutorial does.
 
     Attributes:
-        num_words: ids are below this number; rarer words become `OOV`.
+        num_words: ids from this number on become `OOV`.
         max_len: ids per row.
     """
 
@@ -47,10 +47,10 @@ class LastIds:
 
 @dataclass(frozen=True)
 class OverlappingWindows:
-    """Reads a review whole, in windows that overlap.
+    """Uses the whole review, in overlapping windows.
 
     Attributes:
-        num_words: ids are below this number; rarer words become `OOV`.
+        num_words: ids from this number on become `OOV`.
         max_len: ids per window, at least 2.
     """
 
@@ -73,12 +73,12 @@ class OverlappingWindows:
         short_windows: float,
         end_windows: float,
     ) -> TrainingData:
-        """Return windows that are drawn anew for each epoch.
+        """Return windows that are drawn again for each epoch; see `DrawnWindows`.
 
         Args:
             reviews: n reviews with labels.
-            weights: how often each review counts, shape (n,); None counts each once.
-            short_windows: the share of windows that are shorter than they could be, 0 to 1.
+            weights: the weight of each review, shape (n,); None is 1 for each.
+            short_windows: the share of short windows, 0 to 1.
             end_windows: the share of short windows that are the end of their review, 0 to 1.
         """
         return DrawnWindows(reviews, self.num_words, self.max_len, short_windows, end_windows, weights)
@@ -88,12 +88,12 @@ Preprocessing = LastIds | OverlappingWindows
 
 
 def make_preprocessing(num_words: Any, max_len: Any, windows: Any) -> Preprocessing:
-    """Return how a model reads reviews.
+    """Return the preprocessing for these settings.
 
     Args:
-        num_words: ids are below this number, at least 5.
-        max_len: ids that the model takes, at least 1.
-        windows: whether a longer review is read whole, in windows, or only its last ids.
+        num_words: ids from this number on become `OOV`; at least 5.
+        max_len: ids per row of the model's input, at least 1.
+        windows: whether to read the whole review in windows; otherwise only its last ids are read.
 
     Raises:
         RecipeError: an argument is out of range.

@@ -1,4 +1,4 @@
-"""Reviews as word ids: the form in which texts reach the model."""
+"""Reviews as word ids."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from imdb_rnn.text.tokens import INDEX_FROM, START
 
 @dataclass(frozen=True)
 class EncodedReviews:
-    """Reviews as ids, one after the other in a flat array, which loads fast and without a pickle.
+    """Reviews as word ids, concatenated in a flat array, which loads fast and without a pickle.
 
     Attributes:
         ids: int32, shape (total,): the ids of all reviews. Each review begins with `START`.
@@ -28,7 +28,7 @@ class EncodedReviews:
 
     @classmethod
     def from_sequences(cls, sequences: Iterable[Iterable[int]], labels: npt.ArrayLike | None = None) -> Self:
-        """Concatenate reviews.
+        """Create reviews from sequences of ids.
 
         Args:
             sequences: n reviews, each a sequence of ids.
@@ -74,14 +74,14 @@ class EncodedReviews:
 
 
 def check_reviews(reviews: EncodedReviews, num_words: int) -> None:
-    """Check labelled reviews whose arrays may come from anywhere.
+    """Check the arrays of labelled reviews from an untrusted file.
 
     Args:
         reviews: the reviews.
         num_words: the number of words in their vocabulary.
 
     Raises:
-        ValueError: an array is not what `EncodedReviews` describes.
+        ValueError: an array is not as described in `EncodedReviews`.
     """
     ids, offsets, labels = reviews.ids, reviews.offsets, reviews.required_labels()
     dtypes, shapes = [part.dtype for part in (ids, offsets, labels)], [part.shape for part in (ids, offsets, labels)]

@@ -1,4 +1,4 @@
-"""Text files as people have them: their encoding, their lines, and tables that are taken for text."""
+"""Reads text files of reviews: decodes them, splits lines, and detects tables that are passed by mistake."""
 
 import codecs
 import csv
@@ -12,14 +12,14 @@ _SHOWN_CHARACTERS = 100
 
 
 class _Kind(NamedTuple):
-    """A kind of file that does not hold a review in each line, and how to get one that does."""
+    """A kind of file that does not have one review per line, and how to convert it."""
 
     name: str
     advice: str
 
 
 def _table(name: str, module: str, rows: str) -> _Kind:
-    """A kind of table whose rows a Python expression reads; one of its columns is to be written to a text file."""
+    """Return a kind of table with a Python program that writes one of its columns to a text file."""
     program = f"import {module}; [print(*row['COLUMN'].split()) for row in {rows}]"
     return _Kind(name, f'Write its column of reviews to a text file: python -c "{program}" > reviews.txt')
 
@@ -33,8 +33,8 @@ _JSON = _table("a JSON document", "json", f"json.load({_OPEN})")
 _PARQUET = _table("a Parquet file", "pandas", "pandas.read_parquet('FILE').to_dict('records')")
 _FEATHER = _table("a Feather file", "pandas", "pandas.read_feather('FILE').to_dict('records')")
 _EXCEL = _table("an Excel file", "pandas", "pandas.read_excel('FILE').to_dict('records')")
-_UNNAMED_TAB = _Kind("a table separated by tabs", "Write its column of reviews to a text file, one a line.")
-_UNNAMED_JSON = _Kind("JSON", "Write its reviews to a text file, one a line.")
+_UNNAMED_TAB = _Kind("a table separated by tabs", "Write its column of reviews to a text file, one per line.")
+_UNNAMED_JSON = _Kind("JSON", "Write its reviews to a text file, one per line.")
 _PACKED = _Kind("a compressed file", "Unpack it first.")
 
 _DELIMITERS = {",": _COMMA, ";": _SEMICOLON, "\t": _TAB}
@@ -46,7 +46,7 @@ _BINARY_SUFFIXES = {
     ".xls": _EXCEL,
     **dict.fromkeys((".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z"), _PACKED),
 }
-# The first bytes. No text begins with them: each has a control character.
+# The first bytes of binary files. No text begins with them, because each contains a control character.
 _BEGINNINGS = {b"PAR1\x15": _PARQUET, b"ARROW1\0": _FEATHER, b"\x1f\x8b": _PACKED, b"PK\x03\x04": _PACKED}
 
 _NAME = re.compile(r"[^\W\d][\w ./:()-]{0,39}")
@@ -55,10 +55,10 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def decode(content: bytes) -> str:
-    """Decode UTF-8, or UTF-16 that begins with a byte order mark. The text has no mark.
+    """Decode UTF-8, or UTF-16 that begins with a byte order mark. A byte order mark is removed.
 
     Raises:
-        ValueError: it is neither; the message names the first line that is not.
+        ValueError: `content` is neither; the message names the line of the first invalid byte.
     """
     mark = next((mark for mark in _ENCODINGS if content.startswith(mark)), b"")
     encoding, content = _ENCODINGS.get(mark, "utf-8"), content[len(mark) :]
@@ -72,24 +72,24 @@ def decode(content: bytes) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    r"""Split at "\n" and "\r\n", or at "\r" if the text has no "\n". The last line end begins no further line."""
-    # Not splitlines(): that also breaks at characters that stand within a review.
+    r"""Split at "\n" and "\r\n", or at "\r" if the text has no "\n". A line end at the end starts no further line."""
+    # Not splitlines(), which also splits at characters that occur within reviews.
     end = _line_end(text)
     return [line.removesuffix("\r") for line in text.removesuffix(end).split(end)] if text else []
 
 
 def read_reviews(content: bytes, suffix: str = "") -> list[str]:
-    """Read a text file that holds a review in each line.
+    """Read a text file with one review per line.
 
     Args:
-        content: the file.
-        suffix: of its name; "" if it has none.
+        content: the content of the file.
+        suffix: the suffix of its name; "" if it has none.
 
     Returns:
-        Every line, the blank ones as well.
+        All lines, including blank ones.
 
     Raises:
-        ValueError: it is not text in UTF-8, or it is a table; the message says what to do.
+        ValueError: the content is not UTF-8 or UTF-16, or is a table; the message says how to convert it.
     """
     kind = _BINARY_SUFFIXES.get(suffix.lower()) or next(
         (kind for beginning, kind in _BEGINNINGS.items() if content.startswith(beginning)), None
@@ -115,7 +115,7 @@ def _refusal(kind: _Kind, columns: list[str]) -> ValueError:
 
 
 def _table_in(text: str) -> tuple[_Kind | None, list[str]]:
-    """What kind of table a text is, None if it is none, and the names of its columns if it has any."""
+    """Return the kind of table that a text is, or None, and the names of its columns, if any."""
     if values := _json_values(text):
         is_list = isinstance(values[0], list)
         first = values[0][0] if is_list else values[0]
@@ -126,14 +126,14 @@ def _table_in(text: str) -> tuple[_Kind | None, list[str]]:
         records = _records(text, delimiter)
         if _has_names(records):
             return kind, records[0]
-        # Only with tabs: prose has no tab before a number, but commas ("1,000").
+        # Only with tabs: in prose, numbers often follow commas ("1,000") but not tabs.
         if delimiter == "\t" and _has_numbers(records):
             return _UNNAMED_TAB, []
     return None, []
 
 
 def _json_values(text: str) -> list[Any]:
-    """The values of a text that consists of JSON objects and arrays, and quotes something; else none."""
+    """Return the values of a text that consists of JSON objects and arrays and has a quotation mark; else []."""
     values: list[Any] = []
     decoder, place = json.JSONDecoder(), _end_of_blanks(text, 0)
     try:
@@ -149,12 +149,12 @@ def _json_values(text: str) -> list[Any]:
 
 
 def _end_of_blanks(text: str, start: int) -> int:
-    found = _BLANKS.match(text, start)
-    return found.end() if found else start
+    blanks = _BLANKS.match(text, start)
+    return blanks.end() if blanks else start
 
 
 def _records(text: str, delimiter: str) -> list[list[str]]:
-    """The records of a text that are two or more, all of the same number of fields, which is two or more; else none."""
+    """Return the records of a text if there are at least two, all with the same number of fields > 1; else []."""
     records: list[list[str]] = []
     try:
         for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
@@ -169,15 +169,15 @@ def _records(text: str, delimiter: str) -> list[list[str]]:
 
 
 def _has_names(records: list[list[str]]) -> bool:
-    """Whether the first record names columns.
+    """Return whether the first record consists of column names.
 
-    Prose can look like names ("Good,but long"). So there must also be a column as no prose has it: of numbers or,
-    beside prose, of single words, as labels are.
+    Prose can look like names ("Good,but long"). Therefore a column must also contain only numbers, or only single words
+    (such as labels) beside a column of prose.
     """
     if not records:
         return False
     names, rows = records[0], records[1:]
-    named = names[1:] if names[0] == "" else names  # the index of a data frame has no name
+    named = names[1:] if names[0] == "" else names  # the index column of a data frame has no name
     if len(set(names)) < len(names) or not all(map(_NAME.fullmatch, named)):
         return False
     plain = not any(map(_has_space, names))
@@ -187,17 +187,17 @@ def _has_names(records: list[list[str]]) -> bool:
 
 
 def _has_numbers(rows: list[list[str]]) -> bool:
-    """Whether a column holds nothing but numbers."""
+    """Return whether a column contains only numbers."""
     return any(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows, strict=True))
 
 
 def _has_single_words(rows: list[list[str]]) -> bool:
-    """Whether a column holds nothing but single words."""
+    """Return whether a column contains only single words."""
     return any(not any(map(_has_space, column)) for column in zip(*rows, strict=True))
 
 
 def _has_prose(rows: list[list[str]]) -> bool:
-    """Whether a column holds several words somewhere."""
+    """Return whether a field contains several words."""
     return any(any(map(_has_space, row)) for row in rows)
 
 

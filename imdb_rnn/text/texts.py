@@ -1,4 +1,4 @@
-"""What a caller gives as texts: a list, an array or a column of a data frame."""
+"""Converts the texts that a caller passes (a list, an array or a column of a data frame) to a list of strings."""
 
 from collections.abc import Iterable, Mapping
 from math import isnan
@@ -8,35 +8,35 @@ import numpy as np
 
 from imdb_rnn.errors import ReviewError
 
-# The names that a column of texts usually has.
+# Usual names of a column of texts.
 _USUAL_NAMES = ("text", "texts", "review", "reviews", "sentence", "comment", "content", "body")
-_MOST_NAMES = 8
+_SHOWN_NAMES = 8
 
 
 def as_texts(texts: Any) -> list[str]:
-    """Texts as a list of strings, in order.
+    """Return texts as a list of strings.
 
     Args:
-        texts: a list or another iterable of strings that has an order: a one-dimensional array, a column of a pandas or
-            polars data frame, a generator.
+        texts: an ordered iterable of strings: a list, a one-dimensional array, a column of a pandas or polars data
+            frame, a generator.
 
     Raises:
-        ReviewError: it is something else, such as a whole data frame, whose elements are not texts.
+        ReviewError: `texts` is something else, such as a whole data frame, or contains something other than strings.
     """
     if problem := _problem_of(texts):
         msg = f"Bad `texts`. Expected: a list of texts. Received: {problem}"
         raise ReviewError(msg)
-    found = list(texts)
-    for number, text in enumerate(found, start=1):
+    strings = list(texts)
+    for number, text in enumerate(strings, start=1):
         if not isinstance(text, str):
-            which = f"text {number} of {len(found)}" if len(found) > 1 else "text"
+            which = f"text {number} of {len(strings)}" if len(strings) > 1 else "text"
             msg = f"Bad {which}. Expected: a text (str). Received: {_described(text)}."
             raise ReviewError(msg)
-    return found
+    return strings
 
 
 def _problem_of(texts: Any) -> str:
-    """Why something is not texts that have an order, with advice; "" if it may be."""
+    """Return why `texts` cannot be an ordered iterable of strings, with advice; "" if it can."""
     if isinstance(texts, (str, bytes)):
         return "one text. Put it in a list."
     columns = getattr(texts, "column_names", getattr(texts, "columns", None))
@@ -45,9 +45,9 @@ def _problem_of(texts: Any) -> str:
         names = [str(name) for name in columns]
         usual = [name for name in names if name.lower() in _USUAL_NAMES]
         advice = f" Give one column, such as {kind.lower()}[{(usual or names)[0]!r}]." if names else ""
-        return f"a {kind} with the columns {', '.join(names[:_MOST_NAMES])[:200] or '(none)'}.{advice}"
+        return f"a {kind} with the columns {', '.join(names[:_SHOWN_NAMES])[:200] or '(none)'}.{advice}"
     if isinstance(texts, Mapping):
-        names = [str(name) for name in list(texts)[:_MOST_NAMES]]
+        names = [str(name) for name in list(texts)[:_SHOWN_NAMES]]
         return f"a {kind} with the keys {', '.join(names)[:200]}. Give list(texts.values()) or the value of one key."
     if isinstance(texts, (set, frozenset)):
         return f"a {kind}, which has no order. Give a list."
@@ -57,7 +57,7 @@ def _problem_of(texts: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    """What was found in the place of a text."""
+    """Describe a value that is not a string."""
     if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and isnan(value)):
         return f"{value}, a missing value. Drop such rows, or fill them"
     if isinstance(value, bytes):

@@ -1,7 +1,7 @@
-"""Text to ids and back: the one tokeniser and the one vocabulary, for training and for serving alike.
+"""The tokenizer and the vocabulary, used for training and for prediction.
 
-There are two ways to split a text. `tokenize` and `Vocabulary.encode` do it as Keras's IMDB index did, byte for byte:
-that is for IMDB's own reviews. `Vocabulary.encode_typed` reads what people type.
+Texts are split in one of two ways. `tokenize` and `Vocabulary.encode` reproduce Keras's IMDB word index byte for byte
+and are meant for IMDB's own reviews. `Vocabulary.encode_typed` reads texts that people type.
 
 Ids follow `keras.datasets.imdb.load_data`: 0 is padding, 1 starts a review, 2 stands for an unknown word, and the word
 of rank r (1 = the most frequent) has the id r + 3. The id 3 is never used.
@@ -29,12 +29,12 @@ START = 1
 OOV = 2
 INDEX_FROM = 3
 
-# The largest word index that is read, in bytes and in words. IMDB's has 1.6 million bytes and 88,584 words.
+# Limits of a word index in bytes and in words. IMDB's has 1.6 million bytes and 88,584 words.
 MAX_WORD_INDEX_BYTES = 4_000_000
-_MOST_WORDS = 250_000
+_MAX_WORDS = 250_000
 
-# The original index was made on bytes: only ASCII letters were lower-cased ("Á" stayed "Á"), and the apostrophe was
-# not a separator. Carriage returns and other line ends occur nowhere in IMDB, so that separating there changes nothing.
+# The original index was made from bytes: only ASCII letters were lower-cased ("Á" stayed "Á"), and the apostrophe was
+# not a separator. IMDB contains no carriage returns or other line ends, so splitting at them does not affect it.
 _SEPARATORS = "".join(c for c in string.punctuation if c != "'") + "\t\n\r\v\f"
 _NORMALISE = str.maketrans(
     string.ascii_uppercase + _SEPARATORS,
@@ -49,45 +49,56 @@ def tokenize(text: str) -> list[str]:
         text: any text; may be empty.
 
     Returns:
-        The words in order, ASCII letters in lower case; punctuation is gone, but the apostrophe stays.
+        The words in order, with ASCII letters in lower case and without punctuation, except for apostrophes.
 
     Source: reproduces `keras.datasets.imdb` from the raw reviews of Maas et al. 2011, word for word.
     """
-    # Not split(): that also breaks at U+0085 and U+00A0, which are parts of words in the index.
+    # Not split(), which also splits at U+0085 and U+00A0; both are parts of words in the index.
     return [word for word in text.translate(_NORMALISE).split(" ") if word]
 
 
 def _is_plain(chunk: str) -> bool:
-    """Whether a part of a text needs no normalization."""
+    """Return whether a part of a text needs no normalization."""
     return chunk.isascii() and chunk.isprintable()
 
 
 def _words_of(chunk: str) -> list[tuple[str, int, int]]:
-    """The words of a part of a text that `tokenize` does not split; see `normalized_words`."""
+    """Return the words in one item of `tokenize`; see `normalized_words`."""
     return [(chunk, 0, len(chunk))] if _is_plain(chunk) else normalized_words(chunk)
 
 
+def _first_bad_word(words: Sequence[str]) -> str:
+    """Describe the first word that a vocabulary cannot hold."""
+    word, count = next(
+        (word, count)
+        for word, count in Counter(words).items()
+        if count > 1 or not word or "\n" in word or word.encode("utf-8", "replace").decode() != word
+    )
+    return f"{word!r:.60}{f' {count} times' if count > 1 else ''}"
+
+
 class Vocabulary:
-    """The words a model can know, most frequent first.
+    """The words that a model can know, most frequent first.
 
     Args:
         words: distinct, non-empty words; the position is the rank minus one.
 
     Raises:
-        DataError: a word is repeated, empty, holds a line end, or is not text.
+        DataError: a word is repeated, is empty, contains a line end, or cannot be encoded in UTF-8.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words: tuple[str, ...] = tuple(words)
         self.word_index: dict[str, int] = {word: i for i, word in enumerate(self.words, start=INDEX_FROM + 1)}
-        # A line end would make two words of one where words are stored one a line.
+        # A line end would split a word in two where words are stored one per line.
         proper = len(self.word_index) == len(self.words) and all(word and "\n" not in word for word in self.words)
         try:
             "".join(self.words).encode()
         except UnicodeEncodeError:
             proper = False
         if not proper:
-            msg = "Bad vocabulary. Expected: distinct words of text, none empty. Received: some that are not."
+            received = _first_bad_word(self.words)
+            msg = f"Bad vocabulary. Expected: distinct, non-empty words of text. Received: {received}."
             raise DataError(msg)
 
     def __len__(self) -> int:
@@ -104,14 +115,18 @@ class Vocabulary:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the words in order, as 64 hexadecimal digits."""
+        """The SHA-256 of the words in order, as 64 hexadecimal digits."""
         return hashlib.sha256("\n".join(self.words).encode()).hexdigest()
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], least: int = 1) -> Self:
-        """Rank the words of a corpus by how often they occur, at least so often, ties in alphabetical order.
+        """Rank the words of texts by frequency, ties in alphabetical order.
 
-        The words are those that `encode_typed` looks up, without apostrophes at their ends.
+        The texts are split as by `encode_typed`. Apostrophes at the ends of words are removed.
+
+        Args:
+            texts: the texts.
+            least: the smallest number of occurrences of a word.
         """
         chunks: Counter[str] = Counter()
         for text in texts:
@@ -125,13 +140,13 @@ class Vocabulary:
 
     @classmethod
     def from_word_index(cls, word_index: Any) -> Self:
-        """Make the vocabulary of a Keras word index.
+        """Create the vocabulary of a Keras word index.
 
         Args:
-            word_index: word -> rank, the ranks being 1 to the number of words, as `imdb.get_word_index()` returns it.
+            word_index: word -> rank, with the ranks 1, 2, 3, …, as returned by `keras.datasets.imdb.get_word_index()`.
 
         Raises:
-            DataError: it is not such a mapping.
+            DataError: `word_index` is not such a mapping.
         """
         ranks = list(word_index.values()) if isinstance(word_index, dict) else []
         whole = all(isinstance(rank, int | np.integer) and not isinstance(rank, bool) for rank in ranks)
@@ -143,14 +158,14 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a word index file: JSON, word -> rank, the format of Keras's `imdb_word_index.json`.
+        """Read a word index file in the format of Keras's `imdb_word_index.json`: a JSON object, word -> rank.
 
         Raises:
-            DataError: the file is missing, too large, names a word twice, or is not a word index.
+            DataError: the file is missing or too large, contains a word twice, or is not a word index.
         """
         try:
             content = read_file(Path(path), MAX_WORD_INDEX_BYTES)
-            return cls.from_word_index(strict_json.parse(content, most_items=_MOST_WORDS))
+            return cls.from_word_index(strict_json.parse(content, most_items=_MAX_WORDS))
         except DataError as error:
             msg = f"Cannot read the word index {path}. {error}"
             raise DataError(msg) from error
@@ -159,74 +174,72 @@ class Vocabulary:
             raise DataError(msg) from error
 
     def save(self, path: Path) -> None:
-        """Write the words as a file that `load` reads, in the format of Keras's `imdb_word_index.json`."""
+        """Write a file that `load` can read, in the format of Keras's `imdb_word_index.json`."""
         ranks = {word: rank for rank, word in enumerate(self.words, start=1)}
         Path(path).write_text(json.dumps(ranks, ensure_ascii=False), encoding="utf-8")
 
     def truncate(self, num_words: int) -> "Vocabulary":
-        """Keep the words whose id is below `num_words`: those that a model of this size can know."""
+        """Return the vocabulary of the words whose ids are below `num_words`."""
         return Vocabulary(self.words[: max(num_words - INDEX_FROM - 1, 0)])
 
     def encode(self, text: str, *, skip_unknown: bool = False) -> list[int]:
-        """Turn a text into ids as Keras's IMDB data set was made.
+        """Convert a text to ids in the same way as Keras's IMDB dataset.
 
         Args:
             text: any text; may be empty.
-            skip_unknown: leave unknown words out, as Keras's `imdb.npz` does for its test split, instead of writing
-                `OOV`.
+            skip_unknown: whether to leave out unknown words, as in the test split of Keras's `imdb.npz`, instead of
+                encoding them as `OOV`.
 
         Returns:
-            `START` and one id for each word.
+            `START`, followed by one id per word.
         """
         ids = [self.word_index.get(word, OOV) for word in tokenize(text)]
         return [START, *(i for i in ids if i != OOV)] if skip_unknown else [START, *ids]
 
     def encode_typed(self, text: str) -> list[int]:
-        """Turn a text that somebody typed into ids.
+        """Convert a text as people type it to ids.
 
-        Quotation marks, apostrophes, dashes, spaces, accents, ligatures and letters of other widths are read in
-        whichever form they have. A word in apostrophes is read without them, if it is unknown with them. A symbol,
-        such as an emoji, that is not in the vocabulary is passed over, as punctuation is.
+        All typographic forms of quotation marks, apostrophes, dashes, spaces, accents, ligatures and full-width letters
+        are accepted. If a word in apostrophes is unknown, it is looked up without them. A symbol that is not in the
+        vocabulary, such as an emoji, is ignored like punctuation.
 
         Args:
             text: any text; may be empty.
 
         Returns:
-            `START` and one id for each word.
+            `START`, followed by one id per word.
         """
         ids = [START]
         for chunk in tokenize(straighten_backticks(text)):
-            known = self.word_index.get(chunk) if _is_plain(chunk) else None
-            if known is None:
+            word_id = self.word_index.get(chunk) if _is_plain(chunk) else None
+            if word_id is None:
                 ids += [i for i, _, _ in self._look_up(chunk)]
             else:
-                ids.append(known)
+                ids.append(word_id)
         return ids
 
     def typed_spans(self, text: str) -> list[tuple[int, int]]:
-        """Where in a text the words of `encode_typed` are: for each, its first character and the one after its last."""
+        """Return the position of each word of `encode_typed` in a text, as (start, end); `end` is exclusive."""
         return [
             (match.start() + begin, match.start() + end)
-            # Every character is translated to one other, so that places stay.
+            # Both translations map one character to one character, so positions do not change.
             for match in re.finditer("[^ ]+", straighten_backticks(text).translate(_NORMALISE))
             for _, begin, end in self._look_up(match.group())
         ]
 
     def _look_up(self, chunk: str) -> list[tuple[int, int, int]]:
-        """Find the words in a part of a text that `tokenize` does not split.
-
-        Returns:
-            For each word its id, its first character and the one after its last.
-        """
-        found = []
+        """Return (id, start, end) for each word in one item of `tokenize`; `end` is exclusive."""
+        words = []
         for word, begin, end in _words_of(chunk):
-            known = self.word_index.get(word) or self.word_index.get(word.strip("'"))
-            if known is not None or any(map(str.isalnum, word)):
-                found.append((known or OOV, begin, end))
-        return found
+            word_id = self.word_index.get(word) or self.word_index.get(word.strip("'"))
+            if word_id is not None or any(map(str.isalnum, word)):
+                words.append((word_id or OOV, begin, end))
+        return words
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
-        """Turn ids back into words, one space apart; padding and start vanish, an unknown word reads "�".
+        """Convert ids back to words, separated by spaces.
+
+        Padding and `START` are left out; `OOV` becomes "�".
 
         Raises:
             DataError: an id is outside the vocabulary.

@@ -1,1 +1,1 @@
-"""From reviews to a trained and calibrated classifier."""
+"""Training: from reviews to a trained, calibrated and evaluated classifier."""

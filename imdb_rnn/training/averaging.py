@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 def average_weights(epochs: int) -> "keras.callbacks.Callback":
-    """Validate and keep the mean of the weights after the last epochs; training itself goes on without it.
+    """Return a callback that validates and keeps the mean of the weights after the last epochs.
 
-    From the validation of an epoch to the next epoch, or to the end, the model has the mean. It must stand before
-    callbacks that keep weights.
+    The model has the mean weights from the validation of an epoch until the next epoch begins. Each epoch continues
+    from the weights of the previous epoch, not from the mean. The callback must precede callbacks that save weights.
 
     Args:
-        epochs: how many at most.
+        epochs: the maximum number of epochs to average.
 
-    Source: Izmailov et al. 2018, with a window instead of all epochs.
+    Source: Izmailov et al. 2018, with a window of the last epochs instead of all epochs.
     """
     keras = load_keras()
 

@@ -1,4 +1,4 @@
-"""Calibration: of the reviews with the score 0.8, eight in ten should be positive."""
+"""Temperature scaling, which calibrates scores: of the reviews with the score 0.8, 80 % should be positive."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 
-# A handful of validation reviews can ask for anything.
+# With few validation reviews, the best temperature can be extreme.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 4.0
 
 
 def fit_temperature(logits: Floats, labels: npt.ArrayLike, weights: npt.NDArray[np.float64] | None = None) -> float:
-    """The number to divide logits by so that their cross-entropy is least, between 1/4 and 4.
+    """Return the temperature that minimizes the cross-entropy of logits / temperature, between 1/4 and 4.
 
     Args:
         logits: shape (n,).
         labels: 0 or 1, shape (n,).
-        weights: how much each counts, shape (n,); None counts each once.
+        weights: the weight of each review in the loss, shape (n,); None is 1 for each.
 
     Source: Guo et al. 2017.
     """
@@ -28,5 +28,5 @@ def fit_temperature(logits: Floats, labels: npt.ArrayLike, weights: npt.NDArray[
     def loss(log_temperature: float) -> float:
         return float(np.average(np.logaddexp(0, signs * logits / np.exp(log_temperature)), weights=weights))
 
-    found = minimize_scalar(loss, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded")
-    return float(np.exp(found.x))
+    minimum = minimize_scalar(loss, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded")
+    return float(np.exp(minimum.x))

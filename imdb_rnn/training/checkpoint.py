@@ -1,4 +1,4 @@
-"""Keeps the best model of a training, in memory and in a folder."""
+"""Early stopping, and a checkpoint of the best model in memory and in a folder."""
 
 import math
 import tempfile
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class Checkpoint:
-    """Stops when the validation loss no longer falls, and writes each best model so far to a folder.
+    """Stops the training when the validation loss no longer falls, and saves each new best model.
 
-    Keras's EarlyStopping decides which epoch is the best. Keras's ModelCheckpoint does not write the files: it writes
-    in place, and its files can be opened only by the backend that wrote them (see `keras_file.model_bytes`).
+    Keras's EarlyStopping determines the best epoch. Keras's ModelCheckpoint is not used: it does not write atomically,
+    and some of its files can be opened only on the backend that wrote them (see `keras_file.model_bytes`).
 
     Args:
-        folder: where to save; None saves nothing.
-        manifest: what is known before the first epoch.
+        folder: the folder to save to; None saves nothing.
+        manifest: the manifest before the first epoch.
         vocabulary: all words of the corpus.
-        recipe: how the model is trained.
+        recipe: the settings of the training.
 
     Attributes:
-        manifest: what is known so far.
+        manifest: the current manifest.
         history: metric name -> one value per epoch.
     """
 
@@ -44,17 +44,17 @@ class Checkpoint:
         self._recipe = recipe
 
     def callbacks(self) -> list["keras.callbacks.Callback"]:
-        """The Keras callbacks that do the work, in the order in which they must run."""
+        """Return the Keras callbacks, in the order in which they must run."""
         callbacks = load_keras().callbacks
         self._early_stopping = callbacks.EarlyStopping(patience=self._recipe.patience, restore_best_weights=True)
         return [self._early_stopping, callbacks.LambdaCallback(on_epoch_end=self._on_epoch_end)]
 
     def finish(self, changed: "keras.Model | None", **results: Any) -> None:
-        """Write what is known only at the end.
+        """Write the final results.
 
         Args:
-            changed: the model if it has changed since the best epoch was written; None to keep what was written, with the
-                state of the optimizer at that epoch.
+            changed: the model, if its weights have changed since the best epoch was saved; None keeps the saved file
+                with the optimizer's state of that epoch.
             results: entries of the manifest.
         """
         self.manifest = replace(self.manifest, **results, complete=True)
@@ -62,7 +62,7 @@ class Checkpoint:
             return
         with bundle.disk_errors_as_bundle_errors(self._folder):
             bundle.write(self._folder, self.manifest, {} if changed is None else self._model_file(changed))
-            # The picture comes last, because it can be drawn again.
+            # The plot is written last, because it can be drawn again.
             with tempfile.TemporaryDirectory() as scratch:
                 picture = Path(scratch) / bundle.PLOT_FILE
                 plot_history(self.history, self.manifest, picture)
@@ -73,7 +73,7 @@ class Checkpoint:
             self.history.setdefault(name, []).append(float(value))
         if not all(math.isfinite(value) for value in logs.values()):
             received = ", ".join(f"{name} {value}" for name, value in logs.items())
-            msg = f"Cannot go on training after epoch {epoch + 1}. Expected: finite losses. Received: {received}."
+            msg = f"Cannot continue training after epoch {epoch + 1}. Expected: finite losses. Received: {received}."
             raise ModelError(msg)
         self.manifest = replace(self.manifest, epochs=epoch + 1)
         best = self._early_stopping.best_epoch == epoch
@@ -92,13 +92,13 @@ class Checkpoint:
                 bundle.write(self._folder, self.manifest, files)
 
     def _settings_file(self) -> dict[str, bytes]:
-        """The settings, which do not change after the first write."""
+        """Return the settings file, unless it has already been written."""
         if self._folder is None or (self._folder / bundle.CONFIG_FILE).exists():
             return {}
         return {bundle.CONFIG_FILE: bundle.config_bytes(self._vocabulary.words, self._recipe.preprocessing)}
 
     def _model_file(self, model: "keras.Model") -> dict[str, bytes]:
-        # While it trains, the model has a metric for soft labels that Keras could not load.
+        # During training, the model has a metric for soft labels, which Keras cannot load.
         compiled = {"metrics": ["accuracy"]}
         recipe = self._recipe
         return {bundle.MODEL_FILE: keras_file.model_bytes(model, recipe.num_words, recipe.max_len, compiled)}

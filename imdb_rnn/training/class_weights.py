@@ -1,4 +1,4 @@
-"""How much the texts of each class count, as in scikit-learn, and how that is saved as JSON."""
+"""Class weights as in scikit-learn, and their conversion to JSON."""
 
 import reprlib
 import sys
@@ -12,7 +12,7 @@ from imdb_rnn.validation import plain_number
 
 
 def check_class_weight(class_weight: object) -> None:
-    """Raise `RecipeError` unless it is None, "balanced", or a dict of weights."""
+    """Raise `RecipeError` unless `class_weight` is None, "balanced", or a dict of weights."""
     if isinstance(class_weight, dict):
         weights = [plain_number(weight) for weight in class_weight.values()]
         proper = all(type(weight) in (int, float) and 0 <= weight <= sys.float_info.max for weight in weights)
@@ -20,7 +20,7 @@ def check_class_weight(class_weight: object) -> None:
         proper = class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced")
     if not proper:
         msg = (
-            f'Bad `class_weight`. Expected: None, "balanced" or {{label: weight}}, finite weights of at least 0. '
+            f'Bad `class_weight`. Expected: None, "balanced" or {{label: weight}} with finite weights of at least 0. '
             f"Received: {class_weight!r}."
         )
         raise RecipeError(msg)
@@ -29,26 +29,26 @@ def check_class_weight(class_weight: object) -> None:
 def weights_of_classes(
     class_weight: dict[Any, float] | str | None, classes: npt.NDArray[Any], totals: npt.NDArray[Any]
 ) -> npt.NDArray[np.float64]:
-    """The weight of each class.
+    """Return the weight of each class.
 
     Args:
         class_weight: see `ReviewClassifier`.
-        classes: their labels, shape (2,).
-        totals: the sum of the weights of each class's texts, float64, shape (2,).
+        classes: the labels of the classes, shape (2,).
+        totals: the sum of the sample weights of each class, float64, shape (2,).
 
     Returns:
         float64, shape (2,).
 
     Raises:
-        RecipeError: a dict has other labels instead of these, or a class to be balanced has no text that counts.
+        RecipeError: a dict has other labels, or `class_weight` is "balanced" and the weights of a class sum to 0.
 
-    Source: `sklearn.utils.class_weight.compute_class_weight`, but that takes labels such as "1" for numbers, and before
-        scikit-learn 1.7 no sample weights.
+    Source: `sklearn.utils.class_weight.compute_class_weight`, which treats labels such as "1" as numbers, and supports
+        sample weights only since scikit-learn 1.7.
     """
     if isinstance(class_weight, str):
         if not totals.all():
             msg = (
-                f"Bad `sample_weight`. Expected: a text of each class that weighs more than 0, to balance them. "
+                f"Bad `sample_weight`. Expected: a text of each class with a weight above 0, to balance the classes. "
                 f"Received: none of the class {classes[totals == 0].tolist()[0]!r}."
             )
             raise RecipeError(msg)
@@ -63,10 +63,10 @@ def weights_of_classes(
 
 
 def record_of_class_weight(class_weight: Any) -> Any:
-    """Convert `class_weight` to JSON values: a dict becomes pairs, because the keys of a JSON object are texts.
+    """Convert `class_weight` to JSON values; a dict becomes pairs, because keys in JSON are strings.
 
     Raises:
-        ValueError: JSON cannot hold a label.
+        ValueError: JSON cannot represent a label.
     """
     if not isinstance(class_weight, dict):
         return class_weight
@@ -79,10 +79,10 @@ def record_of_class_weight(class_weight: Any) -> Any:
 
 
 def class_weight_of(record: Any) -> Any:
-    """The `class_weight` of `record_of_class_weight`; its weights are not checked.
+    """Convert the result of `record_of_class_weight` back; the weights are not checked.
 
     Raises:
-        ValueError: it is no text, and not pairs of different labels and weights.
+        ValueError: `record` is neither None, a string, nor pairs of distinct labels and weights.
     """
     if record is None or isinstance(record, str):
         return record

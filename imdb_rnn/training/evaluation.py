@@ -10,23 +10,23 @@ from imdb_rnn.inference.classifier import Classifier
 from imdb_rnn.printable import printable
 from imdb_rnn.training.splits import split_reviews
 
-# The sources that a manifest may name. A path is never opened because a folder names it: anybody could have written it.
+# The sources that are read without `data`. Paths in a manifest are not opened, because anybody may have written it.
 KNOWN_SOURCES = ("imdb", "tfds", "synthetic")
-# The names of sources in earlier versions.
+# Old names of sources, from earlier versions.
 _RENAMED = {"embedded": "synthetic"}
 
 _log = logging.getLogger(__name__)
 
 
 class SourceEvaluation(NamedTuple):
-    """How well the scores of a model fit the labels of a source of reviews.
+    """The evaluation of a model on a source of reviews.
 
     Attributes:
         source: the source that was read.
         fingerprint: SHA-256 of its reviews.
         split: "val" or "test".
         loss: mean binary cross-entropy, in nats.
-        accuracy: the share of correct labels, 0 to 1.
+        accuracy: the share of correct predictions, 0 to 1.
     """
 
     source: str
@@ -39,20 +39,19 @@ class SourceEvaluation(NamedTuple):
 def evaluate(
     model: Classifier | Path | str, data: str | None = None, *, split: Literal["val", "test"] = "test"
 ) -> SourceEvaluation:
-    """Compare the scores of a model with the labels of reviews.
+    """Evaluate a model on a source of reviews.
 
-    A warning is logged if the reviews are not those of the training, where they should be: for the split "val", and
-    without `data`.
+    A warning is logged if the split is "val", or `data` is None, and the reviews are not those of the training.
 
     Args:
         model: a classifier, or a folder saved by `train`.
-        data: a source of reviews (see `imdb_rnn.load_reviews`); None is the source that the model was trained on, unless
-            that is a path.
+        data: a source of reviews (see `imdb_rnn.load_reviews`); None uses the source of the training, which must not be
+            a path.
         split: "test", or "val" for the training reviews that `train` sets aside.
 
     Raises:
         BackendError: see `imdb_rnn.backends.backend_name`.
-        BundleError: the folder cannot be read, or `data` is None and the model does not name a known source.
+        BundleError: the folder cannot be read, or `data` is None and the model was not trained on a known source.
         DataError: the reviews cannot be read.
         ModelError: see `imdb_rnn.Classifier.evaluate`.
     """
@@ -72,7 +71,7 @@ def _trained_source(classifier: Classifier) -> str:
     source = _RENAMED.get(classifier.manifest.source, classifier.manifest.source)
     if source not in KNOWN_SOURCES:
         msg = (
-            f"Bad `data`. Expected: a source of reviews, for a model that was trained on none of "
+            f"Bad `data`. Expected: a source of reviews, because the model was not trained on one of "
             f"{', '.join(KNOWN_SOURCES)}. Received: None, and a model trained on {source!r:.300}."
         )
         raise BundleError(msg)

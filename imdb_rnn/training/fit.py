@@ -1,4 +1,4 @@
-"""Trains a classifier: from a source of reviews to a model, and to the folder that keeps it."""
+"""Trains a classifier on a source of reviews, and saves it to a folder."""
 
 import platform
 import time
@@ -45,7 +45,7 @@ from imdb_rnn.training.teacher import with_soft_labels
 if TYPE_CHECKING:
     import keras
 
-# Fewer leave nothing to validate on.
+# With fewer reviews, too few are left for validation.
 MIN_REVIEWS = 10
 
 
@@ -54,9 +54,9 @@ class Training:
     """The result of a training.
 
     Attributes:
-        classifier: the best model, ready to read reviews.
-        history: loss, accuracy, val_loss and val_accuracy: a list each, with one value per epoch.
-        manifest: what was trained, on what, and with what result; the content of `manifest.json`.
+        classifier: the classifier with the best weights.
+        history: loss, accuracy, val_loss and val_accuracy -> one value per epoch.
+        manifest: the settings, the data and the results of the training; the content of `manifest.json`.
     """
 
     classifier: Classifier
@@ -65,11 +65,11 @@ class Training:
 
 
 class Weighted(NamedTuple):
-    """Reviews with labels, and how much each counts.
+    """Reviews with labels and weights.
 
     Attributes:
         reviews: n reviews.
-        weights: at least 0, shape (n,); None counts each once.
+        weights: the weight of each review, at least 0, shape (n,); None is 1 for each.
     """
 
     reviews: EncodedReviews
@@ -77,7 +77,7 @@ class Weighted(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where reviews come from.
+    """The origin of reviews.
 
     Attributes:
         name: as in `imdb_rnn.load_reviews`.
@@ -95,28 +95,28 @@ def train(
     *,
     progress: bool = True,
 ) -> Training:
-    """Train a classifier, keep the epoch with the lowest validation loss, and evaluate it on the test reviews.
+    """Train a classifier, keep the weights with the lowest validation loss, and evaluate it on the test reviews.
 
-    Global settings of Keras, such as the float type, have no effect on the result, and are not changed.
+    Global settings of Keras, such as the float type, do not affect the result and are not changed.
 
     Args:
-        data: a source of reviews (see `imdb_rnn.load_reviews`), or reviews that are already loaded.
-        out: a new or empty folder to save to; None saves nothing. The folder is written after every epoch that is the
-            best so far, so that an interrupted training leaves a folder that can be loaded.
-        recipe: how to train; None is `Recipe()`.
+        data: a source of reviews (see `imdb_rnn.load_reviews`), or a loaded corpus.
+        out: a new or empty folder to save to; None saves nothing. The folder is written after each epoch that improves
+            the validation loss, so that it can be loaded after an interrupted training.
+        recipe: the settings of the training; None is `Recipe()`.
         progress: whether to show progress on standard error.
 
     Raises:
         BackendError: see `imdb_rnn.backends.training_backend_name`.
         BundleError: `out` cannot be written, or is not empty.
-        DataError: the reviews cannot be read, or are too few.
+        DataError: the reviews cannot be read, or there are too few.
         ModelError: the loss is not finite.
         RecipeError: a setting is out of range.
     """
     recipe = recipe or Recipe()
     training_backend_name()
     if out is not None and recipe.encoder != "embedding":
-        msg = f"Bad `out`. Expected: None, because a model of the encoder {recipe.encoder!r} is not saved. "
+        msg = f"Bad `out`. Expected: None, because a model with the encoder {recipe.encoder!r} cannot be saved. "
         raise RecipeError(f"{msg}Received: {out}.")
     folder = None if out is None else Path(out)
     with nullcontext() if folder is None else bundle.exclusive_directory(folder):
@@ -126,7 +126,7 @@ def train(
         with clock.phase("data"):
             corpus = data if isinstance(data, Corpus) else load_reviews(data)
             if len(corpus.train) < MIN_REVIEWS:
-                msg = f"Bad reviews. Expected: at least {MIN_REVIEWS} to train on. Received: {len(corpus.train)}."
+                msg = f"Bad reviews. Expected: at least {MIN_REVIEWS} for training. Received: {len(corpus.train)}."
                 raise DataError(msg)
             learned, validation = split_reviews(corpus.train)
         return fit(
@@ -134,7 +134,7 @@ def train(
             Weighted(validation),
             corpus.vocabulary,
             recipe,
-            # The name of a folder can have bytes that are not UTF-8, which JSON cannot hold.
+            # The name of a folder can contain bytes that are not UTF-8, which JSON cannot represent.
             Source(corpus.source.encode("utf-8", "backslashreplace").decode(), corpus.fingerprint),
             test=corpus.test,
             folder=folder,
@@ -160,15 +160,15 @@ def fit(
     """Train a classifier on reviews that are already split.
 
     Args:
-        learned: reviews to learn from.
-        validation: reviews to stop and calibrate by.
-        vocabulary: all words of the reviews. Ids from `recipe.num_words` on are unknown words to the model.
-        recipe: how to train.
-        source: what the manifest says about the reviews.
-        test: reviews to evaluate the result on; None evaluates nothing.
-        folder: where to save, from `bundle.exclusive_directory`; None saves nothing.
+        learned: the reviews to train on.
+        validation: the reviews for early stopping and calibration.
+        vocabulary: all words of the reviews. Words with ids from `recipe.num_words` on are unknown to the model.
+        recipe: the settings of the training.
+        source: the origin of the reviews, for the manifest.
+        test: the reviews to evaluate the result on; None evaluates nothing.
+        folder: the folder to save to, from `bundle.exclusive_directory`; None saves nothing.
         progress: whether to show progress on standard error.
-        clock: a clock that has already counted other phases.
+        clock: a clock that has already measured other phases.
 
     Raises:
         BackendError: see `imdb_rnn.backends.training_backend_name`.
@@ -199,7 +199,7 @@ def fit(
             validation_batch_size=SCORING_BATCH,
             callbacks=[*averaging, *checkpoint.callbacks(), *shown],
         )
-    # Keras could not load a model that is saved with the metric for soft labels.
+    # Keras cannot load a model that is saved with the metric for soft labels.
     compile_model(model, model.optimizer)
     results: dict[str, float] = {}
     if recipe.windows:
@@ -222,22 +222,22 @@ def _training_data(learned: Weighted, recipe: Recipe) -> TrainingData:
 
 
 def _calibrate(model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, validation: Weighted) -> dict[str, float]:
-    """Divide the weights of the last layer by the temperature that fits the validation reviews, read whole.
+    """Divide the weights of the last layer by the temperature that fits the validation reviews with all their windows.
 
     Returns:
-        `temperature`, and `val_loss` and `val_accuracy` of the reviews read whole.
+        `temperature`, and `val_loss` and `val_accuracy` of the validation reviews with all their windows.
     """
     classifier = Classifier(vocabulary, recipe.preprocessing, Manifest(), model=model)
     labels = validation.reviews.required_labels()
     temperature = fit_temperature(classifier.logits(validation.reviews), labels, validation.weights)
     output = model.layers[-1]
     output.set_weights([array / np.float32(temperature) for array in output.get_weights()])
-    evaluated = classifier.evaluate(validation.reviews)  # by the model, as it is now
+    evaluated = classifier.evaluate(validation.reviews)  # with the calibrated weights
     return {"temperature": temperature, "val_loss": evaluated.loss, "val_accuracy": evaluated.accuracy}
 
 
 def _first_manifest(model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, source: Source) -> Manifest:
-    """Describe a training before its first epoch."""
+    """Return the manifest of a training before its first epoch."""
     name, backend = training_backend_name(), load_backend()
     versions = {"python": platform.python_version(), name: backend.version()}
     return Manifest(
@@ -254,14 +254,14 @@ def _first_manifest(model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe
 
 
 class Clock:
-    """Counts wall-clock seconds per phase."""
+    """Measures the wall-clock seconds of each phase."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count the seconds of a block under a name."""
+        """Measure the seconds of a block."""
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 3)

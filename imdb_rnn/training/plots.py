@@ -1,4 +1,4 @@
-"""Pictures of a training."""
+"""Plots of a training."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from imdb_rnn.inference.manifest import Manifest
 
 
 def plot_history(history: Mapping[str, Sequence[float]], manifest: Manifest, path: Path) -> None:
-    """Draw loss and accuracy over epochs, training and validation, the best epoch marked, as a PNG.
+    """Plot training and validation loss and accuracy over the epochs, and mark the best epoch.
 
     Args:
-        history: loss, accuracy, val_loss and val_accuracy, one value an epoch.
-        manifest: names backend, data and best epoch.
-        path: the file to write.
+        history: loss, accuracy, val_loss and val_accuracy -> one value per epoch.
+        manifest: has the backend, the data and the best epoch.
+        path: the PNG file to write.
     """
-    # Not pyplot: that would choose a window system, and keep every figure in memory.
+    # Not pyplot, which selects a window system and keeps every figure in memory.
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -35,6 +35,6 @@ def plot_history(history: Mapping[str, Sequence[float]], manifest: Manifest, pat
         f"Training on {data} with {backend}: validation accuracy {accuracy:.3f} at the best epoch", parse_math=False
     )
     with atomic_write(path) as temporary, warnings.catch_warnings():
-        # The name of a folder may be in letters that the font lacks: boxes are good enough there.
+        # Letters of a folder's name that the font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(temporary, format="png", dpi=120)

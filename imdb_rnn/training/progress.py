@@ -1,4 +1,4 @@
-"""What a person sees on standard error while a model trains."""
+"""The progress display on standard error during training."""
 
 import sys
 from collections.abc import Iterator
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_callbacks(shown: bool) -> Iterator[list["keras.callbacks.Callback"]]:
-    """Show how training goes: a bar an epoch on a terminal, and a line an epoch everywhere.
+    """Show the progress of a training: one line per epoch and, on a terminal, a bar for the current epoch.
 
     Args:
-        shown: whether to show anything at all.
+        shown: whether to show anything.
 
     Yields:
-        The Keras callbacks that do it, to be used inside the block; leaving it, also by an interruption, gives the
-        terminal back as it was.
+        Keras callbacks to use within the block. At its end, even after an interruption, the terminal is restored.
     """
     if not shown:
         yield []
@@ -35,7 +34,7 @@ def progress_callbacks(shown: bool) -> Iterator[list["keras.callbacks.Callback"]
 
 
 def waiting(shown: bool, reason: str) -> AbstractContextManager[object]:
-    """Say on a terminal, for as long as a block takes, what is waited for."""
+    """Show a message on a terminal within a block."""
     return Console(stderr=True).status(reason) if shown else nullcontext()
 
 
@@ -54,7 +53,7 @@ def _show_epochs(bar: Progress) -> "keras.callbacks.Callback":
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             bar.remove_task(self.task)
-            # Backends report them in different orders.
+            # The order of `logs` differs between backends.
             names = ("loss", "accuracy", "val_loss", "val_accuracy")
             values = "  ".join(f"{name} {logs[name]:.4f}" for name in names if logs and name in logs)
             bar.console.print(f"epoch {epoch + 1}  {values}")

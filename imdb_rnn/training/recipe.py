@@ -1,4 +1,4 @@
-"""How a model is made: the settings of a training, and the two sets of them that have a name."""
+"""Recipes: the settings of a training, and the two named sets of settings, "robust" and "tutorial"."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -21,26 +21,26 @@ NAMES = ("robust", "tutorial")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is made. What is said of no setting is that of the recipe "robust".
+    """The settings of a training. Defaults are the `robust` recipe.
 
-    Numbers may be Python's or NumPy's; a recipe keeps Python's.
+    Numbers can be Python or NumPy numbers; they are converted to Python numbers.
 
     Attributes:
         num_words: ids are below this number; rarer words become unknown.
-        max_len: ids that the model takes.
-        encoder: see `build_model`.
-        windows: learn from a random window of each review, another in each epoch, and read reviews whole; else learn
-            from the last `max_len` ids of each, and read only those.
-        short_windows: of the windows to learn from, the share that is shorter than it could be, 0 to 1.
-        end_windows: of the short windows, the share that is the end of its review, 0 to 1.
-        teacher_share: of the target of a window, what a teacher makes of its words and pairs of words, 0 to 1; the rest
-            is the label of its review. Without windows, and with 0, there is no teacher. See `imdb_rnn.training.teacher`.
-        recurrent_initializer: see `initial_weights`.
-        averaged_epochs: the model is the mean of the weights after so many epochs, the last ones.
-        epochs: the most epochs to train.
-        batch_size: reviews a step.
-        patience: stop after so many epochs without a lower validation loss.
-        seed: of the initial weights, and of the order and the windows of the reviews.
+        max_len: ids per row of the model's input.
+        encoder: "embedding" or "one_hot"; see `build_model`.
+        windows: whether to train on random windows of the reviews, drawn again for each epoch, and to predict from the
+            whole review. Otherwise only the last `max_len` ids of a review are used.
+        short_windows: the share of training windows that are shorter than `max_len`, 0 to 1.
+        end_windows: the share of short windows that are the end of their review, 0 to 1.
+        teacher_share: the weight of the teacher's soft label in the target of a window, 0 to 1; the rest is the label
+            of the review. There is no teacher with 0 or without windows. See `imdb_rnn.training.teacher`.
+        recurrent_initializer: "orthogonal" or "identity"; see `initial_weights`.
+        averaged_epochs: the number of last epochs whose weights are averaged.
+        epochs: the maximum number of epochs.
+        batch_size: reviews per step.
+        patience: the number of epochs without a lower validation loss after which training stops.
+        seed: the seed of the initial weights, the shuffling and the windows.
     """
 
     num_words: int = 10_000
@@ -58,7 +58,7 @@ class Recipe:
     seed: int = 42
 
     def __post_init__(self) -> None:
-        # JSON knows no numbers of NumPy, and equal recipes must have equal manifests.
+        # JSON has no NumPy numbers, and equal recipes must have equal manifests.
         for convert, names in (
             (whole_number, ("num_words", "max_len", "averaged_epochs", "epochs", "batch_size", "patience", "seed")),
             (share, ("short_windows", "end_windows", "teacher_share")),
@@ -75,20 +75,20 @@ class Recipe:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How a model of this recipe reads reviews."""
+        """The conversion of reviews to the model's input."""
         return make_preprocessing(self.num_words, self.max_len, self.windows)
 
     @classmethod
     def tutorial(cls, **settings: Any) -> Self:
-        """The tutorial's way, but for the settings given."""
+        """Return the `tutorial` recipe with the given settings changed."""
         return cls(**TUTORIAL | settings)
 
     @classmethod
     def named(cls, name: str, **settings: Any) -> Self:
-        """The recipe of that name, but for the settings given.
+        """Return the recipe "robust" or "tutorial" with the given settings changed.
 
         Raises:
-            RecipeError: there is none, or a setting is out of range.
+            RecipeError: the name is unknown, or a setting is out of range.
         """
         if name not in NAMES:
             msg = f"Bad recipe. Expected: one of {', '.join(NAMES)}. Received: {name!r}."

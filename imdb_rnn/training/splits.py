@@ -1,16 +1,16 @@
-"""Which training reviews are set aside for validation."""
+"""The split of the training reviews into training and validation."""
 
 import numpy as np
 
 from imdb_rnn.text.reviews import EncodedReviews
 
-# As in the tutorial. Fixed, so that the validation reviews of a saved model can be found again.
+# As in the tutorial. The seed is fixed, so that the validation reviews of a saved model can be reproduced.
 VALIDATION_SHARE = 0.2
 VALIDATION_SEED = 42
 
 
 def split_reviews(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews]:
-    """Split the training reviews of a corpus into four fifths to learn from and one fifth to validate on."""
+    """Split the training reviews of a corpus into 80 % for training and 20 % for validation."""
     # scikit-learn takes a second to import.
     from sklearn.model_selection import train_test_split
 
