@@ -122,46 +122,26 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         """
         self._check_params()
         given, recipe = texts_of(texts), self._recipe()
-        labels = column_or_1d(y, warn=True)
-        assert_all_finite(labels, input_name="y")
-        check_consistent_length(given, labels)
-        check_classification_targets(labels)
+        self.classes_, targets = classes_of(y)
+        check_consistent_length(given, targets)
         weights = _check_sample_weight(sample_weight, given, dtype=np.float64, ensure_non_negative=True)
         if lacks_spaces(given):
             warnings.warn(NO_SPACES, UserWarning, stacklevel=2)
-        self.classes_, targets = np.unique(labels, return_inverse=True)
-        if len(self.classes_) != 2:
-            kind = type_of_target(labels)
-            msg = (
-                f"Bad `y`. Only binary classification is supported. Expected: two classes. "
-                f"Received: {len(self.classes_)} class{'es' * (len(self.classes_) != 1)} ({kind})."
-            )
-            raise ValueError(msg)
         weights = self._with_class_weight(weights, targets)
         counted = np.flatnonzero(weights)
         learn, validate = train_test_split(
             counted, test_size=self._share_to_set_aside(), stratify=targets[counted], random_state=recipe.seed
         )
-        learned = [given[i] for i in learn]
-        # Words that occur only once become unknown, so that the model learns from unknown words.
-        vocabulary = Vocabulary.from_texts(learned, least=2)
-        if not len(vocabulary):
-            vocabulary = Vocabulary.from_texts(learned)
-        if not len(vocabulary):
-            msg = "Bad `texts`. Expected: texts with words. Received: texts without any word."
-            raise ReviewError(msg)
+        vocabulary = learn_vocabulary([given[i] for i in learn])
         known = vocabulary.truncate(recipe.num_words)
-        digest = hashlib.sha256("\0".join(given).encode("utf-8", "surrogatepass")).hexdigest()
         weighted = bool((weights != 1).any())
-        training = fit(
-            Weighted(encode(known, learned, targets[learn]), weights[learn] if weighted else None),
-            Weighted(
-                encode(known, [given[i] for i in validate], targets[validate]), weights[validate] if weighted else None
-            ),
-            vocabulary,
-            recipe,
-            Source("texts", digest),
-        )
+
+        def part(positions: npt.NDArray[np.int64]) -> Weighted:
+            reviews = encode(known, [given[i] for i in positions], targets[positions])
+            return Weighted(reviews, weights[positions] if weighted else None)
+
+        digest = hashlib.sha256("\0".join(given).encode("utf-8", "surrogatepass")).hexdigest()
+        training = fit(part(learn), part(validate), vocabulary, recipe, Source("texts", digest))
         self._keep(training.classifier)
         self.history_ = training.history
         self.n_iter_ = training.manifest.epochs
@@ -308,6 +288,41 @@ def texts_of(given: Any) -> list[str]:
         msg = "Bad `texts`. Expected: at least one text. Received: 0 samples."
         raise ReviewError(msg)
     return texts
+
+
+def classes_of(y: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return the two sorted labels, and the index of each text's label among them, shape (n,).
+
+    Raises:
+        ValueError: `y` has the wrong form, or another number of classes.
+    """
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    classes, targets = np.unique(labels, return_inverse=True)
+    if len(classes) != 2:
+        msg = (
+            f"Bad `y`. Only binary classification is supported. Expected: two classes. "
+            f"Received: {len(classes)} class{'es' * (len(classes) != 1)} ({type_of_target(labels)})."
+        )
+        raise ValueError(msg)
+    return classes, targets
+
+
+def learn_vocabulary(texts: list[str]) -> Vocabulary:
+    """Rank the words of texts.
+
+    Raises:
+        ReviewError: the texts have no words.
+    """
+    # Words that occur only once become unknown, so that the model learns from unknown words.
+    vocabulary = Vocabulary.from_texts(texts, least=2)
+    if not len(vocabulary):
+        vocabulary = Vocabulary.from_texts(texts)
+    if not len(vocabulary):
+        msg = "Bad `texts`. Expected: texts with words. Received: texts without any word."
+        raise ReviewError(msg)
+    return vocabulary
 
 
 def encode(vocabulary: Vocabulary, texts: list[str], targets: npt.ArrayLike | None = None) -> EncodedReviews:

@@ -18,9 +18,10 @@ from backends_test.tests.hostile import cached_reviews, reviews, saved_folders
 from backends_test.tests.hostile.archives import archive, stored
 from backends_test.tests.hostile.attacks import Attack, Maker
 
-# For each file, the start of the program included, which takes about 0.3 s and 50 MB.
-CPU_SECONDS = 1.0
-MEGABYTES = 200
+# For each file, beside the start of the program.
+CPU_SECONDS = 0.7
+MEGABYTES = 150
+START = {"cpu_seconds": 0.3, "megabytes": 50}
 PATIENCE_SECONDS = 60  # one that hangs is killed
 
 
@@ -129,10 +130,10 @@ def test_a_hostile_file_is_refused_in_one_line_within_a_second_and_little_memory
     assert "Expected: " in line
     assert "Received: " in line
     assert after == before
-    # Importing scikit-learn alone takes more than a second.
-    start = outcomes["good_estimator"].found["cpu_seconds"] if name.startswith("estimator_") else 0.0
-    assert found["cpu_seconds"] < CPU_SECONDS + start, found
-    assert found["megabytes"] < MEGABYTES, found
+    # Importing scikit-learn takes a second and a hundred megabytes; how much exactly depends on what else is installed.
+    start = outcomes["good_estimator"].found if name.startswith("estimator_") else START
+    assert found["cpu_seconds"] < CPU_SECONDS + start["cpu_seconds"], found
+    assert found["megabytes"] < MEGABYTES + start["megabytes"], found
 
 
 @pytest.mark.parametrize("name", [make.__name__ for make in HARMLESS])
@@ -149,8 +150,8 @@ def test_a_hostile_entry_in_the_cache_is_made_again(name: str, outcomes: dict[st
     line = found["error"].removesuffix("\n")
     assert line.startswith("imdb-rnn: replacing the cached corpus "), found
     assert line.isprintable(), line[:3000]
-    assert found["cpu_seconds"] < CPU_SECONDS, found
-    assert found["megabytes"] < MEGABYTES, found
+    assert found["cpu_seconds"] < CPU_SECONDS + START["cpu_seconds"], found
+    assert found["megabytes"] < MEGABYTES + START["megabytes"], found
     assert found["output"] == attack.expected != ""
     assert after.keys() == before.keys()
     assert after != before  # the entry is another file now
