@@ -122,8 +122,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         """
         self._check_params()
         given, recipe = texts_of(texts), self._recipe()
-        self.classes_, targets = classes_of(y)
-        check_consistent_length(given, targets)
+        self.classes_, targets = classes_of(y, given)
         weights = _check_sample_weight(sample_weight, given, dtype=np.float64, ensure_non_negative=True)
         if lacks_spaces(given):
             warnings.warn(NO_SPACES, UserWarning, stacklevel=2)
@@ -290,14 +289,15 @@ def texts_of(given: Any) -> list[str]:
     return texts
 
 
-def classes_of(y: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+def classes_of(y: npt.ArrayLike, texts: list[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Return the two sorted labels, and the index of each text's label among them, shape (n,).
 
     Raises:
-        ValueError: `y` has the wrong form, or another number of classes.
+        ValueError: `y` has the wrong form, another length than `texts`, or another number of classes.
     """
     labels = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name="y")
+    check_consistent_length(texts, labels)
     check_classification_targets(labels)
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) != 2:
