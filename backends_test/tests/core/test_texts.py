@@ -1,5 +1,6 @@
 """What a caller gives as texts, to the classifier and to the estimator alike."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,21 +27,21 @@ class Frame:
 
 
 @pytest.mark.parametrize(
-    "texts",
+    "make",
     [
-        TEXTS,
-        tuple(TEXTS),
-        iter(TEXTS),
-        (text for text in TEXTS),
-        np.array(TEXTS),
-        np.array(TEXTS, object),
-        {"a": TEXTS[0], "b": TEXTS[1]}.values(),
-        Frame(text=TEXTS)["text"],
+        lambda: TEXTS,
+        lambda: tuple(TEXTS),
+        lambda: iter(TEXTS),
+        lambda: (text for text in TEXTS),
+        lambda: np.array(TEXTS),
+        lambda: np.array(TEXTS, object),
+        lambda: {"a": TEXTS[0], "b": TEXTS[1]}.values(),
+        lambda: Frame(text=TEXTS)["text"],
     ],
     ids=["list", "tuple", "iterator", "generator", "array of str", "array of objects", "values of a dict", "column"],
 )
-def test_anything_that_has_an_order_is_a_list_of_texts(texts: Any) -> None:
-    assert as_texts(texts) == TEXTS
+def test_anything_that_has_an_order_is_a_list_of_texts(make: Callable[[], Any]) -> None:
+    assert as_texts(make()) == TEXTS
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
