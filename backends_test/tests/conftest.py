@@ -2,17 +2,23 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from backends_test.tests import npz_files
 from backends_test.tests.command_line import PROGRAM, Ran, Run
+from backends_test.tests.saved_folder import Saved, rewrite_json
 from imdb_rnn import Corpus, Training, load_reviews
 from imdb_rnn.cli import main
 from imdb_rnn.corpora.corpus import encode_texts
 from imdb_rnn.corpora.synthetic import make_texts
+from imdb_rnn.inference.bundle import CONFIG_FILE, MANIFEST_FILE
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -95,3 +101,42 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 @pytest.fixture(scope="session")
 def saved(trained: tuple[Path, Training]) -> Path:
     return trained[0]
+
+
+@pytest.fixture
+def bundle(trained: Saved, tmp_path: Path) -> Path:
+    """A copy of a saved folder, to be damaged."""
+    return Path(shutil.copytree(trained[0], tmp_path / "bundle"))
+
+
+@pytest.fixture
+def earlier(bundle: Path) -> Path:
+    """The same folder as earlier versions saved it: `word_index` holds ids from 4, and the manifest no hashes."""
+
+    def to_ids(config: dict[str, Any]) -> None:
+        config["windows"] = config.pop("imdb_rnn")["windows"]
+        known = [word for word, rank in config["word_index"].items() if rank + 3 < config["num_words"]]
+        config["word_index"] = {word: number for number, word in enumerate(known, start=4)}
+
+    rewrite_json(bundle / CONFIG_FILE, to_ids)
+    rewrite_json(
+        bundle / MANIFEST_FILE, lambda manifest: [manifest.pop(name) for name in ("format", "files", "sha256")]
+    )
+    return bundle
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A file of 180 reviews, 1 to 40 words long, with the ranks 1 to 50 as frequent as words are; 50 is there once."""
+    random = np.random.RandomState(2)
+    chances = 1 / np.arange(1, 50)
+    arrays: dict[str, Any] = {}
+    for split, count in (("train", 120), ("test", 60)):
+        rows = np.empty(count, object)
+        rows[:] = [
+            random.choice(np.arange(1, 50), 1 + place % 40, p=chances / chances.sum()).tolist()
+            for place in range(count)
+        ]
+        arrays |= {f"x_{split}": rows, f"y_{split}": np.arange(count) % 2}
+    arrays["x_train"][7][3] = 50
+    return npz_files.save(tmp_path / "many.npz", arrays)

@@ -16,7 +16,16 @@ import h5py
 import numpy as np
 import pytest
 
-from imdb_rnn import BundleError, Classifier, Corpus, Training
+from backends_test.tests.saved_folder import (
+    Change,
+    Saved,
+    replace_array,
+    rewrite_json,
+    rewrite_layers,
+    rewrite_member,
+    rewrite_weights,
+)
+from imdb_rnn import BundleError, Classifier, Corpus
 from imdb_rnn.inference.bundle import (
     CONFIG_FILE,
     HISTORY_FILE,
@@ -29,73 +38,6 @@ from imdb_rnn.inference.bundle import (
     save,
 )
 from imdb_rnn.inference.manifest import Manifest
-
-Saved = tuple[Path, Training]
-Change = Callable[[dict[str, Any]], object]
-
-
-@pytest.fixture
-def bundle(trained: Saved, tmp_path: Path) -> Path:
-    """A copy of a saved folder, to be damaged."""
-    return Path(shutil.copytree(trained[0], tmp_path / "bundle"))
-
-
-@pytest.fixture
-def earlier(bundle: Path) -> Path:
-    """The same folder as earlier versions saved it: `word_index` holds ids from 4, and the manifest no hashes."""
-
-    def to_ids(config: dict[str, Any]) -> None:
-        config["windows"] = config.pop("imdb_rnn")["windows"]
-        known = [word for word, rank in config["word_index"].items() if rank + 3 < config["num_words"]]
-        config["word_index"] = {word: number for number, word in enumerate(known, start=4)}
-
-    rewrite_json(bundle / CONFIG_FILE, to_ids)
-    rewrite_json(
-        bundle / MANIFEST_FILE, lambda manifest: [manifest.pop(name) for name in ("format", "files", "sha256")]
-    )
-    return bundle
-
-
-def rewrite_json(path: Path, change: Change) -> None:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    change(content)
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def rewrite_member(path: Path, name: str, change: Callable[[bytes], bytes]) -> None:
-    with zipfile.ZipFile(path) as archive:
-        members = {member: archive.read(member) for member in archive.namelist()}
-    members[name] = change(members[name])
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, content in members.items():
-            archive.writestr(member, content)
-
-
-def rewrite_weights(path: Path, change: Callable[[h5py.File], object]) -> None:
-    def rewrite(content: bytes) -> bytes:
-        file = io.BytesIO(content)
-        with h5py.File(file, "r+") as weights:
-            change(weights)
-        return file.getvalue()
-
-    rewrite_member(path, "model.weights.h5", rewrite)
-
-
-def rewrite_layers(path: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
-    def rewrite(content: bytes) -> bytes:
-        config = json.loads(content)
-        change(config["config"]["layers"])
-        return json.dumps(config).encode()
-
-    rewrite_member(path, "config.json", rewrite)
-
-
-def replace_array(name: str, array: np.ndarray, **options: Any) -> Callable[[h5py.File], None]:
-    def replace(weights: h5py.File) -> None:
-        del weights[name]
-        weights.create_dataset(name, data=array, **options)
-
-    return replace
 
 
 def test_the_tutorials_settings_are_the_tutorials(trained: Saved, small_corpus: Corpus) -> None:

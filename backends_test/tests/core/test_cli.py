@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backends_test.tests.command_line import PROGRAM, Run
+from backends_test.tests.command_line import PROGRAM, Run, assert_refused
 from imdb_rnn import __version__
 from imdb_rnn.inference.bundle import read_manifest, write
 from imdb_rnn.samples import SAMPLES
@@ -226,19 +226,7 @@ def test_data_shows_what_a_source_holds(run_here: Run, reviews_folder: Path) -> 
 def test_bad_input_gives_one_line_and_changes_nothing(
     run_here: Run, saved: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    (tmp_path / "filled").mkdir()
-    (tmp_path / "filled" / "file.txt").write_text("mine", encoding="utf-8")
-    (tmp_path / "prose.csv").write_text("A good film", encoding="utf-8")
-    (tmp_path / "bytes.txt").write_bytes(b"good\n\ncaf\xe9\n\xe9")
-    before = sorted(tmp_path.rglob("*"))
-    status, output, said = run_here(*(saved if argument == "SAVED" else argument for argument in arguments))
-    assert status == 1
-    assert output == ""
-    assert said.startswith("imdb-rnn: ")
-    assert said.count("\n") == 1, said
-    assert message in said
-    assert sorted(tmp_path.rglob("*")) == before
-    assert (tmp_path / "filled" / "file.txt").read_text(encoding="utf-8") == "mine"
+    assert_refused(run_here, saved, tmp_path, arguments, message)
 
 
 def test_a_saved_model_predicts_without_a_backend(run_process: Run, saved: Path) -> None:

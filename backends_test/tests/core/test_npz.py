@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends_test.tests.npz_files import content, save
 from imdb_rnn import Corpus, DataError, Vocabulary, load_reviews
 from imdb_rnn.corpora.pickled_lists import read_lists
 
@@ -38,11 +39,6 @@ def write_npz(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def content(corpus: Corpus, split: str) -> list[tuple[list[int], int]]:
-    part = getattr(corpus, split)
-    return sorted((part[i].tolist(), int(part.labels[i])) for i in range(len(part)))
-
-
 def test_a_file_gives_its_reviews_as_keras_would_encode_them(write_npz: Callable[..., Path]) -> None:
     corpus = load_reviews(f"npz:{write_npz()}")
     assert corpus.vocabulary.words == tuple(WORDS)
@@ -57,29 +53,6 @@ def test_arrays_of_arrays_and_padded_tables_are_read_too(write_npz: Callable[...
     corpus = load_reviews(f"npz:{write_npz(x_train=rows, x_test=table)}")
     assert content(corpus, "train")[1] == ([1, 6], 1)
     assert content(corpus, "test") == [([1, 6], 1), ([1, 7], 0)]
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """A file of 180 reviews, 1 to 40 words long, with the ranks 1 to 50 as frequent as words are; 50 is there once."""
-    random = np.random.RandomState(2)
-    chances = 1 / np.arange(1, 50)
-    arrays: dict[str, Any] = {}
-    for split, count in (("train", 120), ("test", 60)):
-        rows = np.empty(count, object)
-        rows[:] = [
-            random.choice(np.arange(1, 50), 1 + place % 40, p=chances / chances.sum()).tolist()
-            for place in range(count)
-        ]
-        arrays |= {f"x_{split}": rows, f"y_{split}": np.arange(count) % 2}
-    arrays["x_train"][7][3] = 50
-    return save(tmp_path / "many.npz", arrays)
-
-
-def save(path: Path, arrays: dict[str, Any]) -> Path:
-    np.savez(path, **arrays)
-    Vocabulary([f"w{rank}" for rank in range(1, 51)]).save(path.with_name(f"{path.stem}_word_index.json"))
-    return path
 
 
 @pytest.mark.parametrize("absent", [1, 3])

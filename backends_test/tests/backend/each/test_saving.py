@@ -2,20 +2,18 @@
 
 import json
 import zipfile
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from backends_test.data import split_corpus
-from imdb_rnn import Corpus, Training
+from backends_test.tests.saved_folder import Saved
+from imdb_rnn import Corpus
 from imdb_rnn.inference.bundle import (
     MODEL_FILE,
     read_bundle,
 )
-
-Saved = tuple[Path, Training]
 
 
 def test_the_loading_code_of_the_tutorial_runs_unchanged(trained: Saved, small_corpus: Corpus) -> None:

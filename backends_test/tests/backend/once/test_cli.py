@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends_test.tests.command_line import PROGRAM, Run
+from backends_test.tests.command_line import PROGRAM, Run, assert_refused
 from imdb_rnn import Classifier, Corpus
 from imdb_rnn.corpora.synthetic import make_texts
 from imdb_rnn.training import evaluation
@@ -135,19 +135,7 @@ def test_a_killed_training_leaves_a_folder_that_predicts(
 def test_bad_input_gives_one_line_and_changes_nothing(
     run_here: Run, saved: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    (tmp_path / "filled").mkdir()
-    (tmp_path / "filled" / "file.txt").write_text("mine", encoding="utf-8")
-    (tmp_path / "prose.csv").write_text("A good film", encoding="utf-8")
-    (tmp_path / "bytes.txt").write_bytes(b"good\n\ncaf\xe9\n\xe9")
-    before = sorted(tmp_path.rglob("*"))
-    status, output, said = run_here(*(saved if argument == "SAVED" else argument for argument in arguments))
-    assert status == 1
-    assert output == ""
-    assert said.startswith("imdb-rnn: ")
-    assert said.count("\n") == 1, said
-    assert message in said
-    assert sorted(tmp_path.rglob("*")) == before
-    assert (tmp_path / "filled" / "file.txt").read_text(encoding="utf-8") == "mine"
+    assert_refused(run_here, saved, tmp_path, arguments, message)
 
 
 def test_plot_draws_the_history_again(run_here: Run, saved: Path, tmp_path: Path) -> None:

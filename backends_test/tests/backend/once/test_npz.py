@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from backends_test.tests.npz_files import content, save
 from imdb_rnn import Corpus, DataError, Vocabulary, load_reviews
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import OOV, START
@@ -28,34 +29,6 @@ def load_data(monkeypatch: pytest.MonkeyPatch) -> LoadData:
         return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
     return load
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """A file of 180 reviews, 1 to 40 words long, with the ranks 1 to 50 as frequent as words are; 50 is there once."""
-    random = np.random.RandomState(2)
-    chances = 1 / np.arange(1, 50)
-    arrays: dict[str, Any] = {}
-    for split, count in (("train", 120), ("test", 60)):
-        rows = np.empty(count, object)
-        rows[:] = [
-            random.choice(np.arange(1, 50), 1 + place % 40, p=chances / chances.sum()).tolist()
-            for place in range(count)
-        ]
-        arrays |= {f"x_{split}": rows, f"y_{split}": np.arange(count) % 2}
-    arrays["x_train"][7][3] = 50
-    return save(tmp_path / "many.npz", arrays)
-
-
-def save(path: Path, arrays: dict[str, Any]) -> Path:
-    np.savez(path, **arrays)
-    Vocabulary([f"w{rank}" for rank in range(1, 51)]).save(path.with_name(f"{path.stem}_word_index.json"))
-    return path
-
-
-def content(corpus: Corpus, split: str) -> list[tuple[list[int], int]]:
-    part = getattr(corpus, split)
-    return sorted((part[i].tolist(), int(part.labels[i])) for i in range(len(part)))
 
 
 def assert_equal(one: Corpus, other: Corpus) -> None:

@@ -1,14 +1,10 @@
 """Writing a saved folder: whole, or as it was before."""
 
-import io
-import json
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
@@ -16,11 +12,10 @@ import numpy as np
 import pytest
 
 from backends_test.data import split_corpus
-from imdb_rnn import BundleError, Classifier, Corpus, Training
+from backends_test.tests.saved_folder import Saved, replace_array, rewrite_weights
+from imdb_rnn import BundleError, Classifier, Corpus
 from imdb_rnn.inference.bundle import (
-    CONFIG_FILE,
     HISTORY_FILE,
-    MANIFEST_FILE,
     MODEL_FILE,
     json_bytes,
     read_manifest,
@@ -29,66 +24,6 @@ from imdb_rnn.inference.bundle import (
 )
 from imdb_rnn.inference.keras_file import model_bytes
 from imdb_rnn.inference.manifest import Manifest
-
-Saved = tuple[Path, Training]
-
-
-Change = Callable[[dict[str, Any]], object]
-
-
-@pytest.fixture
-def bundle(trained: Saved, tmp_path: Path) -> Path:
-    """A copy of a saved folder, to be damaged."""
-    return Path(shutil.copytree(trained[0], tmp_path / "bundle"))
-
-
-@pytest.fixture
-def earlier(bundle: Path) -> Path:
-    """The same folder as earlier versions saved it: `word_index` holds ids from 4, and the manifest no hashes."""
-
-    def to_ids(config: dict[str, Any]) -> None:
-        config["windows"] = config.pop("imdb_rnn")["windows"]
-        known = [word for word, rank in config["word_index"].items() if rank + 3 < config["num_words"]]
-        config["word_index"] = {word: number for number, word in enumerate(known, start=4)}
-
-    rewrite_json(bundle / CONFIG_FILE, to_ids)
-    rewrite_json(
-        bundle / MANIFEST_FILE, lambda manifest: [manifest.pop(name) for name in ("format", "files", "sha256")]
-    )
-    return bundle
-
-
-def rewrite_json(path: Path, change: Change) -> None:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    change(content)
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def rewrite_member(path: Path, name: str, change: Callable[[bytes], bytes]) -> None:
-    with zipfile.ZipFile(path) as archive:
-        members = {member: archive.read(member) for member in archive.namelist()}
-    members[name] = change(members[name])
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, content in members.items():
-            archive.writestr(member, content)
-
-
-def rewrite_weights(path: Path, change: Callable[[h5py.File], object]) -> None:
-    def rewrite(content: bytes) -> bytes:
-        file = io.BytesIO(content)
-        with h5py.File(file, "r+") as weights:
-            change(weights)
-        return file.getvalue()
-
-    rewrite_member(path, "model.weights.h5", rewrite)
-
-
-def replace_array(name: str, array: np.ndarray, **options: Any) -> Callable[[h5py.File], None]:
-    def replace(weights: h5py.File) -> None:
-        del weights[name]
-        weights.create_dataset(name, data=array, **options)
-
-    return replace
 
 
 @pytest.mark.parametrize(
