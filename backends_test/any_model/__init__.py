@@ -1,0 +1,1 @@
+"""Compares any Keras model on every backend: stage by stage, layer by layer."""
