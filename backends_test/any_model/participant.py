@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends_test.any_model import drawing, observation, source
+from backends_test.any_model import drawing, observation, source, timing
 from backends_test.any_model.arrays import (
     Array,
     ArrayFile,
@@ -55,7 +55,7 @@ class Task(NamedTuple):
     """One task.
 
     Attributes:
-        do: "prepare", "observe" or "exchange".
+        do: "prepare", "observe", "exchange" or "time".
         folder: the folder of the comparison; each backend has its own folder in it.
         model: where the model comes from, see `source`.
         trust: whether code in a model file may run.
@@ -88,7 +88,7 @@ def main() -> None:
     for line in sys.stdin:
         try:
             task = Task(**json.loads(line))
-            {"prepare": prepare, "observe": observe, "exchange": exchange}[task.do](task)
+            {"prepare": prepare, "observe": observe, "exchange": exchange, "time": time_model}[task.do](task)
             answer: dict[str, Any] = {"ok": True}
         except source.SourceError as error:
             answer = {"ok": False, "error": str(error), "kind": "source"}
@@ -136,9 +136,9 @@ def prepare(task: Task) -> None:
         msg = f"{task.model} returns a different model each time: {difference}. It must always build the same one."
         raise source.SourceError(msg)
     generator = np.random.default_rng(20)
-    inputs = source.load_inputs(task.inputs) if task.inputs else None
-    drawn = inputs if inputs is not None else (drawing.draw_inputs(model, generator), None)
-    arrays, targets = drawn
+    arrays, targets = source.load_inputs(task.inputs) if task.inputs else (None, None)
+    if arrays is None:
+        arrays = drawing.draw_inputs(model, generator)
     if not model.built:
         model(observation.tensors_of(arrays))
     from_file = task.model.endswith(".keras")
@@ -147,7 +147,7 @@ def prepare(task: Task) -> None:
     else:
         weights = drawing.draw_weights(observation.variables_of(model), generator)
     one = Experiment(model, weights, arrays, targets, steps=task.steps)
-    with numpy_numbers():
+    with numpy_numbers(model):
         one.restore()
         outputs = keras.tree.map_structure(to_array, one.forward(training=False))
         if targets is None:
@@ -173,18 +173,19 @@ def observe(task: Task) -> None:
     write_json(out / "versions.json", versions())
     model = new_model(task)
     one = experiment(task, model, given)
-    with numpy_numbers():
+    with numpy_numbers(model):
         run_stages(one, task.stages, out / "float32")
         if "saved" in task.stages and getattr(model, "_compile_loss", None) is not None and model.trainable_variables:
             save_model(one, out)
     del one, model
     try:
-        with float64(), numpy_numbers():
+        with float64():
             model = in_float64(new_model(task))
             one = experiment(task, model, given)
-            run_stages(
-                one, [stage for stage in task.stages if stage not in ("build", "weights", *SELF)], out / "float64"
-            )
+            with numpy_numbers(model):
+                run_stages(
+                    one, [stage for stage in task.stages if stage not in ("build", "weights", *SELF)], out / "float64"
+                )
     except Exception as error:  # noqa: BLE001 (not every model can be computed in float64)
         traceback.print_exc()
         (out / "float64").mkdir(exist_ok=True)
@@ -369,13 +370,23 @@ def exchange(task: Task) -> None:
             # The file keeps what "auto" meant on the other backend.
             model.jit_compile = model._resolve_auto_jit_compile()
             one = Experiment(model, [], given.inputs, given.targets, steps=task.steps)
-            with numpy_numbers():
+            with numpy_numbers(model):
                 write_arrays(out / f"saved by {other}.npz", dict(observation.resumed(model, one)))
             if note:
                 write_json(out / f"saved by {other}.note.json", note)
         except Exception as error:  # noqa: BLE001 (the file may not load here)
             traceback.print_exc()
             write_json(out / f"saved by {other}.json", one_line(error))
+
+
+def time_model(task: Task) -> None:
+    """Time the model, in a process that has done nothing before."""
+    given = read_given(Path(task.folder) / "given")
+    timed = timing.measure(lambda: new_model(task), given.inputs, given.targets)
+    # Keras is imported by now.
+    import keras
+
+    write_json(Path(task.folder) / keras.config.backend() / "timed.json", timed)
 
 
 def write_json(path: Path, content: Any) -> None:

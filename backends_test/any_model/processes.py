@@ -6,6 +6,7 @@ import queue
 import subprocess
 import threading
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,21 @@ class ParticipantError(Exception):
         self.kind = kind
 
 
-def pack(path: Path) -> None:
-    """Write the program that a backend's interpreter runs, as one file that needs no installation."""
-    here = Path(__file__).parent
+def pack(path: Path, extra: Sequence[str] = ()) -> None:
+    """Write the program that a backend's interpreter runs, as one file that needs no installation.
+
+    Args:
+        path: the file.
+        extra: other packages of `backends_test` that the models need.
+    """
+    root = Path(__file__).parents[1]
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("__main__.py", STARTER)
         archive.writestr("backends_test/__init__.py", "")
         # More than a backend needs; it imports what it uses.
-        for path in here.glob("*.py"):
-            archive.write(path, f"backends_test/any_model/{path.name}")
+        for package in ("any_model", *extra):
+            for file in (root / package).rglob("*.py"):
+                archive.write(file, f"backends_test/{file.relative_to(root)}")
 
 
 class Participant:

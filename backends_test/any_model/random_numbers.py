@@ -141,16 +141,29 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 @contextmanager
-def numpy_numbers() -> Iterator[Draws]:
-    """Replace the random functions of the running backend."""
+def numpy_numbers(model: Any) -> Iterator[Draws]:
+    """Replace the random functions of the running backend.
+
+    Args:
+        model: each call of it is the beginning of a forward pass. TensorFlow may trace a training step several times.
+    """
     import keras
 
     module = import_module(f"keras.src.backend.{keras.config.backend()}.random")
     before = {name: getattr(module, name) for name in FUNCTIONS}
+    call = keras.layers.Layer.__call__
+
+    def restarting_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self is model:
+            DRAWS.restart()
+        return call(self, *args, **kwargs)
+
     for name, function in FUNCTIONS.items():
         setattr(module, name, function)
+    keras.layers.Layer.__call__ = restarting_call
     try:
         yield DRAWS
     finally:
+        keras.layers.Layer.__call__ = call
         for name, function in before.items():
             setattr(module, name, function)

@@ -86,20 +86,28 @@ class Session:
         interpreters: backend -> its Python.
         folder: where logs and results lie.
         device: "cpu" or "gpu".
+        extra: other packages of `backends_test` that the models need.
     """
 
-    def __init__(self, interpreters: Mapping[str, Path], folder: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, interpreters: Mapping[str, Path], folder: Path, device: str = "cpu", extra: Sequence[str] = ()
+    ) -> None:
         self._interpreters, self._folder, self._device = dict(interpreters), folder, device
         self._participants: dict[str, Participant] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        pack(folder / "participant.pyz")
+        pack(folder / "participant.pyz", extra)
 
     def __enter__(self) -> "Session":
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes."""
         for participant in self._participants.values():
             participant.close()
+        self._participants.clear()
 
     @property
     def backends(self) -> list[str]:

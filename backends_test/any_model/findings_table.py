@@ -1,0 +1,247 @@
+"""Which findings of docs/keras-findings.md concern a model: a table, with a row for each finding.
+
+To add a finding, add a row to `TABLE` under its slug: the anchor of its heading. A finding that concerns no model goes
+to `NOT_ABOUT_A_MODEL`, with the reason.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+PAGE = "docs/keras-findings.md"
+# The end of the subject of a line that sets the type of all layers.
+ALL_LAYERS = "all layers"
+TRAINING = ("jax", "torch", "tensorflow")
+
+# Optimizers that square the gradient as they get it; of the others, only clipping does.
+SQUARING = frozenset(
+    {
+        "Adadelta",
+        "Adafactor",
+        "Adagrad",
+        "Adam",
+        "AdamW",
+        "Ftrl",
+        "Lamb",
+        "Muon",
+        "Nadam",
+        "RMSprop",
+        "ScheduleFreeAdamW",
+    }
+)
+OPTIMIZERS = SQUARING | {"Adamax", "Lion", "SGD"}
+EMBEDDINGS = frozenset({"Embedding", "ReversibleEmbedding", "TokenAndPositionEmbedding"})
+RECURRENT = frozenset({"GRU", "LSTM", "RNN", "SimpleRNN"})
+BINARY_CROSSENTROPY = frozenset({"BinaryCrossentropy", "bce", "binary_crossentropy"})
+
+
+class Use(NamedTuple):
+    """A class or function of Keras that a model uses.
+
+    Attributes:
+        kind: its module: "layers", "losses", "optimizers", ...; "" if it cannot be told.
+        name: its name.
+        subject: where it is used: the name of a layer, or a line of the source.
+        settings: its arguments, as far as they are numbers, texts or names; "0" is the first one without a name.
+        module: where it comes from, if it was read from a file.
+    """
+
+    kind: str
+    name: str
+    subject: str
+    settings: Mapping[str, Any]
+    module: str = ""
+
+
+class Facts(NamedTuple):
+    """What is known of a model without running it.
+
+    Attributes:
+        uses: the classes and functions of Keras that it uses.
+        names: the names in the source -> the lines of each.
+        subclasses: (name of a class in the source, name of its base, line).
+        dtypes: (where, the name of a dtype policy).
+        compiled: the settings of `compile` in a file; empty for a function.
+    """
+
+    uses: tuple[Use, ...] = ()
+    names: Mapping[str, tuple[int, ...]] = {}
+    subclasses: tuple[tuple[str, str, int], ...] = ()
+    dtypes: tuple[tuple[str, str], ...] = ()
+    compiled: Mapping[str, Any] = {}
+
+    def used(self, names: Iterable[str], kind: str = "") -> list[Use]:
+        """Return the uses of some classes or functions; those of an unknown kind count as well."""
+        wanted = set(names)
+        return [use for use in self.uses if use.name in wanted and (not kind or use.kind in ("", kind))]
+
+    def lines(self, *names: str) -> list[str]:
+        """Return the subjects for the lines of the source that hold one of some names."""
+        return [f"line {line}" for name in names for line in self.names.get(name, ())]
+
+
+class Concern(NamedTuple):
+    """A finding, and which models it concerns.
+
+    Attributes:
+        message: what happens, in one sentence without a full stop.
+        backends: the backends whose results it changes.
+        subjects: returns what of a model it concerns: layers, optimizers, lines; nothing if it does not.
+    """
+
+    message: str
+    backends: tuple[str, ...]
+    subjects: Callable[[Facts], list[str]]
+
+
+def lines_with(*names: str) -> Callable[[Facts], list[str]]:
+    """Return a rule: the finding concerns each line of the source that holds one of some names."""
+    return lambda facts: facts.lines(*names)
+
+
+def _squared_slices(facts: Facts) -> list[str]:
+    embeddings = facts.used(EMBEDDINGS, "layers")
+    clipping = {"clipnorm", "clipvalue", "global_clipnorm"}
+    optimizers = [
+        use
+        for use in facts.used(OPTIMIZERS, "optimizers")
+        if use.name in SQUARING or any(use.settings.get(name) is not None for name in clipping)
+    ]
+    return [f"{use.subject} with {optimizers[0].name}" for use in embeddings] if optimizers else []
+
+
+def _float64(facts: Facts) -> list[str]:
+    return [subject for subject, dtype in facts.dtypes if dtype == "float64"]
+
+
+def _recurrent_float64(facts: Facts) -> list[str]:
+    recurrent = facts.used(RECURRENT, "layers")
+    subjects = _float64(facts)
+    everywhere = any(subject.endswith(ALL_LAYERS) for subject in subjects)
+    return [use.subject for use in recurrent if everywhere or use.subject in subjects]
+
+
+def _rounded_numbers(facts: Facts) -> list[str]:
+    numbers = [use.subject for use in facts.used(("Adam", "AdamW", "Nadam", "Constant"))]
+    return numbers if _float64(facts) else []
+
+
+def _saturated(facts: Facts) -> list[str]:
+    losses = [use for use in facts.used(BINARY_CROSSENTROPY, "losses") if use.settings.get("from_logits") is not True]
+    # The activation of Dense is its second argument, that of Activation its first.
+    sigmoids = [
+        use.subject
+        for use in facts.uses
+        if use.kind in ("", "layers") and "sigmoid" in (use.settings.get(name) for name in ("activation", "0", "1"))
+    ]
+    return sigmoids if losses else []
+
+
+def _torch_optimizer(facts: Facts) -> list[str]:
+    return [use.name for use in facts.uses if use.module.startswith("keras.src.backend.torch.optimizers.")]
+
+
+def _resolved_jit(facts: Facts) -> list[str]:
+    setting = facts.compiled.get("jit_compile")
+    return [f"jit_compile={setting}"] if isinstance(setting, bool) else []
+
+
+def _seeded(facts: Facts) -> list[str]:
+    own = [use.subject for use in facts.uses if use.kind == "initializers" and use.settings.get("seed") is not None]
+    return facts.lines("set_random_seed") + own
+
+
+def _restored_within_epoch(facts: Facts) -> list[str]:
+    return [use.subject for use in facts.used(("BackupAndRestore",)) if isinstance(use.settings.get("save_freq"), int)]
+
+
+def _epoch_ends(facts: Facts) -> list[str]:
+    return facts.lines("on_epoch_end") if "PyDataset" in facts.names else []
+
+
+def _subclassed_layers(facts: Facts) -> list[str]:
+    general = {"Layer", "Wrapper"}
+    layers = [(name, line) for name, base, line in facts.subclasses if base not in general]
+    return [f"line {line}, class {name}" for name, line in layers]
+
+
+TABLE: dict[str, Concern] = {
+    "tensorflow-squares-gradients-of-repeated-tokens-before-it-sums-them": Concern(
+        "TensorFlow squares the gradient of a token that occurs twice before it sums it, so the token moves too far",
+        ("tensorflow",),
+        _squared_slices,
+    ),
+    "after-set_random_seed-tensorflow-shuffles-every-epoch-alike": Concern(
+        "after set_random_seed, fit on TensorFlow shuffles arrays in the same order in every epoch",
+        ("tensorflow",),
+        lines_with("set_random_seed"),
+    ),
+    "one-seed-gives-other-initial-weights-on-each-backend": Concern(
+        "one seed gives other initial weights on each backend", TRAINING, _seeded
+    ),
+    "a-model-saved-on-pytorch-names-an-optimizer-that-needs-pytorch": Concern(
+        "the file names an optimizer that needs PyTorch, so that load_model fails without it",
+        ("jax", "tensorflow"),
+        _torch_optimizer,
+    ),
+    "a-saved-model-keeps-jit_compile-as-resolved-not-as-asked-for": Concern(
+        "the file sets what the backend that saved it chose, also on the others", TRAINING, _resolved_jit
+    ),
+    "jax-and-pytorch-skip-the-first-order-of-a-shuffled-pydataset": Concern(
+        "the first fit after compile starts with the second order of a shuffled PyDataset",
+        ("jax", "torch"),
+        lines_with("PyDataset"),
+    ),
+    "pydataseton_epoch_end-is-called-before-the-first-epoch": Concern(
+        "on_epoch_end of a PyDataset is called before the first epoch as well", TRAINING, _epoch_ends
+    ),
+    "jax-and-pytorch-give-no-gradient-for-a-saturated-sigmoid": Concern(
+        "binary cross-entropy has no gradient where the sigmoid is within 1e-7 of 0 or 1",
+        ("jax", "torch"),
+        _saturated,
+    ),
+    "operations-on-float64-give-float32-on-jax-and-pytorch": Concern(
+        "some operations on float64 give float32", ("jax", "torch"), _float64
+    ),
+    "simplernn-does-not-run-in-float64-on-jax": Concern(
+        "a recurrent layer does not run in float64", ("jax",), _recurrent_float64
+    ),
+    "on-tensorflow-a-python-number-cast-to-float64-is-rounded-first": Concern(
+        "a Python number is rounded to float32 before it becomes float64, as constants and Adam's betas are",
+        ("tensorflow",),
+        _rounded_numbers,
+    ),
+    "a-training-restored-by-backupandrestore-sees-another-order": Concern(
+        "a training that BackupAndRestore restores sees its examples in another order",
+        ("jax", "torch"),
+        lines_with("BackupAndRestore"),
+    ),
+    "a-training-restored-within-an-epoch-repeats-its-batches": Concern(
+        "a training that BackupAndRestore restores within an epoch repeats its batches",
+        TRAINING,
+        _restored_within_epoch,
+    ),
+    "pytorch-and-tensorflow-take-no-notice-of-a-distribution": Concern(
+        "a keras.distribution has no effect",
+        ("torch", "tensorflow"),
+        lines_with("DataParallel", "ModelParallel", "DeviceMesh", "set_distribution"),
+    ),
+    "weights-of-a-subclassed-layer-do-not-load-into-its-base": Concern(
+        "weights that it saves do not load into the layer of Keras that it extends", TRAINING, _subclassed_layers
+    ),
+    "in-safe-mode-load_model-still-calls-functions-a-file-names": Concern(
+        "load_model calls functions that a file names, also in safe mode", TRAINING, lines_with("load_model")
+    ),
+    "modelcheckpoint-makes-callbacks-wait-for-every-batch": Concern(
+        "this callback makes all callbacks wait for each batch",
+        ("jax", "torch"),
+        lines_with("ModelCheckpoint", "BackupAndRestore"),
+    ),
+    "sklearnclassifier-cannot-fit-a-model-with-one-sigmoid-output": Concern(
+        "the wrapper cannot fit a model with one sigmoid output", TRAINING, lines_with("SKLearnClassifier")
+    ),
+}
+
+# Slug -> why no model is concerned more than another.
+NOT_ABOUT_A_MODEL: dict[str, str] = {
+    "the-numpy-backend-needs-jax": "it is about what must be installed, for any model",
+}
