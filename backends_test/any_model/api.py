@@ -90,16 +90,14 @@ def source_of(build_model: str | Callable[[], Any]) -> str:
     if isinstance(build_model, str):
         return build_model
     reason = _unimportable(build_model)
-    file = None if reason else inspect.getsourcefile(inspect.unwrap(build_model))
-    if not reason and (file is None or not Path(file).is_file()):
-        reason = f"the function {build_model.__qualname__}, which is in no file"
     if reason:
         msg = (
-            f"Bad model. Expected: a function of a module. Received: {reason}. Other processes have to import it: define "
-            "it with `def` in a file, outside of functions and classes."
+            f"Bad model. Expected: a function of a module. Received: {reason}. Other processes have to import it: "
+            "define it with `def` in a file, outside of functions and classes."
         )
         raise SourceError(msg)
-    path, module = Path(file).resolve(), build_model.__module__
+    function = inspect.unwrap(build_model)
+    path, module = Path(inspect.getsourcefile(function) or "").resolve(), build_model.__module__
     # A module of a package may import its neighbours by relative names, so it is imported as part of the package.
     roots = (Path.cwd(), Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib")))
     inside = Path(*module.split("."))
@@ -122,7 +120,10 @@ def _unimportable(build_model: Callable[[], Any]) -> str:
         return f"the lambda {name}"
     if "<locals>" in name:
         return f"the inner function {name}"
-    return f"the method {name}" if "." in name else ""
+    if "." in name:
+        return f"the method {name}"
+    file = inspect.getsourcefile(inspect.unwrap(build_model))
+    return "" if file and Path(file).is_file() else f"the function {name}, which is in no file"
 
 
 def written(inputs: Inputs | None, folder: Path) -> str:
@@ -153,8 +154,12 @@ def check_source(options: Options) -> None:
         if not Path(options.inputs).is_file():
             msg = f"Cannot read {options.inputs}. Expected: a file of arrays. Received: no such file."
             raise SourceError(msg)
-    elif options.inputs:
-        ModelSource.parse(options.inputs)
+    elif options.inputs and ModelSource.parse(options.inputs).kind != "function":
+        msg = (
+            "Bad inputs. Expected: a .npy or .npz file, module:function or file.py:function. "
+            f"Received: {options.inputs!r}."
+        )
+        raise SourceError(msg)
 
 
 def participants(backends: Sequence[str], named: Mapping[str, Path]) -> tuple[dict[str, Environment], list[str]]:

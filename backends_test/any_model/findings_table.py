@@ -164,11 +164,75 @@ def _subclassed_layers(facts: Facts) -> list[str]:
     return [f"line {line}, class {name}" for name, line in layers]
 
 
+def _layers(*names: str) -> Callable[[Facts], list[str]]:
+    return lambda facts: [use.subject for use in facts.used(names, "layers")]
+
+
+def _optimizers(*names: str) -> Callable[[Facts], list[str]]:
+    return lambda facts: [use.subject for use in facts.used(names, "optimizers")]
+
+
+def _activated(*names: str) -> Callable[[Facts], list[str]]:
+    """Return a rule: the finding concerns each layer with one of some activations, and each layer of that name."""
+
+    def subjects(facts: Facts) -> list[str]:
+        settings = ("activation", "0", "1")
+        of_layers = [use.subject for use in facts.uses if any(use.settings.get(name) in names for name in settings)]
+        return of_layers + [use.subject for use in facts.used(("LeakyReLU",), "layers") if "leaky_relu" in names]
+
+    return subjects
+
+
 TABLE: dict[str, Concern] = {
     "tensorflow-squares-gradients-of-repeated-tokens-before-it-sums-them": Concern(
         "TensorFlow squares the gradient of a token that occurs twice before it sums it, so the token moves too far",
         ("tensorflow",),
         _squared_slices,
+    ),
+    "on-pytorch-and-tensorflow-schedulefreeadamw-takes-the-new-momentum-for-the-old": Concern(
+        "from the second step on the optimizer averages the weights with the wrong momentum",
+        ("torch", "tensorflow"),
+        _optimizers("ScheduleFreeAdamW"),
+    ),
+    "unitnormalization-of-zeros-has-the-gradient-nan-on-jax-and-pytorch": Concern(
+        "a row of zeros makes gradients NaN", ("jax", "torch"), _layers("UnitNormalization")
+    ),
+    "on-jax-and-tensorflow-nadam-rounds-1---beta_2-to-float32-too-early": Concern(
+        "the second moment of Nadam is off by one in 80,000", ("jax", "tensorflow"), _optimizers("Nadam")
+    ),
+    "on-jax-a-training-step-forgets-the-kernel-that-spectralnormalization-normalizes": Concern(
+        "a training step on JAX forgets the normalized kernel, so that its norm is not bounded",
+        ("jax",),
+        _layers("SpectralNormalization"),
+    ),
+    "on-pytorch-randombrightness-changes-the-images-it-is-given": Concern(
+        "on PyTorch the layer changes the images that it is given",
+        ("torch",),
+        _layers("RandomBrightness", "RandomColorJitter", "RandAugment"),
+    ),
+    "on-tensorflow-celu-has-the-gradient-2-at-zero": Concern(
+        "the gradient of celu at zero is 2 in place of 1", ("tensorflow",), _activated("celu")
+    ),
+    "on-tensorflow-affine_transform-has-another-gradient-at-the-border": Concern(
+        "the gradient by the images is wrong near the border",
+        ("tensorflow",),
+        _layers("RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"),
+    ),
+    "at-a-kink-backends-take-different-derivatives-of-leaky_relu": Concern(
+        "where a number is exactly at the kink, backends take different derivatives",
+        TRAINING,
+        _activated("leaky_relu", "selu", "hard_tanh"),
+    ),
+    "in-inference-randomcrop-returns-images-of-another-size-than-it-says": Concern(
+        "in inference the images have another size than compute_output_shape says", TRAINING, _layers("RandomCrop")
+    ),
+    "equalization-cannot-be-a-layer-of-a-functional-model": Concern(
+        "the layer cannot be part of a functional model", TRAINING, _layers("Equalization")
+    ),
+    "randomelastictransform-draws-one-random-number-less-on-pytorch": Concern(
+        "on PyTorch the layer draws one random number less, so later batches are transformed in another way",
+        ("torch",),
+        _layers("RandomElasticTransform"),
     ),
     "after-set_random_seed-tensorflow-shuffles-every-epoch-alike": Concern(
         "after set_random_seed, fit on TensorFlow shuffles arrays in the same order in every epoch",

@@ -79,6 +79,9 @@ def set_weights(model: Any, weights: Sequence[Array]) -> None:
         # `Normalization` keeps tensors that it makes from its weights.
         if hasattr(layer, "finalize_state") and getattr(layer, "built", False):
             layer.finalize_state()
+        # The states of a recurrent layer are no weights.
+        if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+            layer.reset_state()
 
 
 def tensors_of(arrays: Any) -> Any:
@@ -161,11 +164,20 @@ def training(one: Experiment) -> Arrays:
 
 
 def states(one: Experiment) -> Arrays:
-    """The weights that a forward pass in training changes, for example moving averages."""
+    """What a forward pass in training changes: moving averages, and the states of stateful layers."""
+    import keras
+
     one.restore()
     one.forward(training=True)
     count = len(one.model.trainable_variables)
     found = list(zip(names_of(one.model), variables_of(one.model), strict=True))[count:]
+    label_of = labels(one.model)
+    found += [
+        (Tensor(label_of[id(layer)], f"state {number}"), variable)
+        for layer in one.model._flatten_layers()
+        if getattr(layer, "stateful", False)
+        for number, variable in enumerate(keras.tree.flatten(getattr(layer, "states", None) or []), 1)
+    ]
     for tensor, variable in found:
         yield tensor, to_array(variable.value)
     if not found:
@@ -247,7 +259,11 @@ def loss(one: Experiment) -> Arrays:
     need_loss(one)
     one.restore()
     DRAWS.restart()
-    logs = one.model.test_on_batch(tensors_of(one.inputs), tensors_of(one.targets), return_dict=True)
+    _set_eager(one.model, True)
+    try:
+        logs = one.model.test_on_batch(tensors_of(one.inputs), tensors_of(one.targets), return_dict=True)
+    finally:
+        _set_eager(one.model, False)
     for name, value in _flat(logs):
         yield Tensor("", name), np.asarray(value)
 

@@ -36,14 +36,27 @@ class Call(NamedTuple):
 def labels(model: Any) -> dict[int, str]:
     """Return the label of each layer of a model, by the identity of the layer.
 
-    A label is the layer's name. A name that occurs again, for example in a nested model, gets a number.
+    A label is the layer's name, after the names of the layers that it is part of: `attention/query`. A label that
+    occurs again gets a number.
     """
     found: dict[int, str] = {}
     count: dict[str, int] = {}
-    for layer in [*model._flatten_layers(include_self=False), *operations(model), model]:
-        if id(layer) not in found:
-            count[layer.name] = count.get(layer.name, 0) + 1
-            found[id(layer)] = layer.name if count[layer.name] == 1 else f"{layer.name} #{count[layer.name]}"
+
+    def add(layer: Any, prefix: str) -> str:
+        label = prefix + layer.name
+        count[label] = count.get(label, 0) + 1
+        found[id(layer)] = label if count[label] == 1 else f"{label} #{count[label]}"
+        return found[id(layer)]
+
+    def visit(outer: Any, prefix: str) -> None:
+        for layer in outer._layers:
+            if id(layer) not in found:
+                visit(layer, f"{add(layer, prefix)}/")
+
+    visit(model, "")
+    for operation in [*operations(model), model]:
+        if id(operation) not in found:
+            add(operation, "")
     return found
 
 

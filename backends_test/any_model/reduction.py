@@ -160,7 +160,8 @@ def _describe_instance(value: Any) -> Tree:
         msg = f"{kind.__name__} has no configuration: {str(error).strip().splitlines()[0]}"
         raise UndescribableError(msg) from error
     if not isinstance(value, keras.layers.Layer) and name.startswith("keras.ops."):
-        return {"class": name, "from": "", "settings": describe_object(config)["dict"], "required": [], "op": True}
+        settings = {key: describe_object(part) for key, part in config.items() if key != "name"}
+        return {"class": name, "from": "", "settings": settings, "required": [], "op": True}
     parameters = [
         one
         for one in inspect.signature(kind.__init__).parameters.values()
@@ -230,7 +231,9 @@ def _graph(model: Any) -> Any:
         for node in functional._nodes_by_depth[depth]:
             if node.is_input or not node.input_tensors:
                 continue
-            arguments = _symbolic([list(node.arguments.args), node.arguments.kwargs], numbers)
+            # `Sequential` passes `training` on.
+            kwargs = {k: v for k, v in node.arguments.kwargs.items() if k != "training" and v is not None}
+            arguments = _symbolic([list(node.arguments.args), kwargs], numbers)
             outputs = [numbers.setdefault(id(tensor), len(numbers)) for tensor in node.outputs]
             nodes.append([describe_object(node.operation), arguments, outputs])
     return [inputs, nodes]

@@ -16,6 +16,8 @@ TEMPLATE = Path(__file__).parent / "report.html.jinja"
 # From harmless to bad; "not run" says nothing.
 ORDER: tuple[Verdict, ...] = ("not run", "equal", "rounding", "unstable", "disagrees", "fails")
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+# Rounds whose times are farther apart than this are noted.
+UNSTEADY = 1.5
 # What a stage of one backend is compared with.
 BASES = {
     "compiled": "the outputs without compilation",
@@ -198,7 +200,7 @@ def as_text(comparison: Comparison) -> str:
 def _stage_lines(comparison: Comparison) -> Iterator[list[str]]:
     for stage, rows in by_stage(comparison.rows).items():
         cell = summary(rows)
-        worst = f"{number(cell.worst)} × noise" if cell.worst is not None else ""
+        worst = f"{number(cell.worst)} × noise" if cell.worst else ""
         yield [stage, *(str(cell.counts[verdict] or "") for verdict in VERDICTS), worst]
 
 
@@ -248,7 +250,12 @@ def timed(found: Mapping[str, Any] | None, unit: str, fastest: bool) -> str:
     shown = amount(found["median"], unit)
     if fastest:
         return f"{shown} (1)"
-    return f"{shown} ({found['ratio']:.2f}, {found['low']:.2f} to {found['high']:.2f})"
+    return f"{shown} ({times(found['ratio'])}, {times(found['low'])} to {times(found['high'])})"
+
+
+def times(value: float) -> str:
+    """Format a ratio."""
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
 def amount(value: float, unit: str) -> str:
@@ -280,9 +287,27 @@ def speed_answers(speed: Mapping[str, Any]) -> list[str]:
                 )
             median = amount(row["backends"][first]["median"], row["unit"])
             lines.append(f"Fastest {wanted[row['quantity']]}: {title(first)}, {median}; {', '.join(others)}.")
+    if (apart := farthest_rounds(speed)) > UNSTEADY:
+        lines.append(
+            f"The machine was busy, or not steady: rounds are up to {times(apart)} times apart. Repeat it when nothing "
+            "else runs."
+        )
     lines += [f"{title(backend)} could not be timed: {reason}" for backend, reason in speed["failed"].items()]
     lines += [f"Not timed on {title(backend)}: {reason}." for backend, reason in speed["left_out"].items()]
     return lines
+
+
+def farthest_rounds(speed: Mapping[str, Any]) -> float:
+    """Return the largest ratio of the times of a backend's steps, or predictions, in two rounds."""
+    return max(
+        (
+            max(found["values"]) / min(found["values"])
+            for row in speed["rows"]
+            if row["quantity"].startswith(("step", "prediction"))
+            for found in row["backends"].values()
+        ),
+        default=1.0,
+    )
 
 
 def as_html(comparison: Comparison, name: str) -> str:
@@ -298,6 +323,7 @@ def as_html(comparison: Comparison, name: str) -> str:
         stage: {pair: summary(found) for pair in pairs if (found := [row for row in rows if column_of(row) == pair])}
         for stage, rows in stages.items()
     }
+    open_rows = [row for row in comparison.rows if row.verdict not in ("equal", "rounding", "not run")]
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "title_of": title,
@@ -314,7 +340,8 @@ def as_html(comparison: Comparison, name: str) -> str:
         agree=comparison.agree and compared(comparison),
         answer=answer(comparison),
         bad=[row for row in comparison.rows if row.verdict in BAD],
-        open_rows=[row for row in comparison.rows if row.verdict not in ("equal", "rounding", "not run")],
+        open_rows=open_rows,
+        reasons=any(row.reason for row in open_rows),
         not_run=[row for row in comparison.rows if row.verdict == "not run"],
         pairs=pairs,
         stages=stages,

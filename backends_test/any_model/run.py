@@ -16,7 +16,9 @@ from backends_test.any_model.processes import Participant, ParticipantError, pac
 from backends_test.any_model.verdicts import Observed, Row, farthest, judge
 
 BACKENDS = ("jax", "torch", "tensorflow")
-ALL_STAGES = (*STAGES, *SELF, "saved")
+# In the order in which a fault shows: what only compiled code has wrong, before the steps, which are compiled.
+STEPS = ("one step", "steps")
+ALL_STAGES = (*(stage for stage in STAGES if stage not in STEPS), "compiled", "rows", *STEPS, "eager", "saved")
 # A row with one of these verdicts is a disagreement.
 BAD = ("disagrees", "fails")
 
@@ -222,7 +224,7 @@ def gather(folder: Path, backends: Sequence[str], options: Options, failed: Mapp
         for backend, reason in failed.items()
     ]
     results = {backend: Results(folder / backend) for backend in able}
-    for stage in options.stages:
+    for stage in sorted(options.stages, key=ALL_STAGES.index):
         if stage in STAGES:
             rows += between(stage, results)
         elif stage in SELF:

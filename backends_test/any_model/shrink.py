@@ -1,6 +1,7 @@
 """Makes a disagreement small: a program of a few lines that shows it, and a text to report it to Keras with."""
 
 import json
+import math
 import shutil
 import subprocess
 import tempfile
@@ -186,8 +187,8 @@ def shrink_in(
 
 
 def _failing(rows: Sequence[Row], target: Row) -> frozenset[str]:
-    """Return the backends on which the stage of the disagreement fails."""
-    return frozenset(row.pair[0] for row in rows if row.stage == target.stage and row.verdict == "fails")
+    """Return the backends on which the model cannot be built, or the stage of the disagreement fails."""
+    return frozenset(row.pair[0] for row in rows if row.stage in ("build", target.stage) and row.verdict == "fails")
 
 
 def _kind_of(reason: str) -> str:
@@ -268,7 +269,7 @@ class _Search:
         seconds: float,
     ) -> None:
         self.session, self.options, self.folder, self.target, self.failing = session, options, folder, target, failing
-        self.tell, self.end, self.steps = tell, time.monotonic() + seconds, 0
+        self.tell, self.seconds, self.end, self.steps = tell, seconds, math.inf, 0
         self._tried: dict[str, bool] = {}
         self._runs = 0
         self._given = folder / "whole" / "given"
@@ -469,6 +470,7 @@ class _Search:
 
     def smallest(self, candidate: Candidate) -> Candidate:
         """Return the smallest model that is found: with fewer layers, then settings, then smaller shapes."""
+        self.end = time.monotonic() + self.seconds
         changed = True
         while changed:
             changed = False
@@ -478,7 +480,7 @@ class _Search:
                     break
         # Its results are looked at, for the shapes of its weights, inputs and targets.
         self._tried.clear()
-        self.end = time.monotonic() + STEP_SECONDS
+        self.end = math.inf
         self.shows(candidate)
         return candidate
 
@@ -569,10 +571,12 @@ class _Search:
             targets = _leaves(read_structure(self.results / "given" / "targets"))
             if len(targets) != 1:
                 return None
-            lines.append(f"y = {_numbers(targets[0], for_targets)}")
+            # Targets of ones are what weights of ones may give; a gradient alone needs ones.
+            ordered = "zeros" if for_targets == "ones" and stage != "layer alone" else for_targets
+            lines.append(f"y = {_numbers(targets[0], ordered)}")
         lines += self._found(shown, x, gradient)
         rng = ["rng = np.random.RandomState(0)"] if any("rng." in line for line in lines) else []
-        numpy = ["import numpy as np"] if any("np." in line for line in lines) else []
+        numpy = ["import numpy as np"] if any("np." in line for line in [*rng, *lines]) else []
         return ["import keras", *numpy, *reduction.imports(shown), "", *rng, *lines]
 
     def _found(self, candidate: Candidate, x: str, gradient: bool) -> list[str]:
@@ -586,15 +590,12 @@ class _Search:
             return ["before = model.get_weights()", *loop, difference]
         if stage == "eager":
             compiled = reduction.write_compile(candidate, ", run_eagerly=eager")[0]
-            body = ["model.set_weights(before)", compiled, step, "found += [np.concatenate([w.ravel() for w in W()])]"]
-            return [
-                "W, found = model.get_weights, []",
-                "before = W()",
-                "for eager in (False, True):",
-                *(f"    {line}" for line in body),
-            ]
+            taken = "found.append(np.concatenate([w.ravel() for w in model.get_weights()]))"
+            body = ["model.set_weights(before)", compiled, step, taken]
+            start = "found, before = [], model.get_weights()"
+            return [start, "for eager in (False, True):", *(f"    {line}" for line in body)]
         training = "training" if self.target.tensor.endswith(", training") else "forward"
-        return [line.format(x=x) for line in FOUND.get(stage, FOUND[training])]
+        return [line.replace("{x}", x) for line in FOUND.get(stage, FOUND[training])]
 
     def _try(self, lines: list[str]) -> tuple[float, Program | None]:
         """Run a program in the processes, and return the share by which the numbers differ, and the whole program."""
@@ -728,6 +729,8 @@ def _numbers(array: Array, how: str) -> str:
     """Return an array of the same shape and type as Python, with simple numbers."""
     shape, kind = array.shape, array.dtype.kind
     shown, size = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})", array.size
+    if how == "zeros":
+        return f'np.zeros({shown}, "{array.dtype.name}")'
     if kind == "b":
         return f"np.ones({shown}, bool)" if how == "ones" else f"rng.rand{shown} < 0.7"
     if kind in "iu":

@@ -3,14 +3,20 @@
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from backends_test.any_model.environments import Environment, cache_folder
 from backends_test.any_model.run import Options
 from backends_test.any_model.source import ModelSource, SourceError
+
+# What an interrupted comparison has left is removed after this time.
+OLD_SECONDS = 7 * 24 * 3600
 
 
 @contextmanager
@@ -35,28 +41,53 @@ def working_folder(options: Options, found: Mapping[str, Environment], keep: Pat
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    folder = _in_cache(name) or Path(tempfile.mkdtemp(prefix="backends-test-"))
+    cached = _in_cache(name)
+    folder, lock = cached or (Path(tempfile.mkdtemp(prefix="backends-test-")), None)
     try:
         yield folder
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if cached is None or not isinstance(error, KeyboardInterrupt):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
-    except Exception:
+    else:
         shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if lock is not None:
+            lock.close()
 
 
-def _in_cache(name: str) -> Path | None:
-    """Return a folder in the user's cache; None if there is no cache that can be written."""
+def _in_cache(name: str) -> tuple[Path, IO[str]] | None:
+    """Return a folder in the user's cache and its lock; None if it cannot be written, or another process uses it."""
     cache = cache_folder()
     if cache is None:
         return None
     folder = cache / "comparisons" / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for other in folder.parent.iterdir():
+            if other.stat().st_mtime < time.time() - OLD_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
+        # The system releases the lock when the process ends, however it ends.
+        lock = (folder / "lock").open("w", encoding="utf-8")
     except OSError:
         return None
-    return folder
+    if _locked(lock):
+        return folder, lock
+    lock.close()
+    return None
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file; return False if another process has locked it."""
+    if sys.platform == "win32":
+        return True  # without a lock: the same comparison must not run twice at the same time
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def digest(options: Options, found: Mapping[str, Environment]) -> str:
@@ -80,8 +111,6 @@ def digest(options: Options, found: Mapping[str, Environment]) -> str:
 def _files(options: Options) -> set[Path]:
     files = set(Path(__file__).parent.glob("*.py"))
     for text in (options.model, options.inputs):
-        if not text:
-            continue
         with suppress(SourceError):
             source = ModelSource.parse(text)
             if source.kind == "file":

@@ -77,7 +77,7 @@ TABLE: list[tuple[str, Callable[[], Any], dict[str, Any], list[dict[str, Any]]]]
     ),
     ("FalconBackbone", _tokens, _TEXT | {"num_attention_heads": 2}, [{}]),
     ("GPT2Backbone", _tokens, _ENCODER, [{}]),
-    ("GPTNeoXBackbone", _tokens, _ENCODER, [{}]),
+    ("GPTNeoXBackbone", _tokens, _ENCODER | {"rotary_percentage": 0.5}, [{}]),
     (
         "GemmaBackbone",
         _tokens,
@@ -119,7 +119,7 @@ TABLE: list[tuple[str, Callable[[], Any], dict[str, Any], list[dict[str, Any]]]]
             "stackwise_depth": [1, 1],
             "stackwise_strides": [1, 2],
             "stackwise_num_filters": [4, 8],
-            "block_type": "dark_block",
+            "block_type": "dark",
         },
         [{}],
     ),
@@ -151,9 +151,9 @@ TABLE: list[tuple[str, Callable[[], Any], dict[str, Any], list[dict[str, Any]]]]
         _images,
         _IMAGE
         | {
-            "input_conv_filters": [4],
+            "input_conv_filters": [64],
             "input_conv_kernel_sizes": [7],
-            "stackwise_num_filters": [4, 8],
+            "stackwise_num_filters": [64, 64],
             "stackwise_num_blocks": [1, 2],
             "stackwise_num_strides": [1, 2],
         },

@@ -354,7 +354,7 @@ def siamese() -> keras.Model:
             keras.Input((12, 12, 1)),
             layers.BatchNormalization(),
             layers.Conv2D(4, 5, activation="tanh"),
-            layers.AveragePooling2D(),
+            layers.AveragePooling2D(2),
             layers.Flatten(),
             layers.Dense(5, activation="tanh"),
             layers.UnitNormalization(),
@@ -494,5 +494,5 @@ CASES = [
         lambda: [np.array([0, 1, 1, 11], np.int32), np.array([2, 2, 2, 0], np.int32)],
     ),
     _case("next frame of a film", next_frame, _zeros_and_ones(4, 8, 8, 1)),
-    _case("subclassed model", own_model, _classes(3)),
+    _case("subclassed model", own_model, _classes(3), lambda: data.normal(data.BATCH, 5)),
 ]

@@ -18,6 +18,7 @@ from rich.progress import track
 from backends_test.any_model.run import BACKENDS, Comparison, ComparisonError, Options, Session, compare_in
 from backends_test.environments import python_of
 from backends_test.keras_cases import GROUPS, Case, cases
+from backends_test.keras_cases.sources import number_of
 
 MODULE = "backends_test.keras_cases.sources"
 # The stages that say something about the subject of a group; those of a whole model are "models".
@@ -70,17 +71,17 @@ def run(folder: Path, groups: list[str]) -> None:
     results.mkdir(parents=True, exist_ok=True)
     interpreters = {backend: python_of(backend) for backend in BACKENDS}
     missing = [
-        (number, case)
-        for number, case in breadth_first(cases())
+        case
+        for case in breadth_first(cases())
         if case.group in groups and not (results / f"{slug(case)}.json").exists()
     ]
     session: Session | None = None
-    for done, (number, case) in enumerate(track(missing, "cases", console=Console(stderr=True))):
+    for done, case in enumerate(track(missing, "cases", console=Console(stderr=True))):
         if session is None or done % CASES_PER_PROCESS == 0:
             if session is not None:
                 session.close()
             session = Session(interpreters, folder / "processes", extra=("keras_cases",))
-        path = results / f"{slug(case)}.json"
+        path, number = results / f"{slug(case)}.json", number_of(case)
         options = Options(
             f"{MODULE}:case_{number}",
             inputs=f"{MODULE}:data_{number}" if case.inputs or case.targets else "",
@@ -100,8 +101,8 @@ def run(folder: Path, groups: list[str]) -> None:
         session.close()
 
 
-def breadth_first(all_cases: list[Case]) -> list[tuple[int, Case]]:
-    """Return the cases with their numbers: the first of every subject, then the second of every subject, and so on.
+def breadth_first(all_cases: list[Case]) -> list[Case]:
+    """Return the cases in another order: the first of every subject, then the second of every subject, and so on.
 
     A run that is stopped has then seen something of everything.
     """
@@ -111,7 +112,7 @@ def breadth_first(all_cases: list[Case]) -> list[tuple[int, Case]]:
         key = (case.group, case.subject)
         seen[key] = seen.get(key, 0) + 1
         order.append((seen[key], number, case))
-    return [(number, case) for _, number, case in sorted(order, key=lambda entry: entry[:2])]
+    return [case for _, _, case in sorted(order, key=lambda entry: entry[:2])]
 
 
 def slug(case: Case) -> str:

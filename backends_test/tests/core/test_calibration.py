@@ -41,3 +41,25 @@ def test_the_calibration_error_is_the_mean_distance_over_reviews() -> None:
 
 def test_scores_at_the_ends_are_counted() -> None:
     assert reliability(np.array([0.0, 1.0]), [0, 1]).error == 0
+
+
+def test_the_temperature_is_the_one_of_the_least_loss() -> None:
+    """Compared with every temperature of a fine grid, with and without weights."""
+    random = np.random.default_rng(1)
+    logits = random.normal(0.5, 3, 500)
+    labels = (random.random(500) < sigmoid(logits / 1.7)).astype(np.int8)
+    grid = np.geomspace(0.25, 4, 4_001)
+    for weights in (None, random.random(500)):
+        signs = 2 * labels - 1.0
+        losses = [np.average(np.log1p(np.exp(-signs * logits / t)), weights=weights) for t in grid]
+        found = fit_temperature(logits, labels, weights)
+        assert found == pytest.approx(grid[np.argmin(losses)], rel=2e-3)
+    assert isinstance(fit_temperature(logits.astype(np.float32), labels.tolist()), float)
+
+
+@pytest.mark.parametrize(("scale", "bound"), [(100.0, 4.0), (0.001, 0.25)])
+def test_a_temperature_beyond_its_bounds_is_the_bound(scale: float, bound: float) -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, 2_000)
+    labels = random.random(2_000) < sigmoid(logits)
+    assert fit_temperature(logits * scale, labels) == pytest.approx(bound, rel=1e-3)

@@ -64,6 +64,50 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         model(layer("Dense", kernel_initializer=layer("GlorotUniform", "keras.initializers", seed=1))),
         model(layer("Dense", kernel_initializer=layer("GlorotUniform", "keras.initializers", seed=None))),
     ),
+    "on-pytorch-and-tensorflow-schedulefreeadamw-takes-the-new-momentum-for-the-old": (
+        model(layer("Dense"), optimizer=optimizer("ScheduleFreeAdamW")),
+        model(layer("Dense"), optimizer=optimizer("AdamW")),
+    ),
+    "unitnormalization-of-zeros-has-the-gradient-nan-on-jax-and-pytorch": (
+        model(layer("UnitNormalization")),
+        model(layer("LayerNormalization")),
+    ),
+    "on-jax-and-tensorflow-nadam-rounds-1---beta_2-to-float32-too-early": (
+        model(layer("Dense"), optimizer=optimizer("Nadam")),
+        model(layer("Dense"), optimizer=optimizer("Adam")),
+    ),
+    "on-jax-a-training-step-forgets-the-kernel-that-spectralnormalization-normalizes": (
+        model(layer("SpectralNormalization")),
+        model(layer("UnitNormalization")),
+    ),
+    "on-pytorch-randombrightness-changes-the-images-it-is-given": (
+        model(layer("RandomColorJitter")),
+        model(layer("RandomContrast")),
+    ),
+    "on-tensorflow-celu-has-the-gradient-2-at-zero": (
+        model(layer("Dense", activation="celu")),
+        model(layer("Dense", activation="elu")),
+    ),
+    "on-tensorflow-affine_transform-has-another-gradient-at-the-border": (
+        model(layer("RandomZoom")),
+        model(layer("RandomFlip")),
+    ),
+    "at-a-kink-backends-take-different-derivatives-of-leaky_relu": (
+        model(layer("LeakyReLU")),
+        model(layer("Dense", activation="gelu")),
+    ),
+    "in-inference-randomcrop-returns-images-of-another-size-than-it-says": (
+        model(layer("RandomCrop")),
+        model(layer("CenterCrop")),
+    ),
+    "equalization-cannot-be-a-layer-of-a-functional-model": (
+        model(layer("Equalization")),
+        model(layer("AutoContrast")),
+    ),
+    "randomelastictransform-draws-one-random-number-less-on-pytorch": (
+        model(layer("RandomElasticTransform")),
+        model(layer("RandomErasing")),
+    ),
     "a-model-saved-on-pytorch-names-an-optimizer-that-needs-pytorch": (
         model(optimizer=optimizer("Adam", "keras.src.backend.torch.optimizers.torch_adam")),
         model(optimizer=optimizer("Adam")),

@@ -65,3 +65,80 @@ def test_an_entry_of_another_type_is_named(name: str) -> None:
     wrong = [] if name not in ("versions", "parameters", "seconds") else {"a": []}
     with pytest.raises(ValueError, match=f"^`{name}`, (list|dict) "):
         Manifest.from_json({**FULL, name: wrong})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("complete", 1, "int 1"),
+        ("trained_further", "yes", "str 'yes'"),
+        ("backend", 7, "int 7"),
+        ("device", True, "bool True"),
+        ("vocabulary", b"v", "bytes b'v'"),
+        ("versions", {"keras": 3}, "dict {'keras': 3}"),
+        ("versions", "3", "str '3'"),
+        ("recipe", "robust", "str 'robust'"),
+        ("parameters", {"dense": 9.0}, "dict {'dense': 9.0}"),
+        ("parameters", {"dense": True}, "dict {'dense': True}"),
+        ("epochs", 2.0, "float 2.0"),
+        ("epochs", True, "bool True"),
+        ("best_epoch", "1", "str '1'"),
+        ("val_loss", float("nan"), "float nan"),
+        ("val_accuracy", float("inf"), "float inf"),
+        ("temperature", True, "bool True"),
+        ("test_loss", "0.5", "str '0.5'"),
+        ("test_accuracy", [0.5], "list [0.5]"),
+        ("seconds", {"training": float("nan")}, "dict {'training': nan}"),
+        ("backend", ["x" * 100], "list ['" + "x" * 58),
+    ],
+)
+def test_a_value_of_another_type_is_shown(name: str, value: object, shown: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        Manifest.from_json({**FULL, name: value})
+    assert str(raised.value) == f"`{name}`, {shown}"
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (None, "NoneType None"),
+        ([], "list []"),
+        ({"source": "imdb"}, "dict {'source': 'imdb'}"),
+        ({"source": 1, "fingerprint": "f"}, "dict {'source': 1, 'fingerprint': 'f'}"),
+        ({"source": "imdb", "fingerprint": None}, "dict {'source': 'imdb', 'fingerprint': None}"),
+    ],
+)
+def test_data_that_do_not_name_their_source_are_shown(data: object, shown: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        Manifest.from_json({**FULL, "data": data})
+    assert str(raised.value) == f"`data`, {shown}, not a source and its fingerprint"
+
+
+def test_a_manifest_without_data_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^`data`, NoneType None, not a source and its fingerprint$"):
+        Manifest.from_json({"complete": True})
+
+
+@pytest.mark.parametrize("name", ["val_loss", "val_accuracy", "temperature", "test_loss", "test_accuracy"])
+def test_a_result_may_be_a_whole_number_or_a_fraction(name: str) -> None:
+    for value in (1, 0.25):
+        assert getattr(Manifest.from_json({**FULL, name: value}), name) == value
+
+
+def test_an_entry_without_a_value_is_unknown() -> None:
+    manifest = Manifest.from_json({**dict.fromkeys(FULL), "data": FULL["data"]})
+    assert manifest == Manifest(source="imdb", fingerprint="f")
+    assert manifest.to_json() == {"data": FULL["data"]}
+
+
+def test_reading_a_manifest_does_not_change_what_was_read() -> None:
+    content = dict(FULL)
+    Manifest.from_json(content)
+    assert content == FULL
+
+
+def test_results_that_are_left_out_do_not_take_the_rest_along() -> None:
+    manifest = Manifest.from_json({**FULL, "seed": 42})
+    assert manifest.without_results().other == {"seed": 42}
+    assert manifest.without_results().epochs == 2
+    assert manifest.val_loss == 0.5

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imdb_rnn import Corpus, Vocabulary, tokenize
 from imdb_rnn.corpora import tfds
-from imdb_rnn.text.normalization import lacks_spaces
+from imdb_rnn.text.normalization import has_words, lacks_spaces, normalized_words, straighten_backticks
 from imdb_rnn.text.tokens import OOV, START
 
 KNOWN = Vocabulary(
@@ -166,3 +166,66 @@ def test_texts_without_spaces_between_words_are_noticed(texts: list[str]) -> Non
 )
 def test_texts_with_spaces_between_words_are_not(texts: list[str]) -> None:
     assert not lacks_spaces(texts)
+
+
+def test_texts_of_which_half_the_letters_need_no_spaces_count_as_unspaced() -> None:
+    assert lacks_spaces(["这部 ab"])
+    assert lacks_spaces(["这部", "ab", "12 ,."])
+    assert not lacks_spaces(["这部 abc"])
+
+
+def test_one_letter_of_such_a_script_is_enough() -> None:
+    assert lacks_spaces(["好"])
+
+
+def test_words_of_ten_letters_are_still_words_between_spaces() -> None:
+    assert not lacks_spaces(["一二三四五 六七八九十"])
+    assert lacks_spaces(["一二三四五 六七八九十一"])
+    assert lacks_spaces(["一二三四五", "六七八九十"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("…", []),
+        ("good", [("good", 0, 4)]),
+        ("GOOD", [("good", 0, 4)]),
+        ("Don’t stop…", [("don't", 0, 5), ("stop", 6, 10)]),
+        ("…good—film", [("good", 1, 5), ("film", 6, 10)]),
+        ("'tis ''", [("'tis", 0, 4), ("''", 5, 7)]),
+        ("a👍b", [("a", 0, 1), ("👍", 1, 2), ("b", 2, 3)]),
+        ("👍👎", [("👍", 0, 1), ("👎", 1, 2)]),
+        ("\ue000", [("\ue000", 0, 1)]),
+        ("\ufffd\ufffc", []),
+        ("won\xadder", [("wonder", 0, 7)]),
+        ("\u200bgood\u200b", [("good", 1, 5)]),
+        ("\u3164\ufe0f", []),
+        ("ﬁlm Ｆｉｌｍ", [("film", 0, 3), ("film", 4, 8)]),
+        ("cafe\u0301", [("café", 0, 5)]),
+        ("8½ 10", [("8½", 0, 2), ("10", 3, 5)]),
+        ("Straße", [("strasse", 0, 6)]),
+        ("ｉｔ’ｓ Ｆｉｌｍ１０", [("it's", 0, 4), ("film10", 5, 11)]),
+        ("good\uffff", [("good", 0, 4), ("\uffff", 4, 5)]),  # never assigned
+        ("\x93good\x94 don\x92t\x85 \x80", [("good", 1, 5), ("don't", 7, 12)]),
+        ("\x81good\x8dfilm", [("good", 1, 5), ("film", 6, 10)]),
+        ("a_b", [("a", 0, 1), ("b", 2, 3)]),
+    ],
+)
+def test_a_text_is_split_into_normalized_words_with_their_places(text: str, words: list[tuple[str, int, int]]) -> None:
+    assert normalized_words(text) == words
+
+
+def test_a_backtick_between_letters_is_an_apostrophe_and_any_other_is_not() -> None:
+    assert straighten_backticks("I didn`t see `it` at 5`6 or x`_") == "I didn't see `it` at 5'6 or x`_"
+    assert straighten_backticks("plain") == "plain"
+
+
+@pytest.mark.parametrize("text", ["good", "…7", "👍", "é", "  ½", "\ue000", "...!good"])
+def test_a_letter_a_digit_or_a_symbol_makes_words(text: str) -> None:
+    assert has_words(text)
+
+
+@pytest.mark.parametrize("text", ["", " \t\n", "?!…—", "\u200b\ufe0f", "\ufffd"])
+def test_spaces_and_marks_make_no_words(text: str) -> None:
+    assert not has_words(text)

@@ -1,8 +1,10 @@
 """Text to ids and back."""
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +100,116 @@ def test_a_missing_word_index_is_named(tmp_path: Path) -> None:
 def test_words_that_are_none_are_refused(words: list[str]) -> None:
     with pytest.raises(DataError, match="Expected: distinct, non-empty words of text"):
         Vocabulary(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "received"),
+    [
+        (["a", "b", "c", "b", "d", "d"], "'b' 2 times"),
+        (["a", "b", "b", "b"], "'b' 3 times"),
+        (["a", "", "b"], "''"),
+        (["", ""], "'' 2 times"),
+        (["a", "b\nc"], r"'b\nc'"),
+        (["a", "\ud800b"], r"'\ud800b'"),
+        (["naïve", "x" * 100 + "\n"], "'" + "x" * 59),
+    ],
+)
+def test_the_first_word_that_is_none_is_named(words: list[str], received: str) -> None:
+    with pytest.raises(DataError) as raised:
+        Vocabulary(words)
+    assert str(raised.value) == (f"Bad vocabulary. Expected: distinct, non-empty words of text. Received: {received}.")
+
+
+def test_vocabularies_of_the_same_words_are_equal() -> None:
+    first, same, other = Vocabulary(["a", "b"]), Vocabulary(iter(("a", "b"))), Vocabulary(["a", "c"])
+    assert first == same
+    assert hash(first) == hash(same) != hash(other)
+    assert len({first, same, other}) == 2
+    assert first != other
+    assert first != ("a", "b")
+    assert len(first) == 2
+
+
+def test_a_vocabulary_is_shown_by_its_size_and_fingerprint() -> None:
+    digest = hashlib.sha256(b"a\nna\xc3\xafve").hexdigest()
+    vocabulary = Vocabulary(["a", "naïve"])
+    assert vocabulary.fingerprint == digest
+    assert repr(vocabulary) == f"Vocabulary(2 words, fingerprint {digest[:12]})"
+
+
+def test_rare_words_can_be_left_out() -> None:
+    texts = ["a b a", "a b c"]
+    assert Vocabulary.from_texts(texts, 2).words == ("a", "b")
+    assert Vocabulary.from_texts(texts, 3).words == ("a",)
+    assert Vocabulary.from_texts(texts, least=1) == Vocabulary.from_texts(texts)
+
+
+def test_a_word_index_need_not_be_in_order_and_may_hold_numbers_of_numpy() -> None:
+    assert Vocabulary.from_word_index({"b": np.int64(2), "c": 3, "a": 1}).words == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("index", "received"),
+    [
+        ({}, "dict of 0 entries"),
+        ({"a": 1, "b": 1}, "dict of 2 entries"),
+        ({"a": 0, "b": 1}, "dict of 2 entries"),
+        ({"a": 2, "b": 3, "c": 4}, "dict of 3 entries"),
+        ({"a": 1.0}, "dict of 1 entries"),
+        ({"a": True}, "dict of 1 entries"),
+        (["a"], "list of 0 entries"),
+        (None, "NoneType of 0 entries"),
+    ],
+)
+def test_what_is_no_word_index_is_named(index: object, received: str) -> None:
+    with pytest.raises(DataError) as raised:
+        Vocabulary.from_word_index(index)
+    assert str(raised.value) == f"Bad word index. Expected: words with the ranks 1, 2, 3, … Received: {received}."
+
+
+def test_a_saved_vocabulary_is_text_in_utf_8(tmp_path: Path) -> None:
+    Vocabulary(["the", "naïve"]).save(tmp_path / "index.json")
+    assert (tmp_path / "index.json").read_bytes() == '{"the": 1, "naïve": 2}'.encode()
+
+
+def test_a_word_index_with_more_words_than_that_of_imdb_is_read(tmp_path: Path) -> None:
+    words = [f"w{i}" for i in range(200_002)]
+    Vocabulary(words).save(tmp_path / "index.json")
+    assert Vocabulary.load(tmp_path / "index.json").words == tuple(words)
+
+
+def test_a_word_index_of_too_many_words_or_bytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "index.json"
+    path.write_bytes(b'{"a": [' + b"1," * 250_001 + b"1]}")
+    with pytest.raises(DataError, match=r"Received: more than 250,000 values"):
+        Vocabulary.load(path)
+    path.write_bytes(b" " * 4_000_001)
+    with pytest.raises(DataError, match=r"Received: a file of 4,000,001 bytes; the limit is 4,000,000"):
+        Vocabulary.load(path)
+
+
+def test_what_is_wrong_with_a_file_is_told_with_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "index.json"
+    path.write_bytes(b'{"a": 2}')
+    with pytest.raises(DataError) as raised:
+        Vocabulary.load(path)
+    assert str(raised.value) == (
+        f"Cannot read the word index {path}. Bad word index. Expected: words with the ranks 1, 2, 3, … "
+        f"Received: dict of 1 entries."
+    )
+    path.write_bytes(b'{"a": 1, "a": 1}')
+    with pytest.raises(DataError) as raised:
+        Vocabulary.load(path)
+    assert str(raised.value) == (
+        f"Cannot read the word index {path}. Expected: JSON, word -> rank from 1. "
+        f"Received: an object that has a key twice"
+    )
+
+
+@pytest.mark.parametrize(("num_words", "kept"), [(0, 0), (3, 0), (4, 0), (5, 1), (6, 2), (7, 3), (8, 3)])
+def test_only_words_with_ids_below_the_limit_are_kept(num_words: int, kept: int) -> None:
+    assert len(Vocabulary(["a", "good", "film"]).truncate(num_words)) == kept
+
+
+def test_ids_at_both_ends_of_the_vocabulary_are_decoded() -> None:
+    assert Vocabulary(["a", "good", "film"]).decode(np.array([0, 1, 4, 2, 6])) == "a � film"

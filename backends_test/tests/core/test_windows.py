@@ -13,7 +13,16 @@ from imdb_rnn import Corpus
 from imdb_rnn.text.batches import blocks_of_epoch
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import OOV, PADDING, START
-from imdb_rnn.text.windows import MIN_WINDOWS, MIN_WORDS, DrawnWindows, combine, last_windows, windows_of
+from imdb_rnn.text.windows import (
+    MIN_WINDOWS,
+    MIN_WORDS,
+    DrawnWindows,
+    WindowSpans,
+    combine,
+    cut,
+    last_windows,
+    windows_of,
+)
 
 SHARES = (0.8, 0.3)
 FIRST = 10  # the id of a review's first word; the next one has the next id
@@ -133,3 +142,80 @@ def test_few_reviews_are_drawn_several_times_an_epoch() -> None:
     drawn = DrawnWindows(counting([50] * 70), 10_000, 100, *SHARES)
     assert drawn.num_examples == MIN_WINDOWS == len(drawn.epoch(1, 0).x)
     assert set(times_drawn(None, 70)) == {MIN_WINDOWS // 70, MIN_WINDOWS // 70 + 1}
+
+
+@pytest.mark.parametrize(
+    ("length", "max_len", "begins"),
+    [
+        (0, 4, [0]),
+        (3, 4, [0]),
+        (4, 4, [0, 1]),
+        (5, 4, [0, 1, 2]),
+        (12, 9, [0, 4]),
+        (13, 9, [0, 2, 5]),
+        (16, 9, [0, 4, 8]),
+        (17, 9, [0, 3, 6, 9]),
+        (3, 2, [0, 1, 2]),
+    ],
+)
+def test_windows_begin_at_even_distances(length: int, max_len: int, begins: list[int]) -> None:
+    x, review = windows_of(counting([2, length]), 10_000, max_len)
+    assert [words_of(row)[0] - FIRST if length else 0 for row in x[review == 1]] == begins
+    assert review.tolist() == [0] * (len(review) - len(begins)) + [1] * len(begins)
+    assert review.dtype == np.int64
+
+
+def test_spans_say_which_words_of_which_review_a_window_has() -> None:
+    reviews = counting([3, 5])
+    spans = WindowSpans(np.array([1, 0, 1]), np.array([2, 0, 0]), np.array([3, 2, 0]))
+    begins, ends = spans.of_ids(reviews)
+    assert (begins.tolist(), ends.tolist()) == ([7, 1, 5], [10, 3, 5])
+    assert cut(reviews, spans, FIRST + 4, 5).tolist() == [
+        [PADDING, START, FIRST + 2, FIRST + 3, OOV],
+        [PADDING, PADDING, START, FIRST, FIRST + 1],
+        [PADDING, PADDING, PADDING, PADDING, START],
+    ]
+    assert cut(reviews, spans, FIRST + 4, 5).dtype == np.int32
+
+
+def test_drawn_windows_are_the_same_on_every_machine() -> None:
+    lengths = [0, 1, 3, 8, 50, 400]
+    drawn = DrawnWindows(counting(lengths), 10_000, 20, *SHARES)
+    spans = drawn.spans(1, 0)
+    every = slice(3, None, 500)
+    assert spans.review[every].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert spans.begins[every].tolist() == [0, 0, 0, 0, 0, 0, 0, 3, 17, 39, 176, 274]
+    assert spans.lengths[every].tolist() == [0, 0, 1, 1, 3, 3, 8, 4, 19, 11, 7, 18]
+    again = drawn.spans(1, 1)
+    assert (int(again.begins.sum()), int(again.lengths.sum())) == (266_009, 33_274)
+
+
+@pytest.mark.parametrize(("short", "at_end"), [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)])
+def test_the_shares_of_windows_are_those_asked_for(short: float, at_end: float) -> None:
+    spans = DrawnWindows(counting([100] * 6_000), 10_000, 21, short, at_end).spans(1, 0)
+    assert spans.review.tolist() == list(range(6_000))
+    assert (spans.lengths.dtype, spans.begins.dtype) == (np.int64, np.int64)
+    if short:
+        assert set(spans.lengths) == set(range(MIN_WORDS, 21))
+    else:
+        assert set(spans.lengths) == {20}
+    ends = spans.begins + spans.lengths
+    assert spans.begins.min() >= 0
+    assert ends.max() == 100
+    if short and at_end:
+        assert set(ends) == {100}
+    else:  # anywhere, the first and the last place included
+        assert spans.begins.min() == 0
+        assert np.mean(ends == 100) < 0.05
+        assert spans.begins.mean() == pytest.approx((100 - spans.lengths).mean() / 2, rel=0.05)
+
+
+def test_drawn_windows_have_the_labels_of_their_reviews() -> None:
+    drawn = DrawnWindows(counting([50] * 6_001), 10_000, 21, *SHARES)
+    assert drawn.num_examples == 6_001
+    x, y = drawn.epoch(3, 0)
+    assert (x.shape, y.shape, y.dtype) == ((6_001, 21), (6_001, 1), np.float32)
+    np.testing.assert_array_equal(y[:, 0], np.arange(6_001) % 2)
+    spans = drawn.spans(3, 0)
+    np.testing.assert_array_equal(drawn.at(spans).x, x)
+    np.testing.assert_array_equal(x[:, -1] - FIRST, spans.begins + spans.lengths - 1)
