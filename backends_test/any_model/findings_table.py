@@ -168,6 +168,24 @@ def _layers(*names: str) -> Callable[[Facts], list[str]]:
     return lambda facts: [use.subject for use in facts.used(names, "layers")]
 
 
+def _inner_axis(facts: Facts) -> list[str]:
+    layers = facts.used(("LayerNormalization", "RMSNormalization"), "layers")
+    return [use.subject for use in layers if use.settings.get("axis", -1) not in (-1, [-1])]
+
+
+def _padded_pooling(facts: Facts) -> list[str]:
+    layers = facts.used([f"AveragePooling{count}D" for count in (1, 2, 3)], "layers")
+    return [use.subject for use in layers if use.settings.get("padding") == "same"]
+
+
+def _other_values(facts: Facts) -> list[str]:
+    return [
+        use.subject
+        for use in facts.used(("MultiHeadAttention",), "layers")
+        if use.settings.get("value_dim") not in (None, use.settings.get("key_dim"))
+    ]
+
+
 def _optimizers(*names: str) -> Callable[[Facts], list[str]]:
     return lambda facts: [use.subject for use in facts.used(names, "optimizers")]
 
@@ -199,6 +217,15 @@ TABLE: dict[str, Concern] = {
     ),
     "on-jax-and-tensorflow-nadam-rounds-1---beta_2-to-float32-too-early": Concern(
         "the second moment of Nadam is off by one in 80,000", ("jax", "tensorflow"), _optimizers("Nadam")
+    ),
+    "on-pytorch-layernormalization-over-an-inner-axis-normalizes-the-last-one": Concern(
+        "PyTorch normalizes the last axis, whichever was asked for", ("torch",), _inner_axis
+    ),
+    "on-pytorch-average-pooling-counts-its-padding": Concern(
+        "on PyTorch the mean counts padding", ("torch",), _padded_pooling
+    ),
+    "multiheadattention-with-another-value_dim-fails-on-jax": Concern(
+        "values of another size than the keys fail", ("jax",), _other_values
     ),
     "on-jax-a-training-step-forgets-the-kernel-that-spectralnormalization-normalizes": Concern(
         "a training step on JAX forgets the normalized kernel, so that its norm is not bounded",

@@ -44,14 +44,13 @@ entry in [Keras findings](keras-findings.md).
 FOOT = """
 ## How to renew this page
 
-In a checkout with the environments of all backends (`tox run --notest -e jax,torch,tf`):
+In a checkout with the environments of all backends:
 
 ```console
-$ KERAS_BACKEND=torch .tox/torch/bin/python -P -m backends_test.keras_cases.run OUT
-$ .tox/parity/bin/python -P -m backends_test.keras_cases.publish OUT
+$ tox -e keras-3
 ```
 
-The first command may be interrupted and given again. Cases are taken breadth first: the first case of every subject,
+It may be interrupted and given again. Cases are taken breadth first: the first case of every subject,
 then the second, and so on. {left}
 """
 

@@ -76,6 +76,18 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         model(layer("Dense"), optimizer=optimizer("Nadam")),
         model(layer("Dense"), optimizer=optimizer("Adam")),
     ),
+    "on-pytorch-layernormalization-over-an-inner-axis-normalizes-the-last-one": (
+        model(layer("LayerNormalization", axis=1)),
+        model(layer("LayerNormalization", axis=-1)),
+    ),
+    "on-pytorch-average-pooling-counts-its-padding": (
+        model(layer("AveragePooling2D", padding="same")),
+        model(layer("AveragePooling2D", padding="valid")),
+    ),
+    "multiheadattention-with-another-value_dim-fails-on-jax": (
+        model(layer("MultiHeadAttention", key_dim=3, value_dim=5)),
+        model(layer("MultiHeadAttention", key_dim=3, value_dim=3)),
+    ),
     "on-jax-a-training-step-forgets-the-kernel-that-spectralnormalization-normalizes": (
         model(layer("SpectralNormalization")),
         model(layer("UnitNormalization")),
