@@ -1,5 +1,6 @@
 """Files of named arrays: what one stage of a model gave on one backend."""
 
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,6 +47,7 @@ class ArrayFile:
 
     def __init__(self, path: Path) -> None:
         self._arrays = np.load(path, allow_pickle=False)
+        weakref.finalize(self, self._arrays.close)
         names = self._arrays["names"]
         self._index = {Tensor(str(layer), str(name)): str(i) for i, (layer, name) in enumerate(names)}
 
