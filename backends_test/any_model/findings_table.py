@@ -215,7 +215,7 @@ TABLE: dict[str, Concern] = {
     "unitnormalization-of-zeros-has-the-gradient-nan-on-jax-and-pytorch": Concern(
         "a row of zeros makes gradients NaN", ("jax", "torch"), _layers("UnitNormalization")
     ),
-    "on-jax-and-tensorflow-nadam-rounds-1---beta_2-to-float32-too-early": Concern(
+    "on-jax-and-tensorflow-nadam-computes-one-minus-beta_2-in-float32": Concern(
         "the second moment of Nadam is off by one in 80,000", ("jax", "tensorflow"), _optimizers("Nadam")
     ),
     "on-pytorch-layernormalization-over-an-inner-axis-normalizes-the-last-one": Concern(

@@ -72,7 +72,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         model(layer("UnitNormalization")),
         model(layer("LayerNormalization")),
     ),
-    "on-jax-and-tensorflow-nadam-rounds-1---beta_2-to-float32-too-early": (
+    "on-jax-and-tensorflow-nadam-computes-one-minus-beta_2-in-float32": (
         model(layer("Dense"), optimizer=optimizer("Nadam")),
         model(layer("Dense"), optimizer=optimizer("Adam")),
     ),
