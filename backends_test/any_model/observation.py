@@ -36,6 +36,7 @@ class Experiment:
         calls: the calls of the reference, for each layer alone: for inference and for training.
         steps: the number of optimizer steps.
         optimizer_state: the optimizer's variables before the first step.
+        moved: moves an array by the unit by which weights and inputs are moved, if they are.
     """
 
     model: Any
@@ -45,6 +46,7 @@ class Experiment:
     calls: dict[bool, list[Call]] = field(default_factory=dict)
     steps: int = 5
     optimizer_state: list[Array] | None = None
+    moved: Callable[[Array], Array] = lambda array: array
 
     def restore(self) -> None:
         """Set all weights and the optimizer to where they began."""
@@ -199,11 +201,11 @@ def layer_alone(one: Experiment) -> Arrays:
                 continue
             again = f" of call {call.number + 1}" if call.number else ""
             one.restore()
-            for name, array in _alone(layer, call, training_):
+            for name, array in _alone(one, layer, call, training_):
                 yield Tensor(call.layer, f"{name}{again}"), array
 
 
-def _alone(layer: Any, call: Call, training_: bool) -> Iterator[tuple[str, Array]]:
+def _alone(one: Experiment, layer: Any, call: Call, training_: bool) -> Iterator[tuple[str, Array]]:
     import keras
 
     arrays = [keras.tree.flatten(tensors_of(array))[0] for array in call.arrays]
@@ -226,7 +228,8 @@ def _alone(layer: Any, call: Call, training_: bool) -> Iterator[tuple[str, Array
     if not (training_ and differentiable and _has_gradient(layer)):
         return
     generator = np.random.default_rng(SEED)
-    directions = [generator.standard_normal(outputs[i].shape).astype(np.float32) for i in differentiable]
+    # The gradient of a bias depends on nothing else.
+    directions = [one.moved(generator.standard_normal(outputs[i].shape).astype(np.float32)) for i in differentiable]
 
     def scalar(tensors: list[Any]) -> Any:
         found = run(tensors)

@@ -338,6 +338,7 @@ def move(one: Experiment, number: int) -> Experiment:
         calls,
         one.steps,
         one.optimizer_state,
+        moved,
     )
 
 

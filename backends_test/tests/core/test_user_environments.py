@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,11 @@ import pytest
 
 from backends_test.any_model import environments
 from backends_test.any_model.environments import MARKER, Environment, Missing, SetupError, find, other_keras, setup
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("keras") is not None,
+    reason="Keras is installed here, so the present environment is found first; it is not in tox -e core",
+)
 
 
 def write_wheel(folder: Path, name: str, version: str, package: str | None = None) -> None:
