@@ -146,10 +146,7 @@ def compare(
         model, inputs, optimizer, loss, steps, stages_of(stages), trust=trust, device=device, seconds=time_limit
     )
     _check_folder("--html", html)
-    api.check_source(options)
-    found, notes = _participants(backends, python)
-    for note in notes:
-        typer.echo(f"backends-test: {printable(note)}", err=True)
+    found, notes = _participants(options, backends, python)
     try:
         with working_folder(options, found, keep) as folder, _progress(list(found), options, speed) as tell:
             comparison = api.compare_and_time(found, options, folder, timed=speed, notes=notes, tell=tell)
@@ -212,17 +209,13 @@ def shrink(
 
     The exit status is 0 if the backends agree, 1 if a disagreement was made small, and 2 if that was not possible.
     """
-    from backends_test.any_model import api
     from backends_test.any_model import shrink as search
 
     options = Options(
         model, inputs, optimizer, loss, steps, stages_of(stages), trust=trust, device=device, seconds=time_limit
     )
     _check_folder("--program", program)
-    api.check_source(options)
-    found, notes = _participants(backends, python)
-    for note in notes:
-        typer.echo(f"backends-test: {printable(note)}", err=True)
+    found, _ = _participants(options, backends, python)
     interpreters = {name: one.python for name, one in found.items()}
     try:
         with _status_line() as tell:
@@ -326,14 +319,19 @@ def _check_folder(option: str, path: Path | None) -> None:
         raise UsageError(msg)
 
 
-def _participants(backends: str, python: list[str] | None) -> tuple[Mapping[str, Any], list[str]]:
+def _participants(options: Options, backends: str, python: list[str] | None) -> tuple[Mapping[str, Any], list[str]]:
+    """Check the model, find the interpreters, and tell what a user should know about them."""
     from backends_test.any_model import api
 
+    api.check_source(options)
     named = interpreters_of(python or [])
     try:
-        return api.participants(backends_of(backends), named)
+        found, notes = api.participants(backends_of(backends), named)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    for note in notes:
+        typer.echo(f"backends-test: {printable(note)}", err=True)
+    return found, notes
 
 
 @contextmanager

@@ -84,7 +84,6 @@ def main() -> None:
     # What Keras and the user's code print must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    # Keras is imported here, so that a broken installation is an answer as well.
     for line in sys.stdin:
         try:
             task = Task(**json.loads(line))
@@ -96,15 +95,9 @@ def main() -> None:
             answer = {"ok": False, "error": str(error), "kind": "inputs"}
         except Exception as error:  # noqa: BLE001 (the model may raise anything)
             traceback.print_exc()
-            answer = {"ok": False, "error": one_line(error), "kind": "error"}
+            answer = {"ok": False, "error": source.one_line(error), "kind": "error"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
-
-
-def one_line(error: BaseException) -> str:
-    """Return the type and the message of an exception, in one line that is not too long."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}{'…' if len(text) > 300 else ''}"
 
 
 def new_model(task: Task) -> Any:
@@ -194,7 +187,7 @@ def observe(task: Task) -> None:
     except Exception as error:  # noqa: BLE001 (not every model can be computed in float64)
         traceback.print_exc()
         (out / "float64").mkdir(exist_ok=True)
-        write_json(out / "float64" / "failed.json", one_line(error))
+        write_json(out / "float64" / "failed.json", source.one_line(error))
     finally:
         keras.backend.clear_session()
 
@@ -274,7 +267,7 @@ def run_stages(one: Experiment, stages: list[str], out: Path) -> None:
             continue
         except Exception as error:  # noqa: BLE001 (the model may raise anything)
             traceback.print_exc()
-            failed[stage] = one_line(error)
+            failed[stage] = source.one_line(error)
             continue
         write_arrays(out / f"{stage}.npz", found)
         if stage not in ("build", "weights", *SELF):
@@ -349,7 +342,7 @@ def save_model(one: Experiment, out: Path) -> None:
         write_arrays(out / "after saving.npz", dict(observation.resumed(one.model, one)))
     except Exception as error:  # noqa: BLE001 (the model may not be serializable)
         traceback.print_exc()
-        write_json(out / "saved.json", one_line(error))
+        write_json(out / "saved.json", source.one_line(error))
 
 
 def exchange(task: Task) -> None:
@@ -375,7 +368,7 @@ def exchange(task: Task) -> None:
                 write_json(out / f"saved by {other}.note.json", note)
         except Exception as error:  # noqa: BLE001 (the file may not load here)
             traceback.print_exc()
-            write_json(out / f"saved by {other}.json", one_line(error))
+            write_json(out / f"saved by {other}.json", source.one_line(error))
 
 
 def time_model(task: Task) -> None:
@@ -466,7 +459,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-if __name__ == "__main__":
-    main()

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-STARTER = "from backends_test.any_model.participant import main\n\nmain()\n"
-
 
 class ParticipantError(Exception):
     """A backend's process could not do a task.
@@ -34,7 +32,7 @@ def pack(path: Path, extra: Sequence[str] = ()) -> None:
     """
     root = Path(__file__).parents[1]
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("__main__.py", STARTER)
+        archive.write(root / "any_model" / "start.py", "__main__.py")
         archive.writestr("backends_test/__init__.py", "")
         # More than a backend needs; it imports what it uses.
         for package in ("any_model", *extra):

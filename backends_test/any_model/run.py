@@ -206,7 +206,7 @@ def _prepare(
         try:
             session.do(backend, task | {"do": "prepare"}, options.seconds)
         except ParticipantError as error:
-            # Another backend may be able to build the model; nothing can mend a wrong file.
+            # Another backend may be able to build the model. Wrong inputs are wrong for all of them.
             failed[backend] = str(error)
             if error.kind == "inputs":
                 break

@@ -211,7 +211,7 @@ def _read_inputs(path: Path) -> tuple[Any, Any]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:  # NumPy and zipfile raise errors of many types
-        msg = f"Cannot read {path}. Expected: arrays that np.save or np.savez wrote. Received: {_line(error)}."
+        msg = f"Cannot read {path}. Expected: arrays that np.save or np.savez wrote. Received: {one_line(error)}."
         raise SourceError(msg) from error
     targets = arrays.pop("y", None)
     return (arrays["x"] if list(arrays) == ["x"] else arrays), targets
@@ -273,7 +273,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:
         # zipfile raises errors of many types for a damaged file, and json a RecursionError for deep nesting.
-        msg = f"{path} is damaged. Expected: a .keras file. Received: {_line(error)}. Save the model again."
+        msg = f"{path} is damaged. Expected: a .keras file. Received: {one_line(error)}. Save the model again."
         raise SourceError(msg) from error
     if not isinstance(config, dict) or "class_name" not in config:
         msg = f"{path} is no model file. Expected: a model in config.json. Received: {_short(config)}."
@@ -297,7 +297,7 @@ def _check_kind(path: Path) -> None:
             with path.open("rb") as file:
                 head = file.read(8)
         except OSError as error:
-            reason, advice = f"a file that cannot be read ({_line(error)})", "Check its permissions."
+            reason, advice = f"a file that cannot be read ({one_line(error)})", "Check its permissions."
         else:
             if not head:
                 reason = "an empty file"
@@ -418,7 +418,7 @@ def check_file(path: Path, trust: bool) -> None:
         try:
             reason = refusal(found)
         except TypeError as error:  # an unhashable value in the place of a name
-            reason = f"a configuration of another form ({_line(error)})"
+            reason = f"a configuration of another form ({one_line(error)})"
         if reason:
             where = f" (in {_short(found.owner)})" if found.owner else ""
             msg = (
@@ -579,7 +579,7 @@ def _told(error: BaseException, what: str, folder: Path) -> SourceError:
         # The code is installed, too.
         users = users or [frame for frame in frames if folder in Path(frame.filename).absolute().parents]
         place = f"{users[-1].filename}, line {users[-1].lineno}" if users else ""
-    msg = f"{what}{f' in {place}' if place else ''}: {_line(error)}"
+    msg = f"{what}{f' in {place}' if place else ''}: {one_line(error)}"
     return SourceError(msg)
 
 
@@ -610,7 +610,9 @@ def _load_file(path: Path, trust: bool, notes: list[str]) -> Any:
     except Exception as error:
         if not compiled:
             raise _unloadable(path, error) from error
-        notes.append(f"The model is not compiled, because its optimizer, loss or metrics do not load: {_line(error)}")
+        notes.append(
+            f"The model is not compiled, because its optimizer, loss or metrics do not load: {one_line(error)}"
+        )
     try:
         return keras.saving.load_model(path, custom_objects=known, compile=False, safe_mode=not trust)
     except Exception as error:
@@ -637,7 +639,7 @@ def _is_own(value: Any) -> bool:
 
 
 def _unloadable(path: Path, error: BaseException) -> SourceError:
-    msg = f"Cannot load {path}. Expected: a model that Keras can load here. Received: {_line(error)}"
+    msg = f"Cannot load {path}. Expected: a model that Keras can load here. Received: {one_line(error)}"
     return SourceError(msg)
 
 
@@ -679,7 +681,8 @@ def _first_difference(what: str, one: Sequence[str], other: Sequence[str]) -> st
     return None if len(one) == len(other) else f"{len(one)} {what}s in one and {len(other)} in the other"
 
 
-def _line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Return the type and the message of an exception, in one line that is not too long."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}{'…' if len(text) > 300 else ''}"
 

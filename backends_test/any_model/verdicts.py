@@ -119,13 +119,16 @@ def _differs64(one: Observed, other: Observed) -> bool:
         return False
     if one.array64.shape != other.array64.shape or one.array64.dtype.kind in "biuU":
         return False
-    exact = one.array64.astype(np.float64) - other.array64
+    a, b = one.array64.astype(np.float64), other.array64.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        # NaN on both, or the same infinity on both, is no difference.
+        exact = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0, a - b)
+        shown = np.nan_to_num(one.array.astype(np.float64) - other.array)
     if not np.isfinite(exact).all():
         return True
     if np.abs(exact).max(initial=0) <= limit64(one, other):
         return False
     # Some constants are rounded to float32 in float64 models only. What concerns the user shows in float32 as well.
-    shown = one.array.astype(np.float64) - other.array
     return bool(np.linalg.norm(shown - exact) < SHOWN * np.linalg.norm(exact))
 
 

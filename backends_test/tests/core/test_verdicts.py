@@ -55,6 +55,13 @@ def test_a_number_that_is_not_finite_on_one_backend_only_is_a_disagreement(wrong
     assert judge(observed([1, 2, wrong]), observed([1, 2, wrong]))[2] == "equal"
 
 
+@pytest.mark.parametrize("masked", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_on_both_is_equal_in_float64_as_well(masked: float) -> None:
+    one = observed([1, masked], exact=[1, masked])
+    assert judge(one, one)[2] == "equal"
+    assert judge(one, observed([1, 2], exact=[1, 2]))[2] == "disagrees"
+
+
 def test_shapes_dtypes_and_whole_numbers_must_be_the_same() -> None:
     assert judge(observed([1, 2]), observed([[1, 2]]))[2] == "disagrees"
     assert judge(Observed(np.array(2), 0), Observed(np.array(3), 0))[2] == "disagrees"
