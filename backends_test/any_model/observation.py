@@ -118,14 +118,24 @@ def names_of(model: Any) -> list[Tensor]:
 
 
 def build(one: Experiment) -> Arrays:
-    """Shapes and dtypes of all weights, and the number of parameters."""
-    names = names_of(one.model)
-    yield Tensor("", "parameters"), np.array(one.model.count_params())
-    for tensor, variable in zip(names, variables_of(one.model), strict=True):
+    """The layers and what they say of their outputs; the weights; the number of parameters."""
+    for tensor, variable in zip(names_of(one.model), variables_of(one.model), strict=True):
         yield Tensor(tensor.layer, f"shape of {tensor.name}"), np.array(variable.shape, np.int64)
         # The state of a random generator has the type that the backend's generator needs.
         if "seed_generator_state" not in tensor.name:
             yield Tensor(tensor.layer, f"dtype of {tensor.name}"), np.array(str(variable.dtype))
+        yield Tensor(tensor.layer, f"whether {tensor.name} is trained"), np.array(bool(variable.trainable))
+    label_of = labels(one.model)
+    for layer in one.model._flatten_layers(include_self=False):
+        yield Tensor(label_of[id(layer)], "class"), np.array(type(layer).__name__)
+        # A functional model has a node for each call of a layer.
+        symbols = [symbol for node in getattr(layer, "_inbound_nodes", ()) for symbol in node.outputs]
+        for number, symbol in enumerate(symbols, 1):
+            output = "output" if len(symbols) == 1 else f"output {number}"
+            shape = [-1 if size is None else size for size in symbol.shape]
+            yield Tensor(label_of[id(layer)], f"declared shape of {output}"), np.array(shape, np.int64)
+            yield Tensor(label_of[id(layer)], f"declared dtype of {output}"), np.array(str(symbol.dtype))
+    yield Tensor("", "parameters"), np.array(one.model.count_params())
 
 
 def weights(one: Experiment) -> Arrays:
@@ -268,7 +278,7 @@ def loss(one: Experiment) -> Arrays:
     finally:
         _set_eager(one.model, False)
     for name, value in _flat(logs):
-        yield Tensor("", name), np.asarray(value)
+        yield Tensor("", name), np.asarray(value, np.float64)
 
 
 def need_loss(one: Experiment) -> None:
@@ -377,7 +387,7 @@ def _steps(one: Experiment, count: int) -> Arrays:
         label = f"{name} {seen[name]}" if seen[name] > 1 else name
         yield Tensor(keras.src.utils.naming.to_snake_case(type(optimizer).__name__), label), to_array(variable.value)
     for name in logs[-1]:
-        yield Tensor("", name), np.asarray([entry[name] for entry in logs])
+        yield Tensor("", name), np.asarray([entry[name] for entry in logs], np.float64)
 
 
 def eager(one: Experiment) -> Arrays:
@@ -452,8 +462,10 @@ def save(one: Experiment, path: Path) -> None:
 
 
 def resumed(model: Any, one: Experiment) -> Arrays:
-    """The outputs of a saved model, its optimizer's variables, and what a further step adds to its weights."""
+    """The weights of a saved model, its outputs, its optimizer's variables, and what a further step adds."""
     other = Experiment(model, [], one.inputs, one.targets)
+    for tensor, variable in zip(names_of(model), variables_of(model), strict=True):
+        yield tensor, to_array(variable.value)
     yield from _outputs(other)
     if model.optimizer is not None:
         # A loaded optimizer names its variables in another way.

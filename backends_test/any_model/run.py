@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from backends_test.any_model.arrays import ArrayFile, Tensor
 from backends_test.any_model.observation import SELF, STAGES
 from backends_test.any_model.processes import Participant, ParticipantError, pack
-from backends_test.any_model.verdicts import Observed, Row, farthest, judge
+from backends_test.any_model.verdicts import Observed, Row, Verdict, farthest, judge, saver_or_loader
 
 BACKENDS = ("jax", "torch", "tensorflow")
 # In the order in which a fault shows: what only compiled code has wrong, before the steps, which are compiled.
@@ -338,33 +338,46 @@ def within(stage: str, result: Results) -> Iterator[Row]:
             yield Row(stage, tensor.layer, tensor.name, pair, difference, noise, verdict, off)
 
 
-def exchanged(results: Mapping[str, Results]) -> Iterator[Row]:
+def exchanged(results: Mapping[str, Results]) -> list[Row]:
     """Compare models that one backend has saved and another has loaded."""
-    for saver, loader in permutations(results, 2):
-        one, other = results[saver], results[loader]
-        pair = (saver, loader)
-        if (reason := _read_json(one.folder / "saved.json", None)) is not None:
-            yield Row("saved", "", "file", pair, None, None, "fails", saver, reason)
+    rows = [row for saver, loader in permutations(results, 2) for row in _exchanged(results[saver], results[loader])]
+    pairs: dict[Tensor, list[tuple[str, str]]] = {}
+    for row in rows:
+        if row.verdict == "disagrees":
+            pairs.setdefault(Tensor(row.layer, row.tensor), []).append(row.pair)
+    return [
+        row._replace(off=saver_or_loader(pairs[Tensor(row.layer, row.tensor)])) if row.verdict == "disagrees" else row
+        for row in rows
+    ]
+
+
+def _exchanged(saver: Results, loader: Results) -> Iterator[Row]:
+    pair = (saver.backend, loader.backend)
+    came = f"saved by {saver.backend}"
+
+    def whole(verdict: Verdict, off: str, reason: str) -> Row:
+        return Row("saved", "", "file", pair, None, None, verdict, off, reason)
+
+    if (reason := _read_json(saver.folder / "saved.json", None)) is not None:
+        yield whole("fails", saver.backend, reason)
+        return
+    if (reason := _read_json(loader.folder / f"{came}.json", None)) is not None:
+        yield whole("fails", loader.backend, reason)
+        return
+    kept, loaded = saver.file("after saving"), loader.file(came)
+    if loaded is None and (broken := loader.folder / "exchange.failed").exists():
+        yield whole("fails", loader.backend, broken.read_text(encoding="utf-8"))
+        return
+    if kept is None or loaded is None:
+        yield whole("not run", "", "the model was not trained")
+        return
+    for tensor in kept:
+        noise = saver.noise_of("whole" if tensor.name.startswith("output") else "one step", tensor)
+        if tensor not in loaded:
+            yield Row("saved", *tensor, pair, None, None, "disagrees", loader.backend, "it is missing")
             continue
-        if (reason := _read_json(other.folder / f"saved by {saver}.json", None)) is not None:
-            yield Row("saved", "", "file", pair, None, None, "fails", loader, reason)
-            continue
-        if (broken := other.folder / "exchange.failed").exists() and other.file(f"saved by {saver}") is None:
-            yield Row("saved", "", "file", pair, None, None, "fails", loader, broken.read_text(encoding="utf-8"))
-            continue
-        kept, loaded = one.file("after saving"), other.file(f"saved by {saver}")
-        if kept is None or loaded is None:
-            yield Row("saved", "", "file", pair, None, None, "not run", "", "the model was not trained")
-            continue
-        for tensor in kept:
-            stage = "whole" if tensor.name.startswith("output") else "one step"
-            noise = one.noise_of(stage, tensor)
-            if tensor not in loaded:
-                yield Row("saved", tensor.layer, tensor.name, pair, None, None, "disagrees", loader, "it is missing")
-                continue
-            difference, noise, verdict = judge(Observed(kept[tensor], noise), Observed(loaded[tensor], noise))
-            off = loader if verdict == "disagrees" else ""
-            yield Row("saved", tensor.layer, tensor.name, pair, difference, noise, verdict, off)
+        difference, noise, verdict = judge(Observed(kept[tensor], noise), Observed(loaded[tensor], noise))
+        yield Row("saved", *tensor, pair, difference, noise, verdict)
 
 
 def compare_models(

@@ -5,7 +5,7 @@ up to `MULTIPLE` times the noise is rounding. The same tensors in float64 show a
 and which backend is off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -75,7 +75,7 @@ def judge(one: Observed, other: Observed) -> tuple[float, float, Verdict]:
     Returns:
         The largest difference, the noise, and the verdict.
     """
-    if one.array.shape != other.array.shape:
+    if one.array.shape != other.array.shape or type_of(one.array) != type_of(other.array):
         return np.inf, 0.0, "disagrees"
     difference = largest_difference(one.array, other.array)
     if difference == 0 and not _differs64(one, other):
@@ -88,6 +88,14 @@ def judge(one: Observed, other: Observed) -> tuple[float, float, Verdict]:
     if _differs64(one, other) or difference > MULTIPLE * noise:
         return difference, noise, "disagrees"
     return difference, noise, "unstable" if _is_unstable(one, other, noise) else "rounding"
+
+
+def type_of(array: Array) -> str:
+    """Return what must be the same in the dtypes of two backends.
+
+    The width of whole numbers need not be: JAX has none of 64 bits unless it is told to.
+    """
+    return {"i": "whole", "u": "whole", "U": "text"}.get(array.dtype.kind, array.dtype.name)
 
 
 def _scale(one: Observed, other: Observed) -> float:
@@ -142,9 +150,9 @@ def farthest(backends: Mapping[str, Observed]) -> str:
         "" if fewer than three backends have it and float64 does not decide.
     """
     exact = {name: x.array64 for name, x in backends.items() if x.array64 is not None}
-    shapes = {x.array.shape for x in backends.values()}
-    if len(shapes) > 1:
-        return _odd_one({name: str(x.array.shape) for name, x in backends.items()})
+    kinds = {name: f"{x.array.shape} {type_of(x.array)}" for name, x in backends.items()}
+    if len(set(kinds.values())) > 1:
+        return _odd_one(kinds)
     if len(exact) < len(backends) or len({array.shape for array in exact.values()}) > 1:
         return _outlier({name: x.array for name, x in backends.items()})
     if any(_differs64(one, other) for one, other in combinations(backends.values(), 2)):
@@ -152,6 +160,16 @@ def farthest(backends: Mapping[str, Observed]) -> str:
     # All agree in float64: each is held against what they agree on.
     reference = np.mean([array.astype(np.float64) for array in exact.values()], axis=0)
     return _most({name: largest_difference(x.array, reference) for name, x in backends.items()})
+
+
+def saver_or_loader(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return the backend that is off if models of these pairs, of a saver and a loader, changed on the way.
+
+    It is the one that all pairs share. If they share both, it cannot be told whether the file was written or read
+    wrongly, and the loader is named.
+    """
+    shared = set.intersection(*(set(pair) for pair in pairs))
+    return shared.pop() if len(shared) == 1 else pairs[0][1] if shared else ""
 
 
 def _outlier(arrays: Mapping[str, Array]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backends_test.any_model.arrays import ArrayFile, Tensor, largest_difference, write_arrays
-from backends_test.any_model.verdicts import Observed, Verdict, farthest, judge
+from backends_test.any_model.verdicts import Observed, Verdict, farthest, judge, saver_or_loader
 
 ONES = np.ones(3, np.float32)
 
@@ -67,6 +67,13 @@ def test_shapes_dtypes_and_whole_numbers_must_be_the_same() -> None:
     assert judge(Observed(np.array(2), 0), Observed(np.array(3), 0))[2] == "disagrees"
     assert judge(Observed(np.array("float32"), 0), Observed(np.array("float16"), 0))[2] == "disagrees"
     assert judge(Observed(np.array([True]), 0), Observed(np.array([False]), 0))[2] == "disagrees"
+    for other in (np.array([1.0]), np.array([True]), np.array([1], np.float16)):
+        assert judge(Observed(np.array([1]), 0), Observed(other, 0))[2] == "disagrees"
+    assert judge(observed([1]), Observed(np.array([1], np.float16), 1e-6))[2] == "disagrees"
+
+
+def test_the_width_of_whole_numbers_need_not_be_the_same() -> None:
+    assert judge(Observed(np.array([1], np.int32), 0), Observed(np.array([1], np.int64), 0))[2] == "equal"
 
 
 def test_whole_numbers_that_rounding_moves_are_not_a_disagreement() -> None:
@@ -92,6 +99,27 @@ def test_of_two_backends_float64_says_which_is_off_if_they_agree_there() -> None
 def test_the_backend_with_another_shape_is_off() -> None:
     shapes = {"jax": observed([1]), "torch": observed([1]), "tensorflow": observed([1, 1])}
     assert farthest(shapes) == "tensorflow"
+
+
+def test_the_backend_with_another_dtype_is_off() -> None:
+    backends = {name: observed(ONES) for name in ("jax", "torch")} | {"tensorflow": Observed(np.ones(3, np.int32), 0)}
+    assert farthest(backends) == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("changed", "off"),
+    [
+        ([("jax", "torch"), ("jax", "tensorflow")], "jax"),
+        ([("jax", "torch"), ("tensorflow", "torch")], "torch"),
+        ([("jax", "torch"), ("tensorflow", "torch"), ("torch", "jax"), ("torch", "tensorflow")], "torch"),
+        ([("jax", "torch")], "torch"),
+        ([("jax", "torch"), ("torch", "tensorflow"), ("tensorflow", "jax")], ""),
+    ],
+)
+def test_of_saved_models_the_backend_is_off_that_every_changed_one_has_passed(
+    changed: list[tuple[str, str]], off: str
+) -> None:
+    assert saver_or_loader(changed) == off
 
 
 def test_nobody_is_blamed_when_all_three_differ_alike() -> None:

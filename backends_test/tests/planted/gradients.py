@@ -108,26 +108,25 @@ def gradient_of_relu_at_zero(fault: bool) -> keras.Model:
     return chain(keras.Input((6,)), layers.Activation("relu", name="first"), layers.ReLU(name="second"))
 
 
-@planted("jax", "layer alone", "unit")
+@planted("jax", "layer alone", "elu")
 def gradient_not_a_number(fault: bool) -> keras.Model:
-    """The gradient of UnitNormalization is NaN for a vector of zeros."""
+    """The gradient of ELU is NaN where the exponential overflows."""
 
     def where(original: Function) -> Function:
         def call(self: Any, inputs: Any) -> Any:
-            squares = ops.sum(ops.square(inputs), axis=self.axis, keepdims=True)
             # The output is right, but the gradient of the other branch is 0 * infinity.
-            return ops.where(squares == 0, 0.0, inputs / ops.sqrt(ops.where(squares == 0, 0.0, squares)))
+            return ops.where(inputs > 0, inputs, self.alpha * (ops.exp(inputs) - 1))
 
         return call
 
     if fault:
-        replace(layers.UnitNormalization, "call", where)
+        replace(layers.ELU, "call", where)
     return compiled(
         chain(
-            keras.Input((8, 3)),
-            layers.Dense(2, activation="relu", name="first"),
-            layers.UnitNormalization(name="unit"),
-            layers.Flatten(),
+            keras.Input((8,)),
+            layers.Rescaling(200.0),
+            layers.ELU(name="elu"),
+            layers.Rescaling(0.005),
             layers.Dense(1, name="last"),
         )
     )
