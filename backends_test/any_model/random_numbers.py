@@ -151,19 +151,25 @@ def numpy_numbers(model: Any) -> Iterator[Draws]:
 
     module = import_module(f"keras.src.backend.{keras.config.backend()}.random")
     before = {name: getattr(module, name) for name in FUNCTIONS}
-    call = keras.layers.Layer.__call__
+    # A training step calls the model by the second one on JAX.
+    calls = {name: getattr(keras.layers.Layer, name) for name in ("__call__", "stateless_call")}
 
-    def restarting_call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if self is model:
-            DRAWS.restart()
-        return call(self, *args, **kwargs)
+    def restarting(call: Callable[..., Any]) -> Callable[..., Any]:
+        def restarting_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if self is model:
+                DRAWS.restart()
+            return call(self, *args, **kwargs)
+
+        return restarting_call
 
     for name, function in FUNCTIONS.items():
         setattr(module, name, function)
-    keras.layers.Layer.__call__ = restarting_call
+    for name, call in calls.items():
+        setattr(keras.layers.Layer, name, restarting(call))
     try:
         yield DRAWS
     finally:
-        keras.layers.Layer.__call__ = call
+        for name, call in calls.items():
+            setattr(keras.layers.Layer, name, call)
         for name, function in before.items():
             setattr(module, name, function)

@@ -371,12 +371,15 @@ def _exchanged(saver: Results, loader: Results) -> Iterator[Row]:
     if kept is None or loaded is None:
         yield whole("not run", "", "the model was not trained")
         return
+    # Layers inside a user's layer may get other automatic names. They keep their order.
+    other_name = dict(zip((t for t in kept if t not in loaded), (t for t in loaded if t not in kept), strict=False))
     for tensor in kept:
         noise = saver.noise_of("whole" if tensor.name.startswith("output") else "one step", tensor)
-        if tensor not in loaded:
+        name = other_name.get(tensor, tensor)
+        if name not in loaded:
             yield Row("saved", *tensor, pair, None, None, "disagrees", loader.backend, "it is missing")
             continue
-        difference, noise, verdict = judge(Observed(kept[tensor], noise), Observed(loaded[tensor], noise))
+        difference, noise, verdict = judge(Observed(kept[tensor], noise), Observed(loaded[name], noise))
         yield Row("saved", *tensor, pair, difference, noise, verdict)
 
 
