@@ -438,6 +438,9 @@ def rows(one: Experiment) -> Arrays:
     for row in range(len(flat[0])):
         one.restore()
         outputs = one.forward(False, keras.tree.map_structure(lambda array, row=row: array[row : row + 1], one.inputs))
+        if DRAWS.count:
+            msg = "the model draws random numbers in inference: a row does not get those that it gets in the batch"
+            raise NotRun(msg)
         parts.append([to_array(output) for output in keras.tree.flatten(outputs)])
     for number, outputs in enumerate(zip(*parts, strict=True), 1):
         yield Tensor("", "output" if len(parts[0]) == 1 else f"output {number}"), np.concatenate(outputs)

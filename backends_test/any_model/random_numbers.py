@@ -16,19 +16,23 @@ SEED = 20
 
 
 class Draws:
-    """Counts the draws of a forward pass."""
+    """Counts the draws of a forward pass.
+
+    Attributes:
+        count: the number of draws so far.
+    """
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
 
     def restart(self) -> None:
         """Begin a new forward pass: the numbers are those of the first draw again."""
-        self._count = 0
+        self.count = 0
 
     def generator(self) -> np.random.Generator:
         """Return the generator of the next draw."""
-        self._count += 1
-        return np.random.default_rng([SEED, self._count])
+        self.count += 1
+        return np.random.default_rng([SEED, self.count])
 
 
 DRAWS = Draws()
