@@ -168,9 +168,111 @@ def _layers(*names: str) -> Callable[[Facts], list[str]]:
     return lambda facts: [use.subject for use in facts.used(names, "layers")]
 
 
+def _inner(axis: object) -> bool:
+    """Return whether an axis is known and is not -1, which is None where it is read from a source."""
+    return axis not in (None, -1, [-1])
+
+
 def _inner_axis(facts: Facts) -> list[str]:
     layers = facts.used(("LayerNormalization", "RMSNormalization"), "layers")
-    return [use.subject for use in layers if use.settings.get("axis", -1) not in (-1, [-1])]
+    return [use.subject for use in layers if _inner(use.settings.get("axis"))]
+
+
+def _inner_rms(facts: Facts) -> list[str]:
+    layers = facts.used(("RMSNormalization",), "layers")
+    return [use.subject for use in layers if _inner(use.settings.get("axis"))]
+
+
+def _bias_elsewhere(facts: Facts) -> list[str]:
+    """Return calls of `keras.ops.add`, and layers whose bias does not belong to the last axis."""
+    convolutions = [use for use in facts.uses if "Conv" in use.name and use.kind in ("", "layers")]
+    biased = [use for use in convolutions if use.settings.get("data_format") == "channels_first"]
+    for use in facts.used(("EinsumDense",), "layers"):
+        equation = str(use.settings.get("equation", use.settings.get("0")))
+        if (axes := use.settings.get("bias_axes")) and not equation.endswith(axes):
+            biased.append(use)
+    biased += [use for use in facts.used(("MultiHeadAttention",), "layers") if use.settings.get("key_dim") == 1]
+    return [use.subject for use in [*facts.used(("add",), "ops"), *biased]]
+
+
+def _resized(*names: str) -> Callable[[Facts], list[str]]:
+    """Return a rule: the finding concerns each resizing with one of some interpolations."""
+    resizing = ("Resize", "Resizing", "resize")
+    return lambda facts: [use.subject for use in facts.used(resizing) if use.settings.get("interpolation") in names]
+
+
+def _uneven_blur(facts: Facts) -> list[str]:
+    """Return blurs whose kernel has two sizes: a file tells them, a source in most cases does not."""
+    blurs = facts.used(("GaussianBlur", "RandomGaussianBlur"))
+    return [
+        use.subject
+        for use in blurs
+        if isinstance(sizes := use.settings.get("kernel_size"), list | tuple) and len(set(sizes)) > 1
+    ]
+
+
+def _blur_without_format(facts: Facts) -> list[str]:
+    return [
+        use.subject
+        for use in facts.used(("gaussian_blur",))
+        if use.settings.get("data_format", use.settings.get("3")) is None
+    ]
+
+
+def _masked_attention(facts: Facts) -> list[str]:
+    """Return attention in a model that masks padding: all keys of a query that is padding are masked."""
+    embeddings = [use for use in facts.used(EMBEDDINGS, "layers") if use.settings.get("mask_zero") is True]
+    layers = facts.used(("GroupQueryAttention", "GroupedQueryAttention", "MultiHeadAttention"), "layers")
+    return [use.subject for use in layers] if embeddings or facts.used(("Masking",), "layers") else []
+
+
+def _seeded_dropout(facts: Facts) -> list[str]:
+    layers = [use for use in facts.uses if "Dropout" in use.name or use.name == "GaussianNoise"]
+    return [use.subject for use in layers if use.settings.get("seed") is not None]
+
+
+def _normalized_rows(facts: Facts) -> list[str]:
+    losses = facts.used(("CosineSimilarity", "cosine_similarity"), "losses")
+    return [use.subject for use in [*facts.used(("UnitNormalization",), "layers"), *losses]]
+
+
+def _hues(facts: Facts) -> list[str]:
+    layers = facts.used(("RandomColorJitter", "RandomHue", "RandomSaturation"), "layers")
+    return [use.subject for use in [*layers, *facts.used(("HSVToRGB", "hsv_to_rgb"))]]
+
+
+def _classes_of_pixels(facts: Facts) -> list[str]:
+    """Return convolutions that seem to give classes for each pixel: nothing takes the axes of the images away."""
+    losses = facts.used(("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"), "losses")
+    sparse = [use for use in losses if use.settings.get("from_logits") is not True]
+    flat = [use for use in facts.uses if use.name.startswith(("Flatten", "Global", "Reshape"))]
+    convolutions = [use for use in facts.uses if "Conv" in use.name and use.name.endswith(("2D", "2DTranspose"))]
+    return [use.subject for use in convolutions] if sparse and not flat else []
+
+
+def _softmax_of_axes(facts: Facts) -> list[str]:
+    """Return functions with several axes: a file tells them, a source does not."""
+    functions = [use for use in facts.uses if use.kind == "ops" and use.name in ("LogSoftmax", "Softmax")]
+    return [use.subject for use in functions if isinstance(use.settings.get("axis"), list | tuple)]
+
+
+def _sparse_over_inner_axis(facts: Facts) -> list[str]:
+    losses = facts.used(("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"))
+    return [use.subject for use in losses if _inner(use.settings.get("axis"))]
+
+
+def _adjusted_scores(facts: Facts) -> list[str]:
+    return [use.subject for use in facts.used(("R2Score",)) if use.settings.get("num_regressors", 0) != 0]
+
+
+def _half_precision(facts: Facts) -> list[str]:
+    subjects = [subject for subject, dtype in facts.dtypes if dtype in ("bfloat16", "float16")]
+    everywhere = any(subject.endswith(ALL_LAYERS) for subject in subjects)
+    layers = [
+        *facts.used(RECURRENT, "layers"),
+        *(use for use in facts.uses if "Orthogonal" in str(use.settings.get("kernel_initializer"))),
+    ]
+    return [use.subject for use in layers if everywhere or use.subject in subjects]
 
 
 def _padded_pooling(facts: Facts) -> list[str]:
@@ -196,7 +298,8 @@ def _activated(*names: str) -> Callable[[Facts], list[str]]:
     def subjects(facts: Facts) -> list[str]:
         settings = ("activation", "0", "1")
         of_layers = [use.subject for use in facts.uses if any(use.settings.get(name) in names for name in settings)]
-        return of_layers + [use.subject for use in facts.used(("LeakyReLU",), "layers") if "leaky_relu" in names]
+        kinked = ("LeakyReLU", "Maximum", "Minimum") if "leaky_relu" in names else ()
+        return of_layers + [use.subject for use in facts.used(kinked, "layers")]
 
     return subjects
 
@@ -213,7 +316,7 @@ TABLE: dict[str, Concern] = {
         _optimizers("ScheduleFreeAdamW"),
     ),
     "unitnormalization-of-zeros-has-the-gradient-nan-on-jax-and-pytorch": Concern(
-        "a row of zeros makes gradients NaN", ("jax", "torch"), _layers("UnitNormalization")
+        "a row of zeros makes gradients NaN", ("jax", "torch"), _normalized_rows
     ),
     "on-jax-and-tensorflow-nadam-computes-one-minus-beta_2-in-float32": Concern(
         "the second moment of Nadam is off by one in 80,000", ("jax", "tensorflow"), _optimizers("Nadam")
@@ -223,6 +326,79 @@ TABLE: dict[str, Concern] = {
     ),
     "on-pytorch-average-pooling-counts-its-padding": Concern(
         "on PyTorch the mean counts padding", ("torch",), _padded_pooling
+    ),
+    "on-tensorflow-opsadd-broadcasts-along-the-wrong-axis": Concern(
+        "where the sizes fit, TensorFlow adds along the wrong axis", ("tensorflow",), _bias_elsewhere
+    ),
+    "rmsnormalization-over-an-inner-axis-scales-the-last-one": Concern(
+        "the weights multiply the last axis, or the layer fails", TRAINING, _inner_rms
+    ),
+    "on-pytorch-bicubic-resizing-gives-other-images": Concern(
+        "PyTorch takes another cubic kernel", ("torch",), _resized("bicubic")
+    ),
+    "on-pytorch-resizing-has-no-lanczos-interpolation": Concern(
+        "PyTorch has no such interpolation", ("torch",), _resized("lanczos3", "lanczos5")
+    ),
+    "a-gaussian-blur-with-sides-of-unequal-length-is-wrong": Concern(
+        "height and width of the kernel change places, or its numbers do", TRAINING, _uneven_blur
+    ),
+    "on-jax-and-pytorch-gaussian_blur-takes-rows-for-channels": Concern(
+        "without data_format the first axis of an image is taken for its channels",
+        ("jax", "torch"),
+        _blur_without_format,
+    ),
+    "on-tensorflow-hsv_to_rgb-has-no-gradient": Concern(
+        "on TensorFlow no gradient passes through, so layers before it are not trained", ("tensorflow",), _hues
+    ),
+    "attention-without-a-key-is-a-mean-or-zero-as-dropout-says": Concern(
+        "if all keys of a query are masked, the result is a mean or zero, as dropout says",
+        TRAINING,
+        _masked_attention,
+    ),
+    "on-pytorch-attention-without-a-key-has-a-gradient": Concern(
+        "if all keys of a query are masked, gradients pass through the scores",
+        ("torch",),
+        _masked_attention,
+    ),
+    "on-pytorch-contrastlimitedadaptivehistogramequalization-rounds-its-limit": Concern(
+        "PyTorch rounds the limit of the contrast down",
+        ("torch",),
+        _layers("ContrastLimitedAdaptiveHistogramEqualization"),
+    ),
+    "a-saved-model-forgets-where-its-random-numbers-were": Concern(
+        "after loading, the layer draws from the beginning again",
+        TRAINING,
+        _seeded_dropout,
+    ),
+    "on-pytorch-sparse-cross-entropy-of-images-cannot-be-trained": Concern(
+        "with a class for each pixel, training on PyTorch fails on a CPU", ("torch",), _classes_of_pixels
+    ),
+    "on-pytorch-and-tensorflow-softmax-over-two-axes-fails-in-a-functional-model": Concern(
+        "over several axes it fails in a functional model", ("torch", "tensorflow"), _softmax_of_axes
+    ),
+    "sparsecategoricalcrossentropy-over-an-inner-axis-runs-on-pytorch-only": Concern(
+        "the loss fails over any axis but the last", ("jax", "tensorflow"), _sparse_over_inner_axis
+    ),
+    "r2score-with-num_regressors-runs-on-pytorch-only": Concern(
+        "the metric fails in compiled code", ("jax", "tensorflow"), _adjusted_scores
+    ),
+    "on-pytorch-train_on_batch-gives-a-metric-numpy-arrays": Concern(
+        "a function that is a metric gets the targets as a NumPy array",
+        ("torch",),
+        lines_with("test_on_batch", "train_on_batch"),
+    ),
+    "activationssparsemax-takes-no-symbolic-tensor": Concern(
+        "the function fails with the symbolic tensor of a functional model",
+        TRAINING,
+        lambda facts: [use.subject for use in facts.uses if (use.kind, use.name) == ("activations", "sparsemax")],
+    ),
+    "on-jax-and-pytorch-the-orthogonal-initializer-has-no-float16": Concern(
+        "recurrent weights in half precision cannot be initialized", ("jax", "torch"), _half_precision
+    ),
+    "on-tensorflow-the-count-of-normalization-is-int64": Concern(
+        "a weight of the layer is int64 on TensorFlow and int32 on the others",
+        ("tensorflow",),
+        _layers("Normalization"),
     ),
     "multiheadattention-with-another-value_dim-fails-on-jax": Concern(
         "values of another size than the keys fail", ("jax",), _other_values

@@ -84,6 +84,66 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         model(layer("AveragePooling2D", padding="same")),
         model(layer("AveragePooling2D", padding="valid")),
     ),
+    "on-tensorflow-opsadd-broadcasts-along-the-wrong-axis": (
+        model(layer("EinsumDense", equation="ab,bcd->acd", bias_axes="c")),
+        model(layer("Conv2D", data_format="channels_last"), layer("EinsumDense", equation="ab,bc->ac", bias_axes="c")),
+    ),
+    "rmsnormalization-over-an-inner-axis-scales-the-last-one": (
+        model(layer("RMSNormalization", axis=[1])),
+        model(layer("LayerNormalization", axis=1)),
+    ),
+    "on-pytorch-bicubic-resizing-gives-other-images": (
+        model(layer("Resizing", interpolation="bicubic")),
+        model(layer("Resizing", interpolation="bilinear")),
+    ),
+    "on-pytorch-resizing-has-no-lanczos-interpolation": (
+        model(layer("Resizing", interpolation="lanczos3")),
+        model(layer("Resizing", interpolation="bicubic")),
+    ),
+    "a-gaussian-blur-with-sides-of-unequal-length-is-wrong": (
+        model(layer("RandomGaussianBlur", kernel_size=[3, 5])),
+        model(layer("RandomGaussianBlur", kernel_size=[3, 3])),
+    ),
+    "on-tensorflow-hsv_to_rgb-has-no-gradient": (
+        model(layer("RandomHue")),
+        model(layer("RandomContrast")),
+    ),
+    "attention-without-a-key-is-a-mean-or-zero-as-dropout-says": (
+        model(layer("Embedding", mask_zero=True), layer("MultiHeadAttention")),
+        model(layer("Embedding", mask_zero=False), layer("MultiHeadAttention")),
+    ),
+    "on-pytorch-attention-without-a-key-has-a-gradient": (
+        model(layer("Masking"), layer("GroupedQueryAttention")),
+        model(layer("GroupedQueryAttention")),
+    ),
+    "on-pytorch-contrastlimitedadaptivehistogramequalization-rounds-its-limit": (
+        model(layer("ContrastLimitedAdaptiveHistogramEqualization")),
+        model(layer("AutoContrast")),
+    ),
+    "a-saved-model-forgets-where-its-random-numbers-were": (
+        model(layer("SpatialDropout1D", seed=1)),
+        model(layer("SpatialDropout1D", seed=None)),
+    ),
+    "on-pytorch-sparse-cross-entropy-of-images-cannot-be-trained": (
+        model(layer("Conv2D"), loss="sparse_categorical_crossentropy"),
+        model(layer("Conv2D"), layer("GlobalAveragePooling2D"), loss="sparse_categorical_crossentropy"),
+    ),
+    "on-pytorch-and-tensorflow-softmax-over-two-axes-fails-in-a-functional-model": (
+        model(layer("Softmax", "keras.src.ops.nn", axis=[1, 2])),
+        model(layer("Softmax", axis=[1, 2]), layer("Softmax", "keras.src.ops.nn", axis=-1)),
+    ),
+    "r2score-with-num_regressors-runs-on-pytorch-only": (
+        model(metrics=[layer("R2Score", "keras.metrics", num_regressors=1)]),
+        model(metrics=[layer("R2Score", "keras.metrics", num_regressors=0)]),
+    ),
+    "on-jax-and-pytorch-the-orthogonal-initializer-has-no-float16": (
+        model(layer("GRU", dtype="float16")),
+        model(layer("GRU", dtype="mixed_float16"), layer("Dense", dtype="float16")),
+    ),
+    "on-tensorflow-the-count-of-normalization-is-int64": (
+        model(layer("Normalization")),
+        model(layer("BatchNormalization")),
+    ),
     "multiheadattention-with-another-value_dim-fails-on-jax": (
         model(layer("MultiHeadAttention", key_dim=3, value_dim=5)),
         model(layer("MultiHeadAttention", key_dim=3, value_dim=3)),
@@ -153,6 +213,37 @@ SOURCES: dict[str, tuple[str, str]] = {
         "model.add(layers.Embedding(3, 1))\nmodel.compile('rmsprop', 'mse')",
         "model.add(layers.Embedding(3, 1))\nmodel.compile('sgd', 'mse')",
     ),
+    "on-tensorflow-opsadd-broadcasts-along-the-wrong-axis": (
+        "layers.Conv2D(3, 3, data_format='channels_first')",
+        "model.add(layers.Add()([x, y]))\nlayers.MultiHeadAttention(2, key_dim=4)",
+    ),
+    "unitnormalization-of-zeros-has-the-gradient-nan-on-jax-and-pytorch": (
+        "model.compile('sgd', 'cosine_similarity')",
+        "model.compile('sgd', 'mse')",
+    ),
+    "on-pytorch-bicubic-resizing-gives-other-images": (
+        "keras.ops.image.resize(x, (4, 4), interpolation='bicubic')",
+        "keras.ops.image.resize(x, (4, 4))",
+    ),
+    "on-jax-and-pytorch-gaussian_blur-takes-rows-for-channels": (
+        "keras.ops.image.gaussian_blur(x)",
+        "keras.ops.image.gaussian_blur(x, data_format='channels_last')",
+    ),
+    "on-tensorflow-hsv_to_rgb-has-no-gradient": ("keras.ops.image.hsv_to_rgb(x)", "keras.ops.image.rgb_to_hsv(x)"),
+    "on-pytorch-layernormalization-over-an-inner-axis-normalizes-the-last-one": (
+        "layers.RMSNormalization(axis=1)",
+        "layers.RMSNormalization(axis=-1)\nlayers.LayerNormalization()",
+    ),
+    "sparsecategoricalcrossentropy-over-an-inner-axis-runs-on-pytorch-only": (
+        "keras.losses.SparseCategoricalCrossentropy(axis=1)",
+        "keras.losses.SparseCategoricalCrossentropy(ignore_class=1, axis=-1)",
+    ),
+    "on-pytorch-train_on_batch-gives-a-metric-numpy-arrays": ("model.train_on_batch(x, y)", "model.fit(x, y)"),
+    "activationssparsemax-takes-no-symbolic-tensor": (
+        "keras.activations.sparsemax(x)",
+        "keras.ops.sparsemax(x)\nlayers.Activation('sparsemax')",
+    ),
+    "at-a-kink-backends-take-different-derivatives-of-leaky_relu": ("layers.Maximum()", "layers.Average()"),
     "after-set_random_seed-tensorflow-shuffles-every-epoch-alike": ("keras.utils.set_random_seed(1)", "seed = 1"),
     "one-seed-gives-other-initial-weights-on-each-backend": (
         "keras.initializers.GlorotUniform(seed=1)",
@@ -223,6 +314,13 @@ def test_a_finding_is_seen_in_a_source_that_it_concerns_only(slug: str) -> None:
     concerned, other = SOURCES[slug]
     assert slug in slugs(diagnose(None, HEAD + concerned, TRAINING_BACKENDS))
     assert slug not in slugs(diagnose(None, HEAD + other, TRAINING_BACKENDS))
+
+
+@pytest.mark.parametrize("call", ["keras.ops.add(x, y)", "layers.MultiHeadAttention(2, key_dim=1)"])
+def test_what_adds_along_the_wrong_axis_is_seen(call: str) -> None:
+    assert slugs(diagnose(None, HEAD + call, TRAINING_BACKENDS)) == {
+        "on-tensorflow-opsadd-broadcasts-along-the-wrong-axis"
+    }
 
 
 def test_clipping_squares_gradients_too() -> None:
