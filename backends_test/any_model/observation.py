@@ -466,21 +466,28 @@ def save(one: Experiment, path: Path) -> None:
     one.model.save(path)
 
 
-def resumed(model: Any, one: Experiment) -> Arrays:
+def as_it_is(model: Any, one: Experiment) -> Experiment:
+    """Return the experiment of a model that keeps its weights and its optimizer, trained or loaded from a file."""
+    weights = [to_array(variable.value) for variable in variables_of(model)]
+    return Experiment(model, weights, one.inputs, one.targets, steps=one.steps)
+
+
+def resumed(one: Experiment) -> Arrays:
     """The weights of a saved model, its outputs, its optimizer's variables, and what a further step adds."""
-    other = Experiment(model, [], one.inputs, one.targets)
-    for tensor, variable in zip(names_of(model), variables_of(model), strict=True):
+    one.restore()
+    names = names_of(one.model)
+    for tensor, variable in zip(names, variables_of(one.model), strict=True):
         # Some layers do not save the state of their random generator; here it is not used.
         if SEED_STATE not in tensor.name:
             yield tensor, to_array(variable.value)
-    yield from _outputs(other)
-    if model.optimizer is not None:
+    yield from _outputs(one)
+    if one.model.optimizer is not None:
         # A loaded optimizer names its variables in another way.
-        for number, variable in enumerate(model.optimizer.variables):
+        for number, variable in enumerate(one.model.optimizer.variables):
             yield Tensor("optimizer", f"variable {number}"), to_array(variable.value)
-    before = [to_array(variable.value) for variable in model.trainable_variables]
-    train(other, 1)
-    for tensor, variable, start in zip(names_of(model), model.trainable_variables, before, strict=False):
+    before = [to_array(variable.value) for variable in one.model.trainable_variables]
+    train(one, 1)
+    for tensor, variable, start in zip(names, one.model.trainable_variables, before, strict=False):
         yield Tensor(tensor.layer, CHANGE + tensor.name), to_array(variable.value) - start
 
 

@@ -271,18 +271,20 @@ def run_stages(one: Experiment, stages: list[str], out: Path) -> None:
             continue
         write_arrays(out / f"{stage}.npz", found)
         if stage not in ("build", "weights", *SELF):
-            sizes = measure_noise(functions[stage], one, found)
-            noise[stage] = [(*tensor, max(size, rounding(one, tensor))) for tensor, size in sizes.items()]
+            noise[stage] = noise_of(functions[stage], one, found)
         sys.stderr.write(f"{out.name} {stage}: {time.perf_counter() - start:.1f} s\n")
     write_json(out / "noise.json", noise)
     write_json(out / "failed.json", failed)
     write_json(out / "not_run.json", not_run)
 
 
-def measure_noise(
+def noise_of(
     stage: Callable[[Experiment], observation.Arrays], one: Experiment, found: dict[Tensor, Array]
-) -> dict[Tensor, float]:
-    """Return how far each tensor moves when inputs and weights move by one unit in the last place of float32."""
+) -> list[tuple[str, str, float]]:
+    """Return layer, name and noise of each tensor.
+
+    The noise is how far it moves when inputs and weights move by one unit in the last place of float32.
+    """
     largest = dict.fromkeys(found, 0.0)
     for number in range(MOVES64 if _is64() else MOVES):
         try:
@@ -293,7 +295,7 @@ def measure_noise(
             other = moved.get(tensor)
             if other is not None and other.shape == array.shape:
                 largest[tensor] = max(largest[tensor], largest_difference(array, other))
-    return largest
+    return [(*tensor, max(size, rounding(one, tensor))) for tensor, size in largest.items()]
 
 
 def rounding(one: Experiment, tensor: Tensor) -> float:
@@ -339,7 +341,10 @@ def save_model(one: Experiment, out: Path) -> None:
     """Train and save the model, and write what it gives afterwards."""
     try:
         observation.save(one, out / "saved.keras")
-        write_arrays(out / "after saving.npz", dict(observation.resumed(one.model, one)))
+        trained = observation.as_it_is(one.model, one)
+        found = dict(observation.resumed(trained))
+        write_arrays(out / "after saving.npz", found)
+        write_json(out / "after saving.json", noise_of(observation.resumed, trained, found))
     except Exception as error:  # noqa: BLE001 (the model may not be serializable)
         traceback.print_exc()
         write_json(out / "saved.json", source.one_line(error))
@@ -361,9 +366,10 @@ def exchange(task: Task) -> None:
             model, note = source.load_saved(path)
             # The file keeps what "auto" meant on the other backend.
             model.jit_compile = model._resolve_auto_jit_compile()
-            one = Experiment(model, [], given.inputs, given.targets, steps=task.steps)
+            given_to = Experiment(model, [], given.inputs, given.targets, steps=task.steps)
             with numpy_numbers(model):
-                write_arrays(out / f"saved by {other}.npz", dict(observation.resumed(model, one)))
+                loaded = observation.as_it_is(model, given_to)
+                write_arrays(out / f"saved by {other}.npz", dict(observation.resumed(loaded)))
             if note:
                 write_json(out / f"saved by {other}.note.json", note)
         except Exception as error:  # noqa: BLE001 (the file may not load here)

@@ -240,9 +240,11 @@ def gather(folder: Path, backends: Sequence[str], options: Options, failed: Mapp
         for backend, result in results.items()
         if (reason := result.no_float64)
     ]
-    for loader, saver in permutations(results, 2):
+    loaded: dict[tuple[str, str], list[str]] = {}
+    for saver, loader in permutations(results, 2):
         if note := _read_json(folder / loader / f"saved by {saver}.note.json", ""):
-            notes.append(f"saved on {saver}, loaded on {loader}: {note}")
+            loaded.setdefault((saver, note), []).append(loader)
+    notes += [f"saved on {saver}, loaded on {' and '.join(on)}: {note}" for (saver, note), on in loaded.items()]
     return Comparison(rows, versions, notes)
 
 
@@ -267,6 +269,8 @@ class Results:
 
     def _noise(self, precision: str) -> dict[str, dict[Tensor, float]]:
         stages: dict[str, list[tuple[str, str, float]]] = _read_json(self.folder / precision / "noise.json", {})
+        if precision == "float32":
+            stages["saved"] = _read_json(self.folder / "after saving.json", [])
         return {
             stage: {Tensor(layer, name): size for layer, name, size in entries} for stage, entries in stages.items()
         }
@@ -374,7 +378,7 @@ def _exchanged(saver: Results, loader: Results) -> Iterator[Row]:
     # Layers inside a user's layer may get other automatic names. They keep their order.
     other_name = dict(zip((t for t in kept if t not in loaded), (t for t in loaded if t not in kept), strict=False))
     for tensor in kept:
-        noise = saver.noise_of("whole" if tensor.name.startswith("output") else "one step", tensor)
+        noise = saver.noise_of("saved", tensor)
         name = other_name.get(tensor, tensor)
         if name not in loaded:
             yield Row("saved", *tensor, pair, None, None, "disagrees", loader.backend, "it is missing")
