@@ -109,9 +109,8 @@ class Session:
 
     def close(self) -> None:
         """End all processes."""
-        for participant in self._participants.values():
-            participant.close()
-        self._participants.clear()
+        while self._participants:
+            self._participants.popitem()[1].close()
 
     @property
     def backends(self) -> list[str]:
@@ -135,8 +134,8 @@ class Session:
         try:
             self._participants[backend].do(task, seconds)
         except ParticipantError as error:
-            if error.kind in ("died", "time"):
-                self._participants.pop(backend).close()
+            if error.kind in ("died", "time") and (ended := self._participants.pop(backend, None)) is not None:
+                ended.close()
             raise
 
 
@@ -184,10 +183,15 @@ def compare_in(
         tell(f"done {do} {backend}")
 
     with ThreadPoolExecutor(len(session.backends)) as pool:
-        list(pool.map(lambda backend: run("observe", backend), session.backends))
-        if "saved" in options.stages:
-            able = [backend for backend in session.backends if backend not in failed]
-            list(pool.map(lambda backend: run("exchange", backend, others=[x for x in able if x != backend]), able))
+        try:
+            list(pool.map(lambda backend: run("observe", backend), session.backends))
+            if "saved" in options.stages:
+                able = [backend for backend in session.backends if backend not in failed]
+                list(pool.map(lambda backend: run("exchange", backend, others=[x for x in able if x != backend]), able))
+        except KeyboardInterrupt:
+            # Otherwise the pool would wait for the tasks.
+            session.close()
+            raise
     return gather(folder, session.backends, options, failed)
 
 

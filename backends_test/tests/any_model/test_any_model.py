@@ -1,5 +1,10 @@
 """The comparison of any Keras model, in real processes of all three backends."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +106,25 @@ def test_a_backend_that_hangs_is_ended(session: Session, tmp_path: Path) -> None
     comparison = compared(session, tmp_path, "hangs_on_torch", stages=FAST, seconds=40)
     assert "no answer within 40 seconds" in comparison.rows[0].reason
     assert comparison.rows[0].off == "torch"
+
+
+def test_an_interruption_ends_at_once_and_keeps_what_is_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "backends_test.cli", "compare", f"{MODELS}:hangs_on_torch"]
+    process = subprocess.Popen(
+        [*command, "--stages", ",".join(FAST)],
+        env=os.environ | {"BACKENDS_TEST_CACHE": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.rglob("jax/observe.done")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "The same command goes on from what has been computed." in errors
+    assert list(tmp_path.rglob("jax/observe.done"))
 
 
 def test_an_interrupted_comparison_goes_on_from_what_it_has(session: Session, tmp_path: Path) -> None:
