@@ -1,12 +1,13 @@
 """The command line: `imdb-rnn train`, `evaluate`, `predict`, …
 
 Results go to standard output, progress and notices to standard error. The exit status is 0 for success, 1 for an error
-that is reported in one line, 2 for a wrong command line, and 130 for an interruption.
+that is reported in one line, 2 for a wrong command line, 130 for an interruption (Ctrl-C), and 143 for SIGTERM.
 """
 
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,9 +56,20 @@ def _errors_in_one_line() -> Iterator[None]:
         typer.echo(f"imdb-rnn: I/O error: {error}", err=True)
         _discard_unwritable_output()
         raise typer.Exit(1) from error
+    except _Terminated as error:
+        typer.echo("imdb-rnn: terminated", err=True)
+        raise typer.Exit(143) from error
     except KeyboardInterrupt as error:
         typer.echo("imdb-rnn: interrupted", err=True)
         raise typer.Exit(130) from error
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM, and ends as it does after Ctrl-C."""
+
+
+def _on_sigterm(number: int, frame: object) -> None:
+    raise _Terminated
 
 
 def _discard_unwritable_output() -> None:
@@ -111,6 +123,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without 😀 shows "?" instead
+    signal.signal(signal.SIGTERM, _on_sigterm)
     logging.basicConfig(format="imdb-rnn: %(message)s", level=logging.WARNING)
     logging.getLogger("imdb_rnn").setLevel(logging.INFO)
     # matplotlib prints long warnings if the home folder is not writable, but works without it.
@@ -146,6 +159,9 @@ def train(
     epochs: Epochs = None,
     seed: Seed = 42,
     batch_size: BatchSize = 64,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the same training, if it was interrupted in this folder.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a model, evaluate its best epoch and save it."""
@@ -156,10 +172,12 @@ def train(
     settings = {} if epochs is None else {"epochs": epochs}
     settings |= {"seed": seed, "batch_size": batch_size}
     try:
-        manifest = fit.train(data, out, Recipe.named(recipe, **settings)).manifest
+        manifest = fit.train(data, out, Recipe.named(recipe, **settings), resume=resume).manifest
     except KeyboardInterrupt:
-        saved = (out / MANIFEST_FILE).is_file()
-        typer.echo(f"The best model so far is in {out}." if saved else "Nothing was saved yet.", err=True)
+        saved = "Nothing was saved yet."
+        if (out / MANIFEST_FILE).is_file():
+            saved = f"The best model so far is in {out}. To go on, give the same command with --resume."
+        typer.echo(printable(saved), err=True)
         raise
     if as_json:
         _print_json({**manifest.to_json(), "out": str(out)})
@@ -186,12 +204,14 @@ def evaluate(
         ),
     ] = None,
     split: Annotated[Literal["val", "test"], typer.Option("--split", help="Validation or test reviews.")] = "test",
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if the training was interrupted.")] = False,
     as_json: Json = False,
 ) -> None:
     """Compute the loss and accuracy of a saved model."""
+    from imdb_rnn.inference.classifier import Classifier
     from imdb_rnn.training import evaluation
 
-    result = evaluation.evaluate(directory, data, split=split)
+    result = evaluation.evaluate(Classifier.load(directory, strict=strict), data, split=split)
     if as_json:
         data_used = {"source": result.source, "fingerprint": result.fingerprint}
         _print_json({"split": split, "loss": result.loss, "accuracy": result.accuracy, "data": data_used})
@@ -206,7 +226,10 @@ def predict(
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="Text file with one review per line.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail at a line that cannot be scored.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Fail at a line that cannot be scored, or if the training was interrupted."),
+    ] = False,
     samples: Annotated[
         bool, typer.Option("--samples", help="Score ten sample reviews and show the expected labels.")
     ] = False,
@@ -226,7 +249,7 @@ def predict(
     expected: list[str] = []
     if samples:
         texts, expected = [text for text, _ in SAMPLES], [label for _, label in SAMPLES]
-    classifier = Classifier.load(directory)
+    classifier = Classifier.load(directory, strict=strict)
     if texts:
         rows = [_Row(*prediction) for prediction in classifier.predict_reviews(texts)]
     else:

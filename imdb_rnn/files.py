@@ -1,5 +1,6 @@
 """Writes files atomically, and reads files from untrusted sources."""
 
+import errno
 import hashlib
 import io
 import os
@@ -25,7 +26,9 @@ _CHUNK = 1 << 16
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write a file so that a reader always sees either the old or the new content, even if the process is killed.
+    """Write a file so that a reader always sees either the old or the new content.
+
+    This holds if the process is killed, and also after a power failure: the content reaches the disk before the name.
 
     Args:
         path: the file to write; its folder must exist.
@@ -42,9 +45,24 @@ def atomic_write(path: Path) -> Iterator[Path]:
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)  # the usual permissions, because mkstemp allows only the owner to read
+        _reach_disk(temporary, os.O_RDWR)
         temporary.replace(path)
+        if os.name == "posix":  # elsewhere, folders cannot be opened
+            _reach_disk(path.parent, os.O_RDONLY)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _reach_disk(path: Path, mode: int) -> None:
+    """Wait until a file, or the list of names of a folder, is on the disk."""
+    descriptor = os.open(path, mode | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some file systems cannot do this for a folder
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def open_file(path: Path) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Reads integer arrays from `.npy` files that may be malicious.
+"""Reads arrays of numbers from `.npy` files that may be malicious.
 
 `numpy.load` allocates memory for any shape that a header declares. Here the header must have the form that NumPy
 writes, and the data must have exactly the declared length.
@@ -20,6 +20,7 @@ _HEADER = re.compile(
     re.DOTALL,
 )
 _INTEGER_TYPE = re.compile(r"[<>=]?[iu][248]|[<>|=]?[iu]1|[<>|=]?b1")
+_NUMBER_TYPE = re.compile(rf"{_INTEGER_TYPE.pattern}|[<>=]?f[48]")
 
 
 class Header(NamedTuple):
@@ -62,14 +63,30 @@ def read_whole_numbers(content: bytes) -> npt.NDArray[Any]:
     Raises:
         ValueError: the array has another type, or the data does not have the declared length.
     """
+    return _read(content, _INTEGER_TYPE, "whole numbers")
+
+
+def read_numbers(content: bytes) -> npt.NDArray[Any]:
+    """Read a `.npy` file with an array of integers, booleans, float32 or float64.
+
+    Returns:
+        The array, a read-only view of `content`.
+
+    Raises:
+        ValueError: the array has another type, or the data does not have the declared length.
+    """
+    return _read(content, _NUMBER_TYPE, "numbers")
+
+
+def _read(content: bytes, types: re.Pattern[str], expected: str) -> npt.NDArray[Any]:
     header = read_header(content)
-    if not _INTEGER_TYPE.fullmatch(header.type):
-        msg = f"an array of type {header.type}, not of whole numbers"
+    if not types.fullmatch(header.type):
+        msg = f"an array of type {header.type}, not of {expected}"
         raise ValueError(msg)
     dtype = np.dtype(header.type)
-    received, expected = len(content) - header.start, math.prod(header.shape) * dtype.itemsize
-    if received != expected:
-        msg = f"an array of shape {header.shape} and type {header.type} with {received:,} bytes instead of {expected:,}"
+    received, declared = len(content) - header.start, math.prod(header.shape) * dtype.itemsize
+    if received != declared:
+        msg = f"an array of shape {header.shape} and type {header.type} with {received:,} bytes instead of {declared:,}"
         raise ValueError(msg)
     flat: npt.NDArray[Any] = np.frombuffer(content, dtype, offset=header.start)
     return flat.reshape(header.shape, order="F" if header.fortran else "C")

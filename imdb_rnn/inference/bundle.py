@@ -6,6 +6,7 @@
 - `manifest.json`: the settings, data and results of the training, and the SHA-256 of every file, including itself.
 - `history.json`, `history.png`: loss and accuracy after each epoch.
 - `estimator.json`: the labels and parameters of a `ReviewClassifier`.
+- `training-state.npz`: the state of a training that is not complete (see `imdb_rnn.training.state`).
 
 Nothing in a folder is trusted: the model is built by this library (see `imdb_rnn.inference.keras_file`), and every size
 is checked against the bytes of the file before memory is allocated.
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
 from imdb_rnn import strict_json
 from imdb_rnn.errors import BundleError, DataError
@@ -41,6 +43,10 @@ MANIFEST_FILE = "manifest.json"
 HISTORY_FILE = "history.json"
 PLOT_FILE = "history.png"
 ESTIMATOR_FILE = "estimator.json"
+# The state of a training, until it is complete; see imdb_rnn.training.state.
+STATE_FILE = "training-state.npz"
+# Locked by the training that writes to the folder.
+LOCK_FILE = ".training"
 FILES = {MODEL_FILE, CONFIG_FILE, MANIFEST_FILE, HISTORY_FILE, PLOT_FILE, ESTIMATOR_FILE}
 
 # 2: `word_index` has ranks, and the manifest has hashes. The earlier format had no number.
@@ -92,32 +98,33 @@ def disk_errors_as_bundle_errors(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive_directory(directory: Path) -> Iterator[None]:
-    """Reserve a new or empty folder for one training.
+def exclusive_directory(directory: Path, *, resume: bool = False) -> Iterator[None]:
+    """Reserve a folder for one training.
 
-    Within the block, a marker file in the folder keeps other trainings out. If no manifest has been written at its end,
-    the files of the bundle and the folders created for it are removed.
+    Within the block, a locked file in the folder keeps other trainings out; the lock of a process that has died does
+    not. If no manifest has been written at the end of the block, the files of the bundle and the folders created for it
+    are removed.
+
+    Args:
+        directory: a new or empty folder.
+        resume: whether it may also be the folder of a training that is complete, or was interrupted.
 
     Raises:
-        BundleError: `directory` is a file, is not empty, or cannot be created.
+        BundleError: `directory` is a file, contains something else, is in use, or cannot be created.
     """
     with disk_errors_as_bundle_errors(directory):
         missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         directory.mkdir(parents=True, exist_ok=True)
-        filled = any(directory.iterdir())
-    if filled:
-        msg = (
-            f"Cannot save to {directory}. Expected: a new or an empty folder. Received: one that is not empty. "
-            f"Choose another one; nothing in it was changed."
-        )
-        raise BundleError(msg)
+    _check_content(directory, resume)
     try:
-        with _marked(directory):
+        with _locked(directory):
+            # Another training may have come to its end since.
+            _check_content(directory, resume)
             try:
                 yield
             finally:
                 if not (directory / MANIFEST_FILE).is_file():
-                    for name in FILES:
+                    for name in (*FILES, STATE_FILE):
                         (directory / name).unlink(missing_ok=True)
     finally:
         with suppress(OSError):  # a folder that is not empty stays
@@ -125,16 +132,54 @@ def exclusive_directory(directory: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-@contextmanager
-def _marked(directory: Path) -> Iterator[None]:
-    """Mark a folder within a block, so that others do not write to it."""
-    marker = directory / ".training"
+def _check_content(directory: Path, resume: bool) -> None:
+    """Raise `BundleError` unless a training may write to a folder."""
     with disk_errors_as_bundle_errors(directory):
-        marker.touch(exist_ok=False)
+        names = _names(directory)
+    interrupted = STATE_FILE in names
+    if not names or (resume and (interrupted or MANIFEST_FILE in names)):
+        return
+    received = "one that is not empty. Choose another one"
+    if interrupted:
+        received = "one with an interrupted training. Resume it with `--resume`, or choose another one"
+    msg = f"Cannot save to {directory}. Expected: a new or an empty folder. Received: {received}"
+    raise BundleError(f"{msg}; nothing in it was changed.")
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Lock a folder within a block, so that others do not write to it.
+
+    The operating system unlocks the folder of a process that has died.
+    """
+    lock = FileLock(directory / LOCK_FILE, timeout=0)
+    with disk_errors_as_bundle_errors(directory):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            msg = (
+                f"Cannot save to {directory}. Expected: a folder that nothing else writes to. Received: one that a "
+                "training writes to. Wait until it has ended, or choose another one."
+            )
+            raise BundleError(msg) from error
     try:
+        for file in _leftovers(directory):
+            file.unlink(missing_ok=True)
         yield
     finally:
-        marker.unlink(missing_ok=True)
+        (directory / LOCK_FILE).unlink(missing_ok=True)
+        lock.release()
+
+
+def _names(directory: Path) -> set[str]:
+    """Return the names in a folder, without those of a process that was killed while it wrote."""
+    return {file.name for file in directory.iterdir()} - {LOCK_FILE} - {file.name for file in _leftovers(directory)}
+
+
+def _leftovers(directory: Path) -> list[Path]:
+    """Return the temporary files of `atomic_write` in a folder."""
+    files = [Path(name) for name in (*FILES, STATE_FILE)]
+    return [found for file in files for found in directory.glob(f".{file.stem}-*{file.suffix}")]
 
 
 def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
@@ -149,7 +194,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Non
         BundleError: the folder contains something else, or cannot be written.
     """
     with disk_errors_as_bundle_errors(directory):
-        names = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
+        names = _names(directory) if directory.is_dir() else set()
     settings = [name for name in (CONFIG_FILE, ESTIMATOR_FILE) if name in files]
     if names <= FILES and {*settings, MANIFEST_FILE} <= names:
         for name in settings:
@@ -159,7 +204,7 @@ def save(directory: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Non
                     f"Received: one with another {name}. Choose another one; nothing in it was changed."
                 )
                 raise BundleError(msg)
-        with _marked(directory), disk_errors_as_bundle_errors(directory):
+        with _locked(directory), disk_errors_as_bundle_errors(directory):
             write(directory, manifest, {name: content for name, content in files.items() if name not in settings})
     else:
         with exclusive_directory(directory), disk_errors_as_bundle_errors(directory):

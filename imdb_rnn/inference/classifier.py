@@ -18,6 +18,7 @@ from imdb_rnn.inference import bundle, keras_file
 from imdb_rnn.inference.manifest import Manifest
 from imdb_rnn.model.architecture import Encoder, build_model, compile_model
 from imdb_rnn.model.numpy_forward import binary_crossentropy, check_logits, logits_of, sigmoid
+from imdb_rnn.printable import printable
 from imdb_rnn.text.preprocessing import Preprocessing
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.texts import as_texts
@@ -123,15 +124,29 @@ class Classifier:
         return state
 
     @classmethod
-    def load(cls, directory: Path | str) -> Self:
+    def load(cls, directory: Path | str, *, strict: bool = False) -> Self:
         """Load a folder saved by `train` or `save` on any backend. No backend is imported.
 
-        A folder saved by the tutorial's own program can also be loaded; its `manifest` is empty.
+        A folder saved by the tutorial's own program can also be loaded; its `manifest` is empty. If the training was
+        interrupted, the model is that of the best epoch so far: its scores are not calibrated, and later epochs may be
+        better. A warning is logged.
+
+        Args:
+            directory: the folder.
+            strict: whether to raise an error if the training was interrupted, instead of the warning.
 
         Raises:
-            BundleError: a file is missing, damaged, or does not match the others.
+            BundleError: a file is missing, damaged, or does not match the others, or see `strict`.
         """
         saved = bundle.read_bundle(Path(directory))
+        if saved.manifest.complete is False:
+            received = f"was interrupted after epoch {saved.manifest.epochs}"
+            resume = "Resume it with `imdb-rnn train --resume`."
+            if strict:
+                msg = f"Cannot load {directory}. Expected: a complete training. Received: one that {received}. {resume}"
+                raise BundleError(msg)
+            place = printable(str(directory))
+            _log.warning("The training in %s %s: its scores are preliminary. %s", place, received, resume)
         return cls(
             saved.vocabulary,
             saved.preprocessing,

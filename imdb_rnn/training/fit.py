@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from imdb_rnn import __version__
 from imdb_rnn.backends import keras_session, load_backend, load_keras, training_backend_name
 from imdb_rnn.corpora import Corpus, load_reviews
-from imdb_rnn.errors import DataError, RecipeError
+from imdb_rnn.errors import BundleError, DataError, RecipeError
 from imdb_rnn.inference import bundle
 from imdb_rnn.inference.classifier import SCORING_BATCH, Classifier
 from imdb_rnn.inference.manifest import Manifest
@@ -33,13 +33,13 @@ from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import Vocabulary
 from imdb_rnn.text.windows import DrawnWindows
 from imdb_rnn.threads import one_blas_thread
-from imdb_rnn.training.averaging import average_weights
 from imdb_rnn.training.calibration import fit_temperature
 from imdb_rnn.training.checkpoint import Checkpoint
 from imdb_rnn.training.loop import train_epochs
 from imdb_rnn.training.progress import progress_callbacks, waiting
 from imdb_rnn.training.recipe import Recipe
 from imdb_rnn.training.splits import split_reviews
+from imdb_rnn.training.state import check_same_training, training_of
 from imdb_rnn.training.teacher import with_soft_labels
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def train(
     out: Path | str | None = None,
     recipe: Recipe | None = None,
     *,
+    resume: bool = False,
+    callbacks: Sequence["keras.callbacks.Callback"] = (),
     progress: bool = True,
 ) -> Training:
     """Train a classifier, keep the weights with the lowest validation loss, and evaluate it on the test reviews.
@@ -104,11 +106,16 @@ def train(
         out: a new or empty folder to save to; None saves nothing. The folder is written after each epoch that improves
             the validation loss, so that it can be loaded after an interrupted training.
         recipe: the settings of the training; None is `Recipe()`.
+        resume: whether `out` may be the folder of the same training, interrupted or complete. An interrupted training
+            goes on after its last complete epoch, with the result of a training that was never interrupted. If there is
+            none, it begins.
+        callbacks: Keras callbacks. Their batch methods are called once for every `imdb_rnn.training.loop.STEPS` steps.
+            Their own state is not saved.
         progress: whether to show progress on standard error.
 
     Raises:
         BackendError: see `imdb_rnn.backends.training_backend_name`.
-        BundleError: `out` cannot be written, or is not empty.
+        BundleError: `out` cannot be written, is not empty, or, with `resume`, was written by another training.
         DataError: the reviews cannot be read, or there are too few.
         ModelError: the loss is not finite.
         RecipeError: a setting is out of range.
@@ -118,8 +125,11 @@ def train(
     if out is not None and recipe.encoder != "embedding":
         msg = f"Bad `out`. Expected: None, because a model with the encoder {recipe.encoder!r} cannot be saved. "
         raise RecipeError(f"{msg}Received: {out}.")
+    if out is None and resume:
+        msg = "Bad `resume`. Expected: a folder in `out` to resume a training from. Received: None."
+        raise RecipeError(msg)
     folder = None if out is None else Path(out)
-    with nullcontext() if folder is None else bundle.exclusive_directory(folder):
+    with nullcontext() if folder is None else bundle.exclusive_directory(folder, resume=resume):
         clock = Clock()
         with clock.phase("import"):
             load_keras()
@@ -138,6 +148,8 @@ def train(
             Source(corpus.source.encode("utf-8", "backslashreplace").decode(), corpus.fingerprint),
             test=corpus.test,
             folder=folder,
+            resume=resume,
+            callbacks=callbacks,
             progress=progress,
             clock=clock,
         )
@@ -154,6 +166,8 @@ def fit(
     *,
     test: EncodedReviews | None = None,
     folder: Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence["keras.callbacks.Callback"] = (),
     progress: bool = False,
     clock: "Clock | None" = None,
 ) -> Training:
@@ -167,26 +181,30 @@ def fit(
         source: the origin of the reviews, for the manifest.
         test: the reviews to evaluate the result on; None evaluates nothing.
         folder: the folder to save to, from `bundle.exclusive_directory`; None saves nothing.
+        resume: see `train`.
+        callbacks: see `train`.
         progress: whether to show progress on standard error.
         clock: a clock that has already measured other phases.
 
     Raises:
         BackendError: see `imdb_rnn.backends.training_backend_name`.
-        BundleError: the folder cannot be written.
+        BundleError: the folder cannot be written, or another training has written it.
         ModelError: the loss is not finite.
     """
     training_backend_name()
     clock = clock or Clock()
-    with clock.phase("examples"), waiting(progress, "preparing the reviews"):
-        data = _training_data(learned, recipe)
-        ends = Arrays(recipe.preprocessing.last_rows(validation.reviews), targets(validation.reviews))
+    known = vocabulary.truncate(recipe.num_words)
     with clock.phase("build"):
         model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
         model.set_weights(initial_weights(model, recipe.seed, recipe.recurrent_initializer))
         compile_model(model, metrics=[soft_label_accuracy()])
-    known = vocabulary.truncate(recipe.num_words)
-    checkpoint = Checkpoint(folder, _first_manifest(model, known, recipe, source), vocabulary, recipe)
-    averaging = [average_weights(recipe.averaged_epochs)] if recipe.averaged_epochs > 1 else []
+    manifest = _first_manifest(model, known, recipe, source)
+    if folder is not None and resume and (finished := _finished(folder, manifest)) is not None:
+        return finished
+    with clock.phase("examples"), waiting(progress, "preparing the reviews"):
+        data = _training_data(learned, recipe)
+        ends = Arrays(recipe.preprocessing.last_rows(validation.reviews), targets(validation.reviews))
+    checkpoint = Checkpoint(folder, manifest, vocabulary, recipe, resume=resume)
     with clock.phase("training"), progress_callbacks(progress) as shown:
         train_epochs(
             model,
@@ -194,10 +212,11 @@ def fit(
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             epochs=recipe.epochs,
+            first_epoch=checkpoint.first_epoch,
             validation=ends,
             validation_weights=validation.weights,
             validation_batch_size=SCORING_BATCH,
-            callbacks=[*averaging, *checkpoint.callbacks(), *shown],
+            callbacks=[*checkpoint.callbacks(), *shown, *callbacks],
         )
     # Keras cannot load a model that is saved with the metric for soft labels.
     compile_model(model, model.optimizer)
@@ -212,6 +231,25 @@ def fit(
     checkpoint.finish(model if recipe.windows else None, **results, seconds=clock.seconds)
     classifier = Classifier(known, recipe.preprocessing, checkpoint.manifest, model=model, words=vocabulary.words)
     return Training(classifier, checkpoint.history, checkpoint.manifest)
+
+
+def _finished(folder: Path, manifest: Manifest) -> Training | None:
+    """Return the result of a complete training in a folder; None if there is none.
+
+    Raises:
+        BundleError: it is the result of another training, or of one that cannot be resumed.
+    """
+    if not (folder / bundle.MANIFEST_FILE).is_file() or (folder / bundle.STATE_FILE).exists():
+        return None
+    classifier = Classifier.load(folder)
+    check_same_training(folder, training_of(manifest), training_of(classifier.manifest))
+    if not classifier.manifest.complete:
+        msg = (
+            f"Cannot resume the training in {folder}. Expected: its state in {bundle.STATE_FILE}. Received: none. "
+            "Choose another folder to train again."
+        )
+        raise BundleError(msg)
+    return Training(classifier, bundle.read_part(folder, bundle.HISTORY_FILE), classifier.manifest)
 
 
 def _training_data(learned: Weighted, recipe: Recipe) -> TrainingData:

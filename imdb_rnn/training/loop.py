@@ -27,6 +27,7 @@ def train_epochs(
     batch_size: int,
     seed: int,
     epochs: int,
+    first_epoch: int = 0,
     validation: Arrays | None = None,
     validation_weights: npt.NDArray[np.float64] | None = None,
     validation_batch_size: int = 1_000,
@@ -40,6 +41,7 @@ def train_epochs(
         batch_size: examples per step.
         seed: the seed of the examples and their order.
         epochs: the number of epochs, unless a callback stops earlier.
+        first_epoch: the number of epochs that have already been trained.
         validation: the examples to evaluate after each epoch.
         validation_weights: the weight of each validation example in the loss, shape (n,); None is 1 for each.
         validation_batch_size: validation examples per step.
@@ -49,11 +51,14 @@ def train_epochs(
     callback_list = load_keras().callbacks.CallbackList(
         list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(data.num_examples, batch_size)
     )
-    make_steps = load_training_backend().compile_steps(model)
     model.stop_training = False
     callback_list.on_train_begin()
+    make_steps = load_training_backend().compile_steps(model)
     logs: dict[str, float] = {}
-    for epoch in range(epochs):
+    for epoch in range(first_epoch, epochs):
+        # A callback may also stop a training before its first epoch, for example one that was resumed.
+        if model.stop_training:
+            break
         model.reset_metrics()
         callback_list.on_epoch_begin(epoch)
         done = 0
@@ -76,7 +81,5 @@ def train_epochs(
             )
             logs |= {f"val_{name}": float(value) for name, value in results.items()}
         callback_list.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
     model.optimizer.finalize_variable_values(model.trainable_weights)
     callback_list.on_train_end(logs)

@@ -212,11 +212,18 @@ def test_a_folder_without_hashes_is_not_written_to(earlier: Path, other_model: b
 
 def test_a_folder_that_a_training_writes_to_is_not_written_to(bundle: Path, other_model: bytes) -> None:
     config, manifest = (bundle / CONFIG_FILE).read_bytes(), later(bundle)
-    (bundle / ".training").touch()
     before = contents(bundle)
-    with pytest.raises(BundleError, match=rf"^Cannot save to {bundle}\. "):
+    refused = pytest.raises(BundleError, match=rf"^Cannot save to {bundle}\. .* that a training writes to")
+    with exclusive_directory(bundle, resume=True), refused:
         save(bundle, manifest, {CONFIG_FILE: config, MODEL_FILE: other_model})
     assert contents(bundle) == before
+
+
+@pytest.mark.parametrize("name", [".training", ".manifest-abcd1234.json", ".best-embedding-model-x_y.keras"])
+def test_what_a_killed_process_has_left_is_not_in_the_way(bundle: Path, other_model: bytes, name: str) -> None:
+    (bundle / name).touch()
+    save(bundle, later(bundle), {CONFIG_FILE: (bundle / CONFIG_FILE).read_bytes(), MODEL_FILE: other_model})
+    assert not (bundle / name).exists()
 
 
 def test_no_mark_of_a_training_is_left_behind(bundle: Path, other_model: bytes) -> None:

@@ -34,6 +34,7 @@ from imdb_rnn.inference.bundle import (
     MANIFEST_FILE,
     MODEL_FILE,
     PLOT_FILE,
+    STATE_FILE,
     read_bundle,
     read_manifest,
 )
@@ -218,6 +219,7 @@ def test_an_interrupted_training_leaves_the_best_model_so_far(
         CONFIG_FILE,
         MANIFEST_FILE,
         HISTORY_FILE,
+        STATE_FILE,
     }
 
 

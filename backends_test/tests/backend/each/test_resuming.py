@@ -1,0 +1,175 @@
+"""An interrupted training is resumed, and gives what a training gives that was never interrupted."""
+
+import io
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends_test.tests.backend.killed_training import corpus, recipe
+from backends_test.tests.backend.processes import COMMAND_LINE
+from imdb_rnn import BundleError, Classifier, Recipe, RecipeError, Training, train
+from imdb_rnn.inference.bundle import (
+    HISTORY_FILE,
+    LOCK_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    STATE_FILE,
+    exclusive_directory,
+    read_bundle,
+    read_part,
+)
+
+PROGRAM = "backends_test.tests.backend.killed_training"
+RECIPES = ("tutorial", "robust")
+
+
+def killed(folder: Path, name: str, moment: int) -> subprocess.CompletedProcess[str]:
+    """Run a training that is killed at a moment; see `killed_training`."""
+    command = [sys.executable, "-m", PROGRAM, str(folder), name, str(moment)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def resumed(folder: Path, name: str) -> Training:
+    return train(corpus(), folder, recipe(name), resume=True, progress=False)
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """What a training has saved, but for how long it took."""
+    found = read_bundle(folder)
+    assert found.optimizer is not None
+    return {
+        "arrays": [array.tobytes() for array in (*found.weights, *found.optimizer)],
+        "history": read_part(folder, HISTORY_FILE),
+        "manifest": {name: value for name, value in found.manifest.to_json().items() if name != "seconds"},
+        "files": {file.name for file in folder.iterdir()},
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, Any], int]]:
+    """Recipe -> what a training saves that is not interrupted, and how many moments it has."""
+    found = {}
+    for name in RECIPES:
+        folder = tmp_path_factory.mktemp("whole") / name
+        ran = killed(folder, name, 0)
+        assert ran.returncode == 0, ran.stderr
+        found[name] = content(folder), int(ran.stdout.split()[-1])
+    return found
+
+
+@pytest.mark.parametrize(("name", "share"), [("tutorial", 0.3), ("robust", 0.5), ("robust", 0.97)])
+def test_a_training_that_is_killed_is_resumed_to_the_same_model(
+    name: str, share: float, whole: dict[str, tuple[dict[str, Any], int]], tmp_path: Path
+) -> None:
+    expected, moments = whole[name]
+    assert killed(tmp_path / "model", name, round(share * moments)).returncode == -signal.SIGKILL
+    training = resumed(tmp_path / "model", name)
+    assert content(tmp_path / "model") == expected
+    assert training.history == expected["history"]
+    assert STATE_FILE not in expected["files"]
+
+
+def test_a_training_that_has_not_begun_or_is_complete_can_be_resumed(tmp_path: Path) -> None:
+    first = resumed(tmp_path / "model", "tutorial")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "model").iterdir()}
+    again = resumed(tmp_path / "model", "tutorial")
+    assert (again.history, again.manifest) == (first.history, first.manifest)
+    assert again.classifier.predict_review("A good film.") == first.classifier.predict_review("A good film.")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "model").iterdir()} == before
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that is interrupted when its third epoch begins."""
+    import keras
+
+    def interrupt(epoch: int, logs: object) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    folder = tmp_path_factory.mktemp("interrupted") / "model"
+    stop = keras.callbacks.LambdaCallback(on_epoch_begin=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus(), folder, recipe("robust"), callbacks=[stop], progress=False)
+    return folder
+
+
+def copy_of(folder: Path, place: Path) -> Path:
+    place.mkdir()
+    for file in folder.iterdir():
+        (place / file.name).write_bytes(file.read_bytes())
+    return place
+
+
+def test_the_state_takes_at_most_three_times_the_size_of_the_model(interrupted: Path) -> None:
+    assert (interrupted / STATE_FILE).stat().st_size <= 3 * (interrupted / MODEL_FILE).stat().st_size
+
+
+def test_an_interrupted_training_says_so_when_it_is_used(interrupted: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert 0 < Classifier.load(interrupted).predict_review("A good film.").score < 1
+    assert "was interrupted after epoch 2" in caplog.text
+    with pytest.raises(BundleError, match=r"Expected: a complete training\. Received: one that was interrupted"):
+        Classifier.load(interrupted, strict=True)
+
+
+def test_without_resume_an_interrupted_training_is_not_overwritten(interrupted: Path) -> None:
+    before = {file.name: file.read_bytes() for file in interrupted.iterdir()}
+    with pytest.raises(BundleError, match="Resume it with `--resume`, or choose another one; nothing"):
+        train(corpus(), interrupted, recipe("robust"), progress=False)
+    assert {file.name: file.read_bytes() for file in interrupted.iterdir()} == before
+
+
+def test_another_training_does_not_go_on_from_the_state(interrupted: Path, tmp_path: Path) -> None:
+    folder = copy_of(interrupted, tmp_path / "model")
+    with pytest.raises(BundleError, match="Received: a training with epochs 5, seed 42"):
+        train(corpus(), folder, Recipe(epochs=6, patience=2, seed=7), resume=True, progress=False)
+    with pytest.raises(BundleError, match="Received: a training with data "):
+        train(replace(corpus(), fingerprint="0" * 64), folder, recipe("robust"), resume=True, progress=False)
+
+
+def test_a_folder_of_something_else_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(BundleError, match="one that is not empty"):
+        train(corpus(), tmp_path, recipe("robust"), resume=True, progress=False)
+    with pytest.raises(RecipeError, match="a folder in `out` to resume a training from"):
+        train(corpus(), None, recipe("robust"), resume=True, progress=False)
+
+
+def test_a_state_of_another_model_is_refused(interrupted: Path, tmp_path: Path) -> None:
+    folder = copy_of(interrupted, tmp_path / "model")
+    with np.load(folder / STATE_FILE) as file:
+        arrays = {name: file[name] for name in file.files}
+    changed = io.BytesIO()
+    np.savez(changed, **(arrays | {"weights.1": np.zeros((2, 2), np.float32)}))
+    (folder / STATE_FILE).write_bytes(changed.getvalue())
+    with pytest.raises(BundleError, match="Expected: the weights and the optimizer of its model"):
+        resumed(folder, "robust")
+
+
+def test_a_running_training_keeps_others_out_and_a_dead_one_does_not(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    command = [sys.executable, "-c", COMMAND_LINE, "train", "--data", "synthetic", "--out", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        while not (folder / MANIFEST_FILE).exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        with pytest.raises(BundleError, match="one that a training writes to"):
+            train("synthetic", folder, Recipe(), resume=True, progress=False)
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    # SIGTERM ends a training as Ctrl-C does.
+    assert process.returncode == 143
+    assert f"The best model so far is in {folder}. To go on, give the same command with --resume." in errors
+    (folder / LOCK_FILE).touch()
+    with exclusive_directory(folder, resume=True):
+        assert (folder / STATE_FILE).exists()
