@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backends_test.any_model.api import compare
+    from backends_test.any_model.errors import SourceError
     from backends_test.any_model.run import Comparison, ComparisonError
-    from backends_test.any_model.source import SourceError
 
 __all__ = ["Comparison", "ComparisonError", "SourceError", "compare"]
 

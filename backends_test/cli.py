@@ -16,8 +16,8 @@ import typer
 from typer.core import TyperGroup
 
 from backends_test.any_model.environments import SetupError
+from backends_test.any_model.errors import SourceError
 from backends_test.any_model.run import ALL_STAGES, BACKENDS, Comparison, ComparisonError, Options
-from backends_test.any_model.source import SourceError
 from imdb_rnn.printable import printable
 
 # What a stage is held against must be run as well.

@@ -13,9 +13,11 @@ import numpy as np
 from backends_test.any_model import environments, speed
 from backends_test.any_model.arrays import Array
 from backends_test.any_model.environments import Environment
+from backends_test.any_model.errors import SourceError
+from backends_test.any_model.model_file import check_file
 from backends_test.any_model.processes import pack
 from backends_test.any_model.run import BACKENDS, Comparison, ComparisonError, Options, Session, compare_in
-from backends_test.any_model.source import ModelSource, SourceError, check_file
+from backends_test.any_model.source import ModelSource
 
 Inputs = str | Path | Array | Mapping[str, Array]
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from backends_test.any_model import source_code
+from backends_test.any_model.errors import SourceError
 from backends_test.any_model.findings_table import PAGE, TABLE, Facts, Use
+from backends_test.any_model.model_file import SavedObject, objects, read_config, refusal
 from backends_test.any_model.operations_table import LIMITS, MISSING
-from backends_test.any_model.source import ModelSource, SavedObject, SourceError, objects, read_config, refusal
+from backends_test.any_model.source import ModelSource
 from imdb_rnn.backends.table import TABLE as BACKENDS
 
 Level = Literal["error", "warning", "finding"]

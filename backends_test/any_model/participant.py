@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backends_test.any_model import drawing, observation, source, timing
+from backends_test.any_model import drawing, model_file, observation, source, timing
 from backends_test.any_model.arrays import (
     Array,
     ArrayFile,
@@ -25,6 +25,7 @@ from backends_test.any_model.arrays import (
     largest_value,
     write_arrays,
 )
+from backends_test.any_model.errors import SourceError, one_line
 from backends_test.any_model.observation import SELF, STAGES, Experiment, NotRun
 from backends_test.any_model.precision import float64, with_float64
 from backends_test.any_model.random_numbers import numpy_numbers
@@ -33,8 +34,9 @@ from backends_test.any_model.recording import Call, encode, to_array
 # How often inputs and weights are moved by one unit in the last place, to measure the noise of each tensor.
 MOVES = 3
 MOVES64 = 2
-# The relative size of such a unit in float32.
-UNIT = 2.0**-23
+# The relative size of such a unit.
+UNITS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23}
+UNIT = UNITS["float32"]
 
 
 class Given(NamedTuple):
@@ -89,13 +91,13 @@ def main() -> None:
             task = Task(**json.loads(line))
             {"prepare": prepare, "observe": observe, "exchange": exchange, "time": time_model}[task.do](task)
             answer: dict[str, Any] = {"ok": True}
-        except source.SourceError as error:
+        except SourceError as error:
             answer = {"ok": False, "error": str(error), "kind": "source"}
         except drawing.InputsError as error:
             answer = {"ok": False, "error": str(error), "kind": "inputs"}
         except Exception as error:  # noqa: BLE001 (the model may raise anything)
             traceback.print_exc()
-            answer = {"ok": False, "error": source.one_line(error), "kind": "error"}
+            answer = {"ok": False, "error": one_line(error), "kind": "error"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
@@ -127,7 +129,7 @@ def prepare(task: Task) -> None:
     model = new_model(task)
     if not task.model.endswith(".keras") and (difference := source.same_model(model, new_model(task))):
         msg = f"{task.model} returns a different model each time: {difference}. It must always build the same one."
-        raise source.SourceError(msg)
+        raise SourceError(msg)
     generator = np.random.default_rng(20)
     arrays, targets = source.load_inputs(task.inputs) if task.inputs else (None, None)
     if arrays is None:
@@ -187,7 +189,7 @@ def observe(task: Task) -> None:
     except Exception as error:  # noqa: BLE001 (not every model can be computed in float64)
         traceback.print_exc()
         (out / "float64").mkdir(exist_ok=True)
-        write_json(out / "float64" / "failed.json", source.one_line(error))
+        write_json(out / "float64" / "failed.json", one_line(error))
     finally:
         keras.backend.clear_session()
 
@@ -267,7 +269,7 @@ def run_stages(one: Experiment, stages: list[str], out: Path) -> None:
             continue
         except Exception as error:  # noqa: BLE001 (the model may raise anything)
             traceback.print_exc()
-            failed[stage] = source.one_line(error)
+            failed[stage] = one_line(error)
             continue
         write_arrays(out / f"{stage}.npz", found)
         if stage not in ("build", "weights", *SELF):
@@ -283,7 +285,7 @@ def noise_of(
 ) -> list[tuple[str, str, float]]:
     """Return layer, name and noise of each tensor.
 
-    The noise is how far it moves when inputs and weights move by one unit in the last place of float32.
+    The noise is how far it moves when inputs and weights move by one unit in the last place; see `unit_of`.
     """
     largest = dict.fromkeys(found, 0.0)
     for number in range(MOVES64 if _is64() else MOVES):
@@ -302,9 +304,18 @@ def rounding(one: Experiment, tensor: Tensor) -> float:
     """Return the rounding in the change of a weight: that of the weight, however small its change is."""
     if _is64() or not tensor.name.startswith(observation.CHANGE):
         return 0.0
-    weights = dict(zip(observation.names_of(one.model), one.weights, strict=True))
-    weight = weights.get(Tensor(tensor.layer, tensor.name.removeprefix(observation.CHANGE)))
-    return UNIT * largest_value(weight) if weight is not None else 0.0
+    name = Tensor(tensor.layer, tensor.name.removeprefix(observation.CHANGE))
+    for found, variable, weight in zip(
+        observation.names_of(one.model), observation.variables_of(one.model), one.weights, strict=True
+    ):
+        if found == name:
+            return UNITS.get(str(variable.dtype), UNIT) * largest_value(weight)
+    return 0.0
+
+
+def unit_of(model: Any) -> float:
+    """Return the relative size of a unit in the last place of the least precise type that a layer computes in."""
+    return max((UNITS.get(layer.compute_dtype, UNIT) for layer in model._flatten_layers()), default=UNIT)
 
 
 def move(one: Experiment, number: int) -> Experiment:
@@ -312,12 +323,12 @@ def move(one: Experiment, number: int) -> Experiment:
     import keras
 
     generator = np.random.default_rng([3, number])
+    unit = unit_of(one.model)
 
     def moved(array: Any) -> Any:
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
             return array
         signs = generator.integers(-1, 2, array.shape)
-        unit = np.finfo(array.dtype).eps if array.dtype.itemsize < 4 else UNIT
         exact = array.astype(np.float64) * (1 + unit * signs)
         return exact if _is64() else exact.astype(array.dtype)
 
@@ -347,7 +358,7 @@ def save_model(one: Experiment, out: Path) -> None:
         write_json(out / "after saving.json", noise_of(observation.resumed, trained, found))
     except Exception as error:  # noqa: BLE001 (the model may not be serializable)
         traceback.print_exc()
-        write_json(out / "saved.json", source.one_line(error))
+        write_json(out / "saved.json", one_line(error))
 
 
 def exchange(task: Task) -> None:
@@ -363,7 +374,7 @@ def exchange(task: Task) -> None:
             continue
         keras.backend.clear_session()
         try:
-            model, note = source.load_saved(path)
+            model, note = model_file.load_saved(path)
             # The file keeps what "auto" meant on the other backend.
             model.jit_compile = model._resolve_auto_jit_compile()
             given_to = Experiment(model, [], given.inputs, given.targets, steps=task.steps)
@@ -374,7 +385,7 @@ def exchange(task: Task) -> None:
                 write_json(out / f"saved by {other}.note.json", note)
         except Exception as error:  # noqa: BLE001 (the file may not load here)
             traceback.print_exc()
-            write_json(out / f"saved by {other}.json", source.one_line(error))
+            write_json(out / f"saved by {other}.json", one_line(error))
 
 
 def time_model(task: Task) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from backends_test.any_model.environments import Environment, cache_folder
+from backends_test.any_model.errors import SourceError
 from backends_test.any_model.run import Options
-from backends_test.any_model.source import ModelSource, SourceError
+from backends_test.any_model.source import ModelSource
 
 # What an interrupted comparison has left is removed after this time.
 OLD_SECONDS = 7 * 24 * 3600

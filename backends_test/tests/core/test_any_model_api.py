@@ -12,8 +12,8 @@ import backends_test
 from backends_test.any_model import timing
 from backends_test.any_model.api import source_of, written
 from backends_test.any_model.environments import Environment
+from backends_test.any_model.errors import SourceError
 from backends_test.any_model.run import Options
-from backends_test.any_model.source import SourceError
 from backends_test.any_model.working import digest, working_folder
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends_test.any_model.source import ModelSource, SourceError, check_file, load_inputs, read_config
+from backends_test.any_model.errors import SourceError
+from backends_test.any_model.model_file import check_file, read_config
+from backends_test.any_model.source import ModelSource, load_inputs
 
 DATA = Path(__file__).parents[1] / "data"
 DENSE = {"module": "keras.layers", "class_name": "Dense", "config": {"name": "dense"}, "registered_name": None}

@@ -8,8 +8,8 @@ import pytest
 
 from backends_test.any_model.doctor import diagnose, examine
 from backends_test.any_model.findings_table import EMBEDDINGS, OPTIMIZERS, RECURRENT, SQUARING
+from backends_test.any_model.model_file import read_config
 from backends_test.any_model.operations_table import BACKENDS, LIMITS, MISSING, missing_operations
-from backends_test.any_model.source import read_config
 
 
 def test_the_operations_that_a_backend_lacks_are_those_of_the_sources() -> None:

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from backends_test.any_model.source import SourceError, load, load_inputs, load_saved, same_model
+from backends_test.any_model.errors import SourceError
+from backends_test.any_model.model_file import load_saved
+from backends_test.any_model.source import load, load_inputs, same_model
 
 Write = Callable[[str], str]
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from backends_test.any_model import reduction, shrink
+from backends_test.any_model import reduction, shrunk_program
 from backends_test.any_model.reduction import Candidate, Input, Node
 from backends_test.any_model.verdicts import Row
 
@@ -70,15 +70,15 @@ def test_a_model_gets_simpler_in_every_way() -> None:
 
 
 def test_the_program_finds_where_numbers_differ_most() -> None:
-    place, share = shrink._farthest(np.array([1.0, 2.0, 1e-9]), np.array([1.0, 2.2, 2e-9]))
+    place, share = shrunk_program.farthest(np.array([1.0, 2.0, 1e-9]), np.array([1.0, 2.2, 2e-9]))
     assert (place, round(share, 3)) == (1, 0.091)
-    assert shrink._farthest(np.array([np.nan, 1.0]), np.array([np.nan, np.nan]))[0] == 1
+    assert shrunk_program.farthest(np.array([np.nan, 1.0]), np.array([np.nan, np.nan]))[0] == 1
 
 
 def test_an_issue_has_what_a_maintainer_asks_for() -> None:
     row = Row("forward", "up", "output", ("jax", "torch"), 0.1, 1e-7, "disagrees", "torch")
     versions = {"jax": {"keras": "3.15.1", "jax": "0.10.2"}}
-    text = shrink.Shrunk(
+    text = shrunk_program.Shrunk(
         row, "import keras\n", "A title", {"jax": "1.0", "torch": "1.1"}, "`1.0`", versions, 3, []
     ).issue
     assert text.startswith("# A title\n")
