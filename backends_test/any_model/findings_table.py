@@ -28,7 +28,9 @@ SQUARING = frozenset(
         "ScheduleFreeAdamW",
     }
 )
-OPTIMIZERS = SQUARING | {"Adamax", "Lion", "SGD"}
+# Those that take its absolute value, with the same fault.
+ABSOLUTE = frozenset({"Adamax"})
+OPTIMIZERS = SQUARING | ABSOLUTE | {"Lion", "SGD"}
 EMBEDDINGS = frozenset({"Embedding", "ReversibleEmbedding", "TokenAndPositionEmbedding"})
 RECURRENT = frozenset({"GRU", "LSTM", "RNN", "SimpleRNN"})
 BINARY_CROSSENTROPY = frozenset({"BinaryCrossentropy", "bce", "binary_crossentropy"})
@@ -104,7 +106,7 @@ def _squared_slices(facts: Facts) -> list[str]:
     optimizers = [
         use
         for use in facts.used(OPTIMIZERS, "optimizers")
-        if use.name in SQUARING or any(use.settings.get(name) is not None for name in clipping)
+        if use.name in SQUARING | ABSOLUTE or any(use.settings.get(name) is not None for name in clipping)
     ]
     return [f"{use.subject} with {optimizers[0].name}" for use in embeddings] if optimizers else []
 
@@ -197,7 +199,7 @@ def _bias_elsewhere(facts: Facts) -> list[str]:
 
 def _resized(*names: str) -> Callable[[Facts], list[str]]:
     """Return a rule: the finding concerns each resizing with one of some interpolations."""
-    resizing = ("Resize", "Resizing", "resize")
+    resizing = ("Resize", "Resizing", "UpSampling2D", "resize")
     return lambda facts: [use.subject for use in facts.used(resizing) if use.settings.get("interpolation") in names]
 
 
@@ -219,16 +221,48 @@ def _blur_without_format(facts: Facts) -> list[str]:
     ]
 
 
+def _masking(facts: Facts) -> list[Use]:
+    """Return the layers that make a mask."""
+    embeddings = [use for use in facts.used(EMBEDDINGS, "layers") if use.settings.get("mask_zero") is True]
+    return [*embeddings, *facts.used(("Masking",), "layers")]
+
+
 def _masked_attention(facts: Facts) -> list[str]:
     """Return attention in a model that masks padding: all keys of a query that is padding are masked."""
-    embeddings = [use for use in facts.used(EMBEDDINGS, "layers") if use.settings.get("mask_zero") is True]
     layers = facts.used(("GroupQueryAttention", "GroupedQueryAttention", "MultiHeadAttention"), "layers")
-    return [use.subject for use in layers] if embeddings or facts.used(("Masking",), "layers") else []
+    return [use.subject for use in layers] if _masking(facts) else []
+
+
+def _masked_outputs(facts: Facts) -> list[str]:
+    """Return the layers that make a mask, unless a layer seems to give one output for all steps."""
+    states = [use for use in facts.used(RECURRENT, "layers") if use.settings.get("return_sequences") is not True]
+    pooled = [use for use in facts.uses if use.name.startswith(("Flatten", "Global"))]
+    return [] if states or pooled else [use.subject for use in _masking(facts)]
 
 
 def _seeded_dropout(facts: Facts) -> list[str]:
     layers = [use for use in facts.uses if "Dropout" in use.name or use.name == "GaussianNoise"]
     return [use.subject for use in layers if use.settings.get("seed") is not None]
+
+
+def _masked_images(facts: Facts) -> list[str]:
+    layers = [use for use in facts.uses if use.name.startswith("ConvLSTM")]
+    return [use.subject for use in layers] if _masking(facts) else []
+
+
+def _unrolled_backwards(facts: Facts) -> list[str]:
+    both = bool(facts.used(("Bidirectional",), "layers"))
+    unrolled = [use for use in facts.used(RECURRENT, "layers") if use.settings.get("unroll") is True]
+    backwards = [use for use in unrolled if both or use.settings.get("go_backwards") is True]
+    return [use.subject for use in backwards] if _masking(facts) else []
+
+
+def _wrapped(facts: Facts) -> list[str]:
+    return [
+        use.subject
+        for use in facts.uses
+        if use.kind in ("", "image", "layers", "ops") and use.settings.get("fill_mode") == "wrap"
+    ]
 
 
 def _normalized_rows(facts: Facts) -> list[str]:
@@ -349,6 +383,26 @@ TABLE: dict[str, Concern] = {
     ),
     "on-tensorflow-hsv_to_rgb-has-no-gradient": Concern(
         "on TensorFlow no gradient passes through, so layers before it are not trained", ("tensorflow",), _hues
+    ),
+    "on-pytorch-affine_transform-changes-the-transform-it-is-given": Concern(
+        "on PyTorch it changes the transform that it is given",
+        ("torch",),
+        lambda facts: [use.subject for use in facts.used(("affine_transform",))],
+    ),
+    "on-jax-convlstm-applies-a-mask-to-columns-of-images": Concern(
+        "with a mask the layer fails on JAX, or masks columns of images", ("jax",), _masked_images
+    ),
+    "on-tensorflow-affine_transform-does-not-mix-opposite-borders": Concern(
+        "TensorFlow takes one pixel for what lies between the last and the first", ("tensorflow",), _wrapped
+    ),
+    "on-jax-a-metric-cannot-return-its-variable": Concern(
+        "on JAX its result cannot be a variable as it is", ("jax",), lines_with("Metric")
+    ),
+    "on-pytorch-an-unrolled-layer-cannot-go-backwards-with-a-mask": Concern(
+        "unrolled and backwards, the layer fails with a mask", ("torch",), _unrolled_backwards
+    ),
+    "on-jax-the-metrics-of-a-training-step-count-padding": Concern(
+        "in training on JAX metrics count what is masked", ("jax",), _masked_outputs
     ),
     "attention-without-a-key-is-a-mean-or-zero-as-dropout-says": Concern(
         "if all keys of a query are masked, the result is a mean or zero, as dropout says",

@@ -10,7 +10,7 @@ import pytest
 
 from backends_test.any_model.doctor import Diagnosis, diagnose, examine, exit_code
 from backends_test.any_model.findings_table import NOT_ABOUT_A_MODEL, PAGE, TABLE
-from backends_test.any_model.source import SourceError
+from backends_test.any_model.errors import SourceError
 from backends_test.findings import findings
 from imdb_rnn.backends import TRAINING_BACKENDS
 
@@ -107,6 +107,22 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "on-tensorflow-hsv_to_rgb-has-no-gradient": (
         model(layer("RandomHue")),
         model(layer("RandomContrast")),
+    ),
+    "on-jax-convlstm-applies-a-mask-to-columns-of-images": (
+        model(layer("Masking"), layer("ConvLSTM2D")),
+        model(layer("ConvLSTM2D")),
+    ),
+    "on-tensorflow-affine_transform-does-not-mix-opposite-borders": (
+        model(layer("RandomZoom", fill_mode="wrap")),
+        model(layer("RandomZoom", fill_mode="reflect")),
+    ),
+    "on-pytorch-an-unrolled-layer-cannot-go-backwards-with-a-mask": (
+        model(layer("Masking"), layer("GRU", unroll=True, go_backwards=True)),
+        model(layer("Masking"), layer("GRU", unroll=True, go_backwards=False)),
+    ),
+    "on-jax-the-metrics-of-a-training-step-count-padding": (
+        model(layer("Embedding", mask_zero=True), layer("GRU", return_sequences=True), layer("Dense")),
+        model(layer("Embedding", mask_zero=True), layer("GRU", return_sequences=False), layer("Dense")),
     ),
     "attention-without-a-key-is-a-mean-or-zero-as-dropout-says": (
         model(layer("Embedding", mask_zero=True), layer("MultiHeadAttention")),
@@ -210,7 +226,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 HEAD = "import keras\nfrom keras import layers\n"
 SOURCES: dict[str, tuple[str, str]] = {
     "tensorflow-squares-gradients-of-repeated-tokens-before-it-sums-them": (
-        "model.add(layers.Embedding(3, 1))\nmodel.compile('rmsprop', 'mse')",
+        "model.add(layers.Embedding(3, 1))\nmodel.compile('adamax', 'mse')",
         "model.add(layers.Embedding(3, 1))\nmodel.compile('sgd', 'mse')",
     ),
     "on-tensorflow-opsadd-broadcasts-along-the-wrong-axis": (
@@ -224,6 +240,14 @@ SOURCES: dict[str, tuple[str, str]] = {
     "on-pytorch-bicubic-resizing-gives-other-images": (
         "keras.ops.image.resize(x, (4, 4), interpolation='bicubic')",
         "keras.ops.image.resize(x, (4, 4))",
+    ),
+    "on-pytorch-affine_transform-changes-the-transform-it-is-given": (
+        "keras.ops.image.affine_transform(x, transform)",
+        "layers.RandomZoom(0.1)",
+    ),
+    "on-jax-a-metric-cannot-return-its-variable": (
+        "class Mine(keras.metrics.Metric):\n    pass",
+        "keras.metrics.Mean()",
     ),
     "on-jax-and-pytorch-gaussian_blur-takes-rows-for-channels": (
         "keras.ops.image.gaussian_blur(x)",
