@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from backends_test.any_model.doctor import Diagnosis, diagnose, examine, exit_code
-from backends_test.any_model.findings_table import NOT_ABOUT_A_MODEL, PAGE, TABLE
 from backends_test.any_model.errors import SourceError
+from backends_test.any_model.findings_table import NOT_ABOUT_A_MODEL, PAGE, TABLE
 from backends_test.findings import findings
 from imdb_rnn.backends import TRAINING_BACKENDS
 
