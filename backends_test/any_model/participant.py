@@ -297,13 +297,20 @@ def noise_of(
             other = moved.get(tensor)
             if other is not None and other.shape == array.shape:
                 largest[tensor] = max(largest[tensor], largest_difference(array, other))
-    return [(*tensor, max(size, rounding(one, tensor))) for tensor, size in largest.items()]
+    return [(*tensor, max(size, rounding(one, tensor, found[tensor]))) for tensor, size in largest.items()]
 
 
-def rounding(one: Experiment, tensor: Tensor) -> float:
-    """Return the rounding in the change of a weight: that of the weight, however small its change is."""
-    if _is64() or not tensor.name.startswith(observation.CHANGE):
+def rounding(one: Experiment, tensor: Tensor, array: Array) -> float:
+    """Return the rounding of a tensor itself.
+
+    That of the change of a weight is the rounding of the weight, however small its change is. That of other tensors is
+    known to `verdicts.judge`, unless layers compute in less than float32: arrays are written as float32 then.
+    """
+    if _is64():
         return 0.0
+    if not tensor.name.startswith(observation.CHANGE):
+        unit = unit_of(one.model)
+        return unit * largest_value(array) if unit > UNIT and array.dtype.kind == "f" else 0.0
     name = Tensor(tensor.layer, tensor.name.removeprefix(observation.CHANGE))
     for found, variable, weight in zip(
         observation.names_of(one.model), observation.variables_of(one.model), one.weights, strict=True
