@@ -130,9 +130,9 @@ def _total(cases: list[dict[str, Any]]) -> str:
     below = {limit: sum(value < limit for value in rounding) for limit in (5, 10)}
     return (
         f"{len(cases)} cases, {tensors:,} comparisons of a tensor between two backends. {len(cases) - len(off)} cases "
-        f"agree, {len(off)} do not, and none of these is a false alarm.\n\nFrom 20 times its noise on, a difference is a "
-        f"disagreement. The largest difference below that is less than 5 times its noise in {below[5]} cases, less than "
-        f"10 times in {below[10]}, and {rounding[-1]:.1f} times in the last one."
+        f"agree, {len(off)} do not, and none of these is a false alarm.\n\nFrom 20 times its noise on, a difference is "
+        f"a disagreement. The largest difference below that is less than 5 times its noise in {below[5]} cases, less "
+        f"than 10 times in {below[10]}, and {rounding[-1]:.1f} times in the last one."
     )
 
 
