@@ -3,7 +3,7 @@
     python -m backends_test.tests.backend.killed_training FOLDER RECIPE MOMENT
 
 Moments are counted: each epoch and block of steps that begins or ends, and each file before and after it gets its name.
-With moment 0 the training runs to its end, and the number of moments is printed.
+With moment 0 the training runs to its end, from where an earlier one was killed, and the number of moments is printed.
 """
 
 import os
@@ -68,7 +68,7 @@ def main() -> None:
         on_train_batch_begin=lambda batch, logs: moments.next(),
         on_train_batch_end=lambda batch, logs: moments.next(),
     )
-    train(corpus(), folder, recipe(name), callbacks=[callback], progress=False)
+    train(corpus(), folder, recipe(name), resume=True, callbacks=[callback], progress=False)
     print(moments.count)
 
 
