@@ -348,13 +348,29 @@ def training_loss(one: Experiment, inputs: Any, targets: Any) -> Any:
 
 
 def train(one: Experiment, count: int) -> list[dict[str, Any]]:
-    """Train on the batch, and return the logs of each step."""
-    inputs, targets = tensors_of(one.inputs), tensors_of(one.targets)
+    """Train on the batch and then on rows of it that are drawn anew for each step, and return the logs of each step."""
     logs = []
-    for _ in range(count):
+    for step in range(count):
         DRAWS.restart()
+        inputs, targets = (tensors_of(part) for part in _rows_of_step(one, step))
         logs.append(dict(_flat(one.model.train_on_batch(inputs, targets, return_dict=True))))
     return logs
+
+
+def _rows_of_step(one: Experiment, step: int) -> tuple[Any, Any]:
+    """Return the inputs and targets of a step, as many rows in each."""
+    import keras
+
+    flat = [part for part in keras.tree.flatten((one.inputs, one.targets)) if part is not None]
+    counts = {part.shape[:1] for part in flat}
+    if step == 0 or len(counts) != 1 or () in counts:
+        return one.inputs, one.targets
+    count = len(flat[0])
+    rows = np.random.default_rng([SEED, step]).integers(0, count, count)
+    inputs, targets = keras.tree.map_structure(
+        lambda part: None if part is None else part[rows], (one.inputs, one.targets)
+    )
+    return inputs, targets
 
 
 def one_step(one: Experiment) -> Arrays:
@@ -424,7 +440,7 @@ def _numbered(name: str, structure: Any) -> Iterator[tuple[str, Array]]:
 
 
 def rows(one: Experiment) -> Arrays:
-    """The outputs of the rows of the batch, one at a time."""
+    """The outputs of every layer for the rows of the batch, one at a time."""
     import keras
 
     flat = keras.tree.flatten(one.inputs)
@@ -434,16 +450,23 @@ def rows(one: Experiment) -> Arrays:
     if any(layer for layer in one.model._flatten_layers() if getattr(layer, "stateful", False)):
         msg = "a layer is stateful: rows depend on those before"
         raise NotRun(msg)
-    parts = []
+    parts: dict[Tensor, list[Array]] = {}
     for row in range(len(flat[0])):
+        calls: list[Call] = []
         one.restore()
-        outputs = one.forward(False, keras.tree.map_structure(lambda array, row=row: array[row : row + 1], one.inputs))
+        with recording(one.model, calls.append):
+            outputs = one.forward(
+                False, keras.tree.map_structure(lambda array, row=row: array[row : row + 1], one.inputs)
+            )
         if DRAWS.count:
             msg = "the model draws random numbers in inference: a row does not get those that it gets in the batch"
             raise NotRun(msg)
-        parts.append([to_array(output) for output in keras.tree.flatten(outputs)])
-    for number, outputs in enumerate(zip(*parts, strict=True), 1):
-        yield Tensor("", "output" if len(parts[0]) == 1 else f"output {number}"), np.concatenate(outputs)
+        for tensor, array in [*outputs_of(calls), *_named("output", outputs)]:
+            parts.setdefault(tensor, []).append(array)
+    for tensor, arrays in parts.items():
+        # Not every layer has a row for each example.
+        if len(arrays) == len(flat[0]) and all(array.ndim for array in arrays):
+            yield tensor, np.concatenate(arrays)
 
 
 def whole(one: Experiment) -> Arrays:
@@ -453,10 +476,14 @@ def whole(one: Experiment) -> Arrays:
 
 
 def _outputs(one: Experiment) -> Arrays:
+    yield from _named("output", one.forward(training=False))
+
+
+def _named(name: str, outputs: Any) -> Arrays:
     import keras
 
-    for name, array in _numbered("output", keras.tree.map_structure(to_array, one.forward(training=False))):
-        yield Tensor("", name), array
+    for numbered, array in _numbered(name, keras.tree.map_structure(to_array, outputs)):
+        yield Tensor("", numbered), array
 
 
 def save(one: Experiment, path: Path) -> None:
@@ -480,7 +507,7 @@ def resumed(one: Experiment) -> Arrays:
         # Some layers do not save the state of their random generator; here it is not used.
         if SEED_STATE not in tensor.name:
             yield tensor, to_array(variable.value)
-    yield from _outputs(one)
+    yield from outputs_of(record(one, training=False))
     if one.model.optimizer is not None:
         # A loaded optimizer names its variables in another way.
         for number, variable in enumerate(one.model.optimizer.variables):
@@ -508,5 +535,5 @@ STAGES: dict[str, Callable[[Experiment], Arrays]] = {
 SELF: dict[str, tuple[Callable[[Experiment], Arrays], tuple[str, ...]]] = {
     "compiled": (compiled, ("whole",)),
     "eager": (eager, ("one step",)),
-    "rows": (rows, ("whole",)),
+    "rows": (rows, ("forward", "whole")),
 }

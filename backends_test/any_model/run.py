@@ -340,6 +340,9 @@ def within(stage: str, result: Results) -> Iterator[Row]:
             other = result.file(f"float32/{base}")
             if other is None or tensor not in other:
                 continue
+            # A layer may put examples together.
+            if tensor.layer and file[tensor].shape != other[tensor].shape:
+                continue
             observed = Observed(other[tensor], result.noise_of(base, tensor))
             difference, noise, verdict = judge(Observed(file[tensor], result.noise_of(stage, tensor)), observed)
             off = result.backend if verdict == "disagrees" else ""
@@ -389,6 +392,9 @@ def _exchanged(saver: Results, loader: Results) -> Iterator[Row]:
             continue
         difference, noise, verdict = judge(Observed(kept[tensor], noise), Observed(loaded[name], noise))
         yield Row("saved", *tensor, pair, difference, noise, verdict)
+    for tensor in set(loaded) - set(kept) - set(other_name.values()):
+        reason = "the model that was saved does not have it"
+        yield Row("saved", *tensor, pair, None, None, "disagrees", loader.backend, reason)
 
 
 def compare_models(
