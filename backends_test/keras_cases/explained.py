@@ -7,6 +7,10 @@ docs/keras-findings.md, or a reason in words.
 import re
 
 NEEDS_TENSORFLOW = "needs TensorFlow, as Keras's documentation says"
+NO_REDUCTION = "without a reduction the loss is a vector, and only TensorFlow takes its gradient, that of the sum"
+SATURATED = (
+    "loss (BinaryCrossentropy|BinaryFocalCrossentropy|CategoricalCrossentropy|SparseCategoricalCrossentropy) saturated"
+)
 EXPLAINED = (
     ("activations", "celu", "on-tensorflow-celu-has-the-gradient-2-at-zero"),
     ("activations", "leaky_relu|selu", "at-a-kink-backends-take-different-derivatives-of-leaky_relu"),
@@ -33,6 +37,14 @@ EXPLAINED = (
         "SpectralNormalization",
         "on-jax-a-training-step-forgets-the-kernel-that-spectralnormalization-normalizes",
     ),
+    ("losses", SATURATED, "jax-and-pytorch-give-no-gradient-for-a-saturated-sigmoid"),
+    ("losses", "loss KLDivergence saturated", "at-a-kink-backends-take-different-derivatives-of-leaky_relu"),
+    ("losses", "loss .* reduction=none", NO_REDUCTION),
+    (
+        "losses",
+        "loss SparseCategoricalCrossentropy axis=",
+        "sparsecategoricalcrossentropy-over-an-inner-axis-runs-on-pytorch-only",
+    ),
     (
         "models",
         "image classification with augmentation",
@@ -46,6 +58,11 @@ EXPLAINED = (
     ("models", "segmentation", "on-pytorch-sparse-cross-entropy-of-images-cannot-be-trained"),
     ("models", "two tasks by name", "on-jax-and-tensorflow-nadam-computes-one-minus-beta_2-in-float32"),
     ("optimizers", "Nadam", "on-jax-and-tensorflow-nadam-computes-one-minus-beta_2-in-float32"),
+    (
+        "optimizers",
+        "Optimizer of one's own on Embedding",
+        "tensorflow-squares-gradients-of-repeated-tokens-before-it-sums-them",
+    ),
     (
         "optimizers",
         "ScheduleFreeAdamW",
