@@ -13,7 +13,13 @@ SATURATED = (
 )
 EXPLAINED = (
     ("activations", "celu", "on-tensorflow-celu-has-the-gradient-2-at-zero"),
-    ("activations", "leaky_relu|selu", "at-a-kink-backends-take-different-derivatives-of-leaky_relu"),
+    ("activations", "leaky_relu|relu|selu", "at-a-kink-backends-take-different-derivatives-of-leaky_relu"),
+    (
+        "activations",
+        r"softmax axis=\(",
+        "on-pytorch-and-tensorflow-softmax-over-two-axes-fails-in-a-functional-model",
+    ),
+    ("activations", "sparsemax", "activationssparsemax-takes-no-symbolic-tensor"),
     ("applications", "EfficientNetB", "on-tensorflow-the-count-of-normalization-is-int64"),
     ("hub", "GPTNeoX|Llama|Mistral|Phi3|Qwen3", "attention-without-a-key-is-a-mean-or-zero-as-dropout-says"),
     ("layers", "Equalization", "equalization-cannot-be-a-layer-of-a-functional-model"),
@@ -45,6 +51,8 @@ EXPLAINED = (
         "loss SparseCategoricalCrossentropy axis=",
         "sparsecategoricalcrossentropy-over-an-inner-axis-runs-on-pytorch-only",
     ),
+    ("metrics", "metric R2Score num_regressors", "r2score-with-num_regressors-runs-on-pytorch-only"),
+    ("metrics", "metric of one's own that returns its variable", "on-jax-a-metric-cannot-return-its-variable"),
     (
         "models",
         "image classification with augmentation",
@@ -60,7 +68,7 @@ EXPLAINED = (
     ("optimizers", "Nadam", "on-jax-and-tensorflow-nadam-computes-one-minus-beta_2-in-float32"),
     (
         "optimizers",
-        "Optimizer of one's own on Embedding",
+        "(Adadelta|Adafactor|Adagrad|Adam|AdamW|Adamax|Ftrl|Lamb|Muon|RMSprop|Optimizer of one's own) on Embedding",
         "tensorflow-squares-gradients-of-repeated-tokens-before-it-sums-them",
     ),
     (
