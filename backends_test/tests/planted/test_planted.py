@@ -20,6 +20,12 @@ MISSED = {
     "one_class_less": "the few examples of the batch do not show it",
 }
 
+# Models about which Keras's own backends disagree, by the finding of docs/keras-findings.md.
+DISAGREE = {
+    "probabilities_clipped_early": "jax-and-pytorch-give-no-gradient-for-a-saturated-sigmoid",
+    "nadam_is_adam": "on-jax-and-tensorflow-nadam-computes-one-minus-beta_2-in-float32",
+}
+
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
 
 
@@ -88,8 +94,10 @@ def test_a_planted_fault_is_found_and_named(
 
 @each_fault
 def test_the_same_model_without_its_fault_agrees(
-    fault: Any, sound: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fault: Any, sound: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    if fault.name in DISAGREE:
+        request.applymarker(pytest.mark.xfail(reason=DISAGREE[fault.name], strict=True))
     monkeypatch.setenv(SWITCH, "off")
     compared = compare(sound, fault, tmp_path)
     assert compared.agree, compared.first_disagreement
