@@ -45,6 +45,9 @@ def test_a_model_agrees_at_every_stage(session: Session, tmp_path: Path) -> None
     # Every layer, and the states of the one that has some.
     forward = {row.layer for row in comparison.rows if row.stage == "forward"}
     assert {"conv2d", "batch_normalization", "dropout", "dense"} <= forward
+    # So the layer is named that treats a single row in another way, or whose setting a file has lost.
+    for stage in ("rows", "saved"):
+        assert forward <= {row.layer for row in comparison.rows if row.stage == stage and row.tensor == "output"}
     assert {row.tensor for row in comparison.rows if row.stage == "states"} >= {"moving_mean", "moving_variance"}
 
 
