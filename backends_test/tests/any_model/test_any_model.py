@@ -111,8 +111,17 @@ def test_a_backend_that_hangs_is_ended(session: Session, tmp_path: Path) -> None
     assert comparison.rows[0].off == "torch"
 
 
+# A process that is started in the background of a shell ignores Ctrl-C, and so do its children.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from backends_test.cli import main
+main()
+"""
+
+
 def test_an_interruption_ends_at_once_and_keeps_what_is_there(tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-m", "backends_test.cli", "compare", f"{MODELS}:hangs_on_torch"]
+    command = [sys.executable, "-P", "-c", INTERRUPTIBLE, "compare", f"{MODELS}:hangs_on_torch"]
     process = subprocess.Popen(
         [*command, "--stages", ",".join(FAST)],
         env=os.environ | {"BACKENDS_TEST_CACHE": str(tmp_path)},
@@ -120,11 +129,15 @@ def test_an_interruption_ends_at_once_and_keeps_what_is_there(tmp_path: Path) ->
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not list(tmp_path.rglob("jax/observe.done")):
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    with process:
+        try:
+            while not list(tmp_path.rglob("jax/observe.done")):
+                assert process.poll() is None
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "The same command goes on from what has been computed." in errors
     assert list(tmp_path.rglob("jax/observe.done"))
