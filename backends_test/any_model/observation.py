@@ -348,7 +348,7 @@ def training_loss(one: Experiment, inputs: Any, targets: Any) -> Any:
 
 
 def train(one: Experiment, count: int) -> list[dict[str, Any]]:
-    """Train on the batch and then on rows of it that are drawn anew for each step, and return the logs of each step."""
+    """Train on the batch, then on random rows of it, and return the logs of each step."""
     logs = []
     for step in range(count):
         DRAWS.restart()
@@ -358,7 +358,7 @@ def train(one: Experiment, count: int) -> list[dict[str, Any]]:
 
 
 def _rows_of_step(one: Experiment, step: int) -> tuple[Any, Any]:
-    """Return the inputs and targets of a step, as many rows in each."""
+    """Return the inputs and targets of a step; every step has the same number of rows."""
     import keras
 
     flat = [part for part in keras.tree.flatten((one.inputs, one.targets)) if part is not None]

@@ -297,27 +297,27 @@ def noise_of(
             other = moved.get(tensor)
             if other is not None and other.shape == array.shape:
                 largest[tensor] = max(largest[tensor], largest_difference(array, other))
-    return [(*tensor, max(size, rounding(one, tensor, found[tensor]))) for tensor, size in largest.items()]
+    least = {} if _is64() else rounding(one, found)
+    return [(*tensor, max(size, least.get(tensor, 0.0))) for tensor, size in largest.items()]
 
 
-def rounding(one: Experiment, tensor: Tensor, array: Array) -> float:
-    """Return the rounding of a tensor itself.
+def rounding(one: Experiment, found: dict[Tensor, Array]) -> dict[Tensor, float]:
+    """Return the rounding of the tensors themselves, where it is not known to `verdicts.judge`.
 
-    That of the change of a weight is the rounding of the weight, however small its change is. That of other tensors is
-    known to `verdicts.judge`, unless layers compute in less than float32: arrays are written as float32 then.
+    That of the change of a weight is the rounding of the weight, however small its change is. If layers compute in less
+    than float32, it is that of their type, because arrays are written as float32 then.
     """
-    if _is64():
-        return 0.0
-    if not tensor.name.startswith(observation.CHANGE):
-        unit = unit_of(one.model)
-        return unit * largest_value(array) if unit > UNIT and array.dtype.kind == "f" else 0.0
-    name = Tensor(tensor.layer, tensor.name.removeprefix(observation.CHANGE))
-    for found, variable, weight in zip(
-        observation.names_of(one.model), observation.variables_of(one.model), one.weights, strict=True
-    ):
-        if found == name:
-            return UNITS.get(str(variable.dtype), UNIT) * largest_value(weight)
-    return 0.0
+    unit = unit_of(one.model)
+    sizes = {
+        tensor: unit * largest_value(array)
+        for tensor, array in found.items()
+        if unit > UNIT and array.dtype.kind == "f" and not tensor.name.startswith(observation.CHANGE)
+    }
+    variables = observation.variables_of(one.model)
+    for tensor, variable, weight in zip(observation.names_of(one.model), variables, one.weights, strict=True):
+        change = Tensor(tensor.layer, observation.CHANGE + tensor.name)
+        sizes[change] = UNITS.get(str(variable.dtype), UNIT) * largest_value(weight)
+    return sizes
 
 
 def unit_of(model: Any) -> float:

@@ -392,7 +392,7 @@ def _exchanged(saver: Results, loader: Results) -> Iterator[Row]:
             continue
         difference, noise, verdict = judge(Observed(kept[tensor], noise), Observed(loaded[name], noise))
         yield Row("saved", *tensor, pair, difference, noise, verdict)
-    for tensor in set(loaded) - set(kept) - set(other_name.values()):
+    for tensor in (t for t in loaded if t not in kept and t not in other_name.values()):
         reason = "the model that was saved does not have it"
         yield Row("saved", *tensor, pair, None, None, "disagrees", loader.backend, reason)
 

@@ -39,8 +39,9 @@ Look up what you use. This page is made from `backends_test/results/keras-3.json
 {total}
 
 A cell says in how many of the cases a backend is off: it computes something else than the two others, beyond what
-rounding explains, or it fails. "Unclear" counts the cases in which no two backends agree. Each disagreement was
-followed to its cause: the last column links to its entry in [Keras findings](keras-findings.md).
+rounding explains, or it fails. "Unclear" counts the cases in which no two backends agree. The last column names
+the cause: an entry in [Keras findings](keras-findings.md), or a reason. Some augmentations do several things, and their
+cause was read from Keras's code rather than measured.
 """
 FOOT = """
 ## How to renew this page
@@ -130,8 +131,8 @@ def _total(cases: list[dict[str, Any]]) -> str:
     below = {limit: sum(value < limit for value in rounding) for limit in (5, 10)}
     return (
         f"{len(cases)} cases, {tensors:,} comparisons of a tensor between two backends. {len(cases) - len(off)} cases "
-        f"agree, {len(off)} do not, and none of these is a false alarm.\n\nFrom 20 times its noise on, a difference is "
-        f"a disagreement. The largest difference below that is less than 5 times its noise in {below[5]} cases, less "
+        f"agree, {len(off)} do not, each for a cause other than rounding.\n\nFrom 20 times its noise on, a difference "
+        f"is a disagreement. The largest difference below that is less than 5 times its noise in {below[5]} cases, less "
         f"than 10 times in {below[10]}, and {rounding[-1]:.1f} times in the last one."
     )
 

@@ -241,15 +241,15 @@ def _finished(folder: Path, manifest: Manifest) -> Training | None:
     """
     if not (folder / bundle.MANIFEST_FILE).is_file() or (folder / bundle.STATE_FILE).exists():
         return None
-    classifier = Classifier.load(folder)
-    check_same_training(folder, training_of(manifest), training_of(classifier.manifest))
-    if not classifier.manifest.complete:
+    written = bundle.read_manifest(folder)
+    check_same_training(folder, training_of(manifest), training_of(written))
+    if not written.complete:
         msg = (
             f"Cannot resume the training in {folder}. Expected: its state in {bundle.STATE_FILE}. Received: none. "
             "Choose another folder to train again."
         )
         raise BundleError(msg)
-    return Training(classifier, bundle.read_part(folder, bundle.HISTORY_FILE), classifier.manifest)
+    return Training(Classifier.load(folder), bundle.read_part(folder, bundle.HISTORY_FILE), written)
 
 
 def _training_data(learned: Weighted, recipe: Recipe) -> TrainingData:
