@@ -132,8 +132,8 @@ def _total(cases: list[dict[str, Any]]) -> str:
     return (
         f"{len(cases)} cases, {tensors:,} comparisons of a tensor between two backends. {len(cases) - len(off)} cases "
         f"agree, {len(off)} do not, each for a cause other than rounding.\n\nFrom 20 times its noise on, a difference "
-        f"is a disagreement. The largest difference below that is less than 5 times its noise in {below[5]} cases, less "
-        f"than 10 times in {below[10]}, and {rounding[-1]:.1f} times in the last one."
+        f"is a disagreement. The largest difference below that is less than 5 times its noise in {below[5]} cases, "
+        f"less than 10 times in {below[10]}, and {rounding[-1]:.1f} times in the last one."
     )
 
 
