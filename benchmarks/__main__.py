@@ -1,15 +1,16 @@
 """Times training on each backend and in hand-written loops, measures the limit of this machine, and compares runs."""
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from benchmarks.baselines.c import NO_COMPILER
 from benchmarks.compare import compare
-from benchmarks.configurations import DeviceKind, configurations_on
+from benchmarks.configurations import Backend, DeviceKind, configurations_on
 from benchmarks.devices import NO_GPU, Device, find_gpu, processor
 from benchmarks.plan import FAST, FULL
 from benchmarks.report import publish, write_report
@@ -30,6 +31,18 @@ def check_names(given: list[str] | None, known: set[str]) -> None:
             raise typer.BadParameter(msg)
 
 
+def parse_interpreters(given: list[str]) -> dict[str, Path]:
+    """Read texts of the form BACKEND=PYTHON."""
+    interpreters = {}
+    for text in given:
+        backend, _, python = text.partition("=")
+        if backend not in get_args(Backend) or shutil.which(python) is None:
+            msg = f"Expected: BACKEND=PYTHON, with one of {', '.join(get_args(Backend))}. Received: {text!r}."
+            raise typer.BadParameter(msg)
+        interpreters[backend] = Path(str(shutil.which(python))).absolute()
+    return interpreters
+
+
 @app.command("run")
 def run_command(
     out: Folder = DEFAULT,
@@ -41,9 +54,15 @@ def run_command(
     kind: Annotated[DeviceKind, typer.Option("--device", help="Device to measure.")] = "cpu",
     backend: Annotated[list[str] | None, typer.Option(help="Only this backend; can be repeated.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this configuration; can be repeated.")] = None,
+    python: Annotated[
+        list[str] | None,
+        typer.Option(help="BACKEND=PYTHON, an environment to measure in place of tox's; the others are left out."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Processes per configuration.")] = None,
 ) -> None:
     """Measure, write the report, and print its table. An interrupted run continues."""
-    configurations = configurations_on(kind)
+    interpreters = parse_interpreters(python or [])
+    configurations = [one for one in configurations_on(kind) if not interpreters or one.backend in interpreters]
     check_names(backend, {one.backend for one in configurations})
     check_names(only, {one.name for one in configurations})
     device = Device("cpu", processor()) if kind == "cpu" else find_gpu()
@@ -56,9 +75,13 @@ def run_command(
         if not available(configuration):
             print(f"{configuration.name} is left out: {NO_COMPILER}", file=sys.stderr)
     plan = FAST if fast else FULL
+    if fast and kind == "gpu":
+        plan = replace(plan, scaling="batches")
+    if rounds is not None:
+        plan = replace(plan, rounds=rounds)
     if whole_runs is not None:
         plan = replace(plan, whole_runs=whole_runs, epochs=FULL.epochs if whole_runs else 0)
-    if not run(out, plan, [one for one in chosen if available(one)], device):
+    if not run(out, plan, [one for one in chosen if available(one)], device, interpreters):
         print(f"Everything in {out} was measured before. Use another --out for a new run.", file=sys.stderr)
     report_command(out)
 

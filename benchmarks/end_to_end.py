@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from backends_test.environments import python_of
 from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, DeviceKind
 from benchmarks.devices import environment_of, started
 from benchmarks.inputs import IMDB
@@ -46,7 +45,7 @@ class Output:
 
 
 def measure_whole(
-    configuration: Configuration, kind: DeviceKind, inputs: Path, seed: int, epochs: int
+    configuration: Configuration, kind: DeviceKind, inputs: Path, seed: int, epochs: int, python: Path
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Time a whole run, and then a prediction from the shell.
 
@@ -56,6 +55,7 @@ def measure_whole(
         inputs: the folder of benchmarks.inputs.
         seed: the seed of weights and shuffling.
         epochs: number of epochs.
+        python: the Python of the configuration's environment.
 
     Returns:
         Seconds: "whole", "shell" (not for loops), "phase NAME", "epoch N" (from the start to its end); and the
@@ -73,7 +73,7 @@ def measure_whole(
             "PYTHONUNBUFFERED": "1",
             "TF_CPP_MIN_LOG_LEVEL": "2",
         }
-        train, predict = commands(configuration, folder, seed, epochs)
+        train, predict = commands(configuration, folder, seed, epochs, python)
         output = watch(train, environment, kind, configuration.cores)
         manifest = folder / "manifest.json"
         if manifest.is_file():  # the library measures its phases itself
@@ -89,9 +89,10 @@ def measure_whole(
     return values, {f"accuracy_{i}": accuracy for i, (_, accuracy) in enumerate(output.points, start=1)}
 
 
-def commands(configuration: Configuration, folder: Path, seed: int, epochs: int) -> tuple[list[str], list[str]]:
+def commands(
+    configuration: Configuration, folder: Path, seed: int, epochs: int, python: Path
+) -> tuple[list[str], list[str]]:
     """Return the command that trains, and the one that predicts a review with the saved model (empty for loops)."""
-    python = python_of(configuration.backend)
     numbers = [str(seed), str(epochs)]
     if configuration.whole_run == "script":
         script = [str(python), str(Path(__file__).with_name("tutorial.py"))]

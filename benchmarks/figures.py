@@ -360,15 +360,18 @@ def scaling(report: dict[str, Any]) -> Picture:
     rows = [row for row in shown_rows(report) if row["scaling"]]
     if not rows:
         return Picture("scaling", title, None, "", only_in_full(report, "Scaling was not measured"))
-    figure = Figure(figsize=(WIDTH, 7.4))
-    panels = (
+    all_panels: tuple[tuple[str, str, str, Callable[[float], str]], ...] = (
         ("batch", "Training reviews per second, by batch size", "reviews_per_second", significant),
         ("length", "Step, by length of the reviews", "seconds", seconds),
         ("units", "Step, by recurrent units", "seconds", seconds),
         ("reviews", "Epoch, by number of reviews", "seconds", seconds),
     )
+    panels = tuple(panel for panel in all_panels if any(row["scaling"].get(panel[0]) for row in rows))
+    lines_of_panels = (len(panels) + 1) // 2
+    figure = Figure(figsize=(WIDTH, 3.7 * lines_of_panels))
     for place, (name, heading, quantity, write) in enumerate(panels):
-        axis = figure.add_axes((0.07 + 0.505 * (place % 2), 0.55 - 0.495 * (place // 2), 0.255, 0.41))
+        bottom = 1 - (place // 2 + 1) * 0.99 / lines_of_panels + 0.08 / lines_of_panels
+        axis = figure.add_axes((0.07 + 0.505 * (place % 2), bottom, 0.255, 0.82 / lines_of_panels))
         lines = [(row, [(one["value"], one[quantity]) for one in row["scaling"].get(name) or ()]) for row in rows]
         _curves(axis, [line for line in lines if line[1]], write)
         axis.set_title(heading)
@@ -376,7 +379,7 @@ def scaling(report: dict[str, Any]) -> Picture:
         "One thing grows at a time; the others stay at batches of 64, 100 words and 8 units. A flat line is overhead "
         "that does not depend on the work; a line that rises with the grid is the work itself."
     )
-    alt = "Four panels of curves: throughput by batch size, and seconds by length, units and number of reviews."
+    alt = f"Curves, with one line per configuration: {'; '.join(heading for _, heading, _, _ in panels)}."
     return Picture("scaling", title, figure, alt, caption)
 
 

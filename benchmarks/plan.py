@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Plan:
         calls: predictions of a single review per process.
         whole_runs: number of runs from a cold process to a saved model, each with another seed; 0 for none.
         epochs: epochs of a whole run.
-        scaling: whether larger batches, lengths, units and corpora are timed.
+        scaling: whether larger batches, lengths, units and corpora are timed; "batches" only batches.
     """
 
     fast: bool
@@ -34,7 +34,7 @@ class Plan:
     calls: int
     whole_runs: int
     epochs: int
-    scaling: bool
+    scaling: Literal["batches"] | bool
 
 
 FULL = Plan(fast=False, rounds=7, batches=EPOCH_BATCHES, calls=150, whole_runs=5, epochs=3, scaling=True)

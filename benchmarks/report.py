@@ -30,6 +30,8 @@ from imdb_rnn.files import atomic_write
 
 RESULTS = ROOT / "benchmarks" / "results" / "cpu"
 PAGE = ROOT / "docs" / "benchmarks.md"
+# Kind of device -> its table on that page.
+TABLES = {"cpu": "benchmarks", "gpu": "benchmarks-gpu"}
 PICTURE = ROOT / "docs" / "benchmarks.png"
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 
@@ -158,7 +160,7 @@ def results_folder(report: dict[str, Any]) -> Path:
 
 
 def publish(folder: Path) -> None:
-    """Copy a run to where it is committed; for a CPU, also renew the table and the picture of docs/benchmarks.md."""
+    """Copy a run to where it is committed, and renew its table in docs/benchmarks.md; for a CPU also the picture."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     results = results_folder(report)
     if folder.resolve() != results.resolve():
@@ -166,4 +168,5 @@ def publish(folder: Path) -> None:
         shutil.copytree(folder, results, ignore=shutil.ignore_patterns("inputs"))
     if report["device"]["kind"] == "cpu":
         shutil.copy(results / "epoch.png", PICTURE)
-        write_text(PAGE, replace_table(PAGE.read_text(encoding="utf-8"), "benchmarks", page_table(report)))
+    name = TABLES[report["device"]["kind"]]
+    write_text(PAGE, replace_table(PAGE.read_text(encoding="utf-8"), name, page_table(report)))

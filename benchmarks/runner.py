@@ -10,10 +10,12 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -40,7 +42,13 @@ class BenchmarkError(Exception):
     """A configuration fails, or the folder holds another run."""
 
 
-def run(folder: Path, plan: Plan, configurations: list[Configuration], device: Device) -> int:
+def run(
+    folder: Path,
+    plan: Plan,
+    configurations: list[Configuration],
+    device: Device,
+    interpreters: Mapping[str, Path] = MappingProxyType({}),
+) -> int:
     """Run the jobs that have not been measured yet.
 
     Args:
@@ -48,6 +56,7 @@ def run(folder: Path, plan: Plan, configurations: list[Configuration], device: D
         plan: how much is measured.
         configurations: what is measured.
         device: where it is measured.
+        interpreters: backend -> Python of an environment that has it; by default those of tox.
 
     Returns:
         The number of jobs that were run; 0 if everything had been measured before.
@@ -70,12 +79,12 @@ def run(folder: Path, plan: Plan, configurations: list[Configuration], device: D
 
         def run_job(position: int, job: Job) -> bool:
             progress.update(bar, description=f"round {job.round}, {job.kind}, {job.configuration}")
-            measured = measure_missing(position, job, by_name[job.configuration], plan, device, folder)
+            measured = measure_missing(position, job, by_name[job.configuration], plan, device, folder, interpreters)
             progress.advance(bar)
             return measured
 
-        # Checks are not timed, so they may share the cores; not a GPU, whose memory they would fill.
-        with ThreadPoolExecutor(os.cpu_count() if device.kind == "cpu" else 1) as pool:
+        # Checks are not timed, so they may share the cores, and a few of them a GPU.
+        with ThreadPoolExecutor(os.cpu_count() if device.kind == "cpu" else 4) as pool:
             count = sum(pool.map(run_job, range(len(checks)), checks))
         for position, job in enumerate(jobs, start=len(checks)):
             count += run_job(position, job)
@@ -84,7 +93,13 @@ def run(folder: Path, plan: Plan, configurations: list[Configuration], device: D
 
 
 def measure_missing(
-    position: int, job: Job, configuration: Configuration, plan: Plan, device: Device, folder: Path
+    position: int,
+    job: Job,
+    configuration: Configuration,
+    plan: Plan,
+    device: Device,
+    folder: Path,
+    interpreters: Mapping[str, Path],
 ) -> bool:
     """Measure and store a job, unless it has been measured before or may not be timed.
 
@@ -93,7 +108,8 @@ def measure_missing(
     """
     if store.path_of(folder, *job).is_file() or (job.kind != "check" and not may_be_timed(folder, configuration)):
         return False
-    values, metadata = measure(job, configuration, plan, device, folder / "inputs")
+    python = interpreters.get(configuration.backend) or python_of(configuration.backend)
+    values, metadata = measure(job, configuration, plan, device, folder / "inputs", python)
     store.write(folder, Measurement(*job, values, metadata | {"position": position}))
     return True
 
@@ -156,7 +172,7 @@ def available(configuration: Configuration) -> bool:
     return configuration.framework != "c" or compiler() is not None
 
 
-def measure(job: Job, configuration: Configuration, plan: Plan, device: Device, inputs: Path) -> Results:
+def measure(job: Job, configuration: Configuration, plan: Plan, device: Device, inputs: Path, python: Path) -> Results:
     """Measure a job in a fresh process.
 
     Returns:
@@ -167,16 +183,21 @@ def measure(job: Job, configuration: Configuration, plan: Plan, device: Device, 
     """
     if job.kind == "whole":
         try:
-            return end_to_end.measure_whole(configuration, device.kind, inputs.absolute(), job.round, plan.epochs)
+            return end_to_end.measure_whole(
+                configuration, device.kind, inputs.absolute(), job.round, plan.epochs, python
+            )
         except end_to_end.WholeRunError as error:
             raise BenchmarkError(str(error)) from error
-    task = Task(job.kind, job.configuration, device.kind, str(inputs.absolute()), plan.batches, plan.calls)
+    batches_only = plan.scaling == "batches"
+    task = Task(
+        job.kind, job.configuration, device.kind, str(inputs.absolute()), plan.batches, plan.calls, batches_only
+    )
     environment = environment_of(device.kind, configuration) | {
         "KERAS_BACKEND": configuration.backend,
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
     # -P: the installed library is measured, not the one in the current folder.
-    command = [str(python_of(configuration.backend)), "-P", "-m", "benchmarks.worker", json.dumps(asdict(task))]
+    command = [str(python), "-P", "-m", "benchmarks.worker", json.dumps(asdict(task))]
     # A check is not timed and needs no core of its own.
     cores = "all" if job.kind == "check" else configuration.cores
     with started(command, environment, device.kind, cores, errors=subprocess.PIPE) as process:

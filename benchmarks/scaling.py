@@ -1,6 +1,6 @@
 """Times a step while one thing grows: the batch, the length, the number of units; and an epoch of more reviews."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from benchmarks.trainer import BATCH_SIZE, Trainer
 from imdb_rnn.text.batches import Arrays
 
 BATCHES = (64, 256, 1_024, 4_096)
+GPU_BATCHES = (*BATCHES, 16_384)
 LENGTHS = (50, 100, 200, 400, 800)
 UNITS = (8, 16, 32, 64, 128, 256)
 REVIEWS = (25_000, 100_000, 250_000, 1_000_000)
@@ -35,7 +36,11 @@ def batches_of(reviews: Arrays, size: int, length: int, count: int) -> list[Arra
 
 
 def measure_scaling(
-    make: Callable[[list[np.ndarray], int], Trainer], training: Training, any_units: bool
+    make: Callable[[list[np.ndarray], int], Trainer],
+    training: Training,
+    any_units: bool,
+    batches: Sequence[int],
+    batches_only: bool = False,
 ) -> Iterator[tuple[str, float]]:
     """Time a step while one thing grows, and an epoch while the corpus grows.
 
@@ -43,6 +48,8 @@ def measure_scaling(
         make: returns a trainer for the given weights and length of reviews.
         training: the reviews and the initial weights.
         any_units: whether the number of units can be changed.
+        batches: the sizes of the batches.
+        batches_only: whether only the batch grows.
 
     Yields:
         The name of a point, such as "batch 256", and its seconds: of one step, or for "reviews N" of one epoch.
@@ -54,8 +61,10 @@ def measure_scaling(
         step(trainer, batches)  # compiles
         return seconds_of(lambda: step(trainer, batches)) / STEPS
 
-    for size in BATCHES:
+    for size in batches:
         yield f"batch {size}", seconds_of_a_step(training.initial, size, 100)
+    if batches_only:
+        return
     for length in LENGTHS:
         yield f"length {length}", seconds_of_a_step(training.initial, BATCH_SIZE, length)
     for units in UNITS if any_units else ():

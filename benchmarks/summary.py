@@ -134,6 +134,11 @@ def summarize(folder: Path) -> dict[str, Any]:
             row |= _whole_runs(runs[one.name].get("whole", {}))
             row["scaling"] = _scaling(runs[one.name].get("scaling", {}))
         rows.append(row)
+    # Fewer rounds than planned are those of a run that was stopped.
+    if stopped := min((row["rounds"] for row in rows if row["rounds"]), default=0):
+        missing = run["plan"]["rounds"] - stopped
+        run["left_out"] |= {f"{missing} of {run['plan']['rounds']} rounds": "the run was stopped"} if missing else {}
+        run["plan"]["rounds"] = stopped
     return {
         "schema": SCHEMA,
         **run,

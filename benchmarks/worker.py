@@ -37,6 +37,7 @@ class Task:
         inputs: the folder of benchmarks.inputs.
         batches: batches of the timed epoch.
         calls: predictions of a single review.
+        batches_only: whether only the batch grows in "scaling".
     """
 
     kind: Literal["check", "steady", "scaling"]
@@ -45,6 +46,7 @@ class Task:
     inputs: str
     batches: int
     calls: int
+    batches_only: bool = False
 
 
 class FallbackError(Exception):
@@ -98,7 +100,9 @@ def measure_scaling(configuration: Configuration, make: Callable[..., Trainer], 
         # Only Keras needs the length in advance.
         return make(weights, length) if configuration.kind == "variant" else make(weights)
 
-    points = scaling.measure_scaling(make_for, read_training(Path(task.inputs)), configuration.any_units)
+    batches = scaling.GPU_BATCHES if task.device == "gpu" else scaling.BATCHES
+    training = read_training(Path(task.inputs))
+    points = scaling.measure_scaling(make_for, training, configuration.any_units, batches, task.batches_only)
     return {point: [seconds] for point, seconds in points}, {}
 
 

@@ -5,6 +5,7 @@ adds epsilon after the bias correction, Keras before it: at step t, Keras's epsi
 """
 
 import math
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,6 +39,8 @@ class IdiomaticTorch(Trainer):
         self, weights: Sequence[npt.NDArray[np.float32]], epsilon: float = EPSILON, device: str | None = None
     ) -> None:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        # PyTorch allows TensorFloat-32 in cuDNN, though not in matrix products.
+        torch.backends.cudnn.allow_tf32 = os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"
         (count, width), units = weights[0].shape, len(weights[3])
         self.embedding = nn.Embedding(count, width, device=device)
         self.rnn = nn.RNN(width, units, batch_first=self.batch_first, device=device)

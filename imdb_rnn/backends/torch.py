@@ -323,7 +323,8 @@ class _HandWrittenSteps:
         scores = torch.empty_like(labels)
         buffers = Buffers.of(weights[1].new_zeros((x.shape[2] + 1, len(weights[2]), x.shape[1])))
         steps_before, rate = int(iterations.value), float(learning_rate.value)
-        counts = [torch.tensor(float(steps_before)) for _ in weights]  # `adam` increments them
+        # `adam` increments them. On a GPU its fused kernel reads them there.
+        counts = [weights[0].new_full((), steps_before, dtype=torch.float32) for _ in weights]
         beta_1, beta_2 = float(optimizer.beta_1), float(optimizer.beta_2)
         for number in range(len(x)):
             differentiate(weights, ids[number], labels[number], gradients, scores[number], buffers)

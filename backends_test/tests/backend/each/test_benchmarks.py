@@ -3,6 +3,8 @@ distinguish a slow-down from noise. No test asserts a speed."""
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,14 +147,16 @@ def test_the_blocks_that_are_timed_are_an_epoch_with_its_short_end(inputs: Path)
 
 
 def test_four_things_are_scaled_until_an_epoch_would_be_too_long(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, few in {"BATCHES": (4, 8), "LENGTHS": (3, 150), "UNITS": (8, 16), "REVIEWS": (100, 10**7)}.items():
+    for name, few in {"LENGTHS": (3, 150), "UNITS": (8, 16), "REVIEWS": (100, 10**7)}.items():
         monkeypatch.setattr(scaling, name, few)
     training = read_training(inputs)
-    points = dict(scaling.measure_scaling(lambda weights, length: PlainNumpy(weights), training, any_units=True))
+    points = dict(scaling.measure_scaling(lambda weights, length: PlainNumpy(weights), training, True, (4, 8)))
     assert list(points) == ["batch 4", "batch 8", "length 3", "length 150", "units 8", "units 16", "reviews 100"]
     assert min(points.values()) > 0
-    points = dict(scaling.measure_scaling(lambda weights, length: PlainNumpy(weights), training, any_units=False))
+    points = dict(scaling.measure_scaling(lambda weights, length: PlainNumpy(weights), training, False, (4, 8)))
     assert not [name for name in points if name.startswith("units")]
+    points = dict(scaling.measure_scaling(lambda weights, length: PlainNumpy(weights), training, True, (4,), True))
+    assert list(points) == ["batch 4"]
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +183,7 @@ def few_reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_whole_run_goes_from_a_cold_process_to_a_saved_model_and_one_prediction(
     configuration: Configuration, few_reviews: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(end_to_end, "python_of", lambda backend: Path(sys.executable))
-    values, accuracies = end_to_end.measure_whole(configuration, KIND, few_reviews, seed=1, epochs=2)
+    values, accuracies = end_to_end.measure_whole(configuration, KIND, few_reviews, 1, 2, Path(sys.executable))
     assert 0 < values["epoch 1"][0] < values["epoch 2"][0] < values["whole"][0]
     assert accuracies.keys() == {"accuracy_1", "accuracy_2"}
     assert all(0 < accuracy < 1 for accuracy in accuracies.values())
@@ -283,11 +286,10 @@ def test_a_run_of_another_plan_device_or_machine_is_not_continued(
         run(tmp_path, PLAN, CHOSEN, DEVICE)
 
 
-def test_a_process_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, inputs: Path) -> None:
-    monkeypatch.setattr(runner, "python_of", lambda backend: Path(sys.executable))
+def test_a_process_that_fails_is_named(inputs: Path) -> None:
     broken = replace(HERE[0], name="broken")
     with pytest.raises(BenchmarkError, match=r"broken failed \(steady\): ValueError"):
-        runner.measure(Job(1, "steady", "broken"), broken, PLAN, Device(KIND, "this one"), inputs)
+        runner.measure(Job(1, "steady", "broken"), broken, PLAN, Device(KIND, "this one"), inputs, Path(sys.executable))
 
 
 def change(folder: Path, name: str, factor: float) -> None:
@@ -481,3 +483,33 @@ def test_the_table_of_the_page_is_that_of_the_committed_run() -> None:
     assert replace_table(text, "benchmarks", page_table(report)) == text
     assert report == json.loads(json.dumps(summarize(RESULTS))), "report.json is not that of the raw measurements"
     assert [row["name"] for row in report["rows"]] == [one.name for one in CONFIGURATIONS]
+
+
+def test_the_table_of_a_gpu_is_that_of_its_committed_run() -> None:
+    (results,) = RESULTS.parent.glob("gpu-*")
+    report = json.loads((results / "report.json").read_text(encoding="utf-8"))
+    text = PAGE.read_text(encoding="utf-8")
+    assert replace_table(text, "benchmarks-gpu", page_table(report)) == text
+    assert report == json.loads(json.dumps(summarize(results))), "report.json is not that of the raw measurements"
+    for path in results.glob("ladder-*.txt"):
+        assert re.search(r"^34 passed, \d+ deselected", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("given", ["jax", "jax=", "jax=/no/python", f"theano={sys.executable}"])
+def test_an_environment_to_measure_is_a_backend_and_its_python(given: str) -> None:
+    from typer.testing import CliRunner
+
+    from benchmarks.__main__ import app
+
+    result = CliRunner().invoke(app, ["run", "--python", given])
+    assert result.exit_code == 2
+    assert "BACKEND=PYTHON" in result.output
+
+
+def test_a_stopped_run_says_how_many_rounds_it_lacks(tmp_path: Path) -> None:
+    shutil.copytree(RESULTS, tmp_path / "run")
+    for path in (tmp_path / "run" / "raw").glob("3-*"):
+        path.unlink()
+    report = summarize(tmp_path / "run")
+    assert report["plan"]["rounds"] == 2
+    assert report["left_out"]["1 of 3 rounds"] == "the run was stopped"
