@@ -30,11 +30,12 @@ if TYPE_CHECKING:
         ReviewError,
     )
     from imdb_rnn.estimator import ReviewClassifier
-    from imdb_rnn.inference.classifier import Classifier, Evaluation, Prediction
+    from imdb_rnn.inference.classifier import Classifier, Evaluation, Prediction, Unscored
     from imdb_rnn.inference.explanation import Explanation, explain
     from imdb_rnn.inference.manifest import Manifest
     from imdb_rnn.model.acceleration import accelerate, execution_paths
     from imdb_rnn.model.architecture import build_model, initial_weights
+    from imdb_rnn.scoring.score import Scored, score_file
     from imdb_rnn.text.reviews import EncodedReviews
     from imdb_rnn.text.tokens import Vocabulary, tokenize
     from imdb_rnn.training.evaluation import SourceEvaluation, evaluate
@@ -59,8 +60,10 @@ _HOMES = {
     "RecipeError": "errors",
     "ReviewClassifier": "estimator",
     "ReviewError": "errors",
+    "Scored": "scoring.score",
     "SourceEvaluation": "training.evaluation",
     "Training": "training.fit",
+    "Unscored": "inference.classifier",
     "Vocabulary": "text.tokens",
     "accelerate": "model.acceleration",
     "build_model": "model.architecture",
@@ -69,6 +72,7 @@ _HOMES = {
     "explain": "inference.explanation",
     "initial_weights": "model.architecture",
     "load_reviews": "corpora",
+    "score_file": "scoring.score",
     "tokenize": "text.tokens",
     "train": "training.fit",
 }
@@ -91,8 +95,10 @@ __all__ = [
     "RecipeError",
     "ReviewClassifier",
     "ReviewError",
+    "Scored",
     "SourceEvaluation",
     "Training",
+    "Unscored",
     "Vocabulary",
     "accelerate",
     "build_model",
@@ -101,6 +107,7 @@ __all__ = [
     "explain",
     "initial_weights",
     "load_reviews",
+    "score_file",
     "tokenize",
     "train",
 ]

@@ -1,7 +1,8 @@
 """The command line: `imdb-rnn train`, `evaluate`, `predict`, …
 
 Results go to standard output, progress and notices to standard error. The exit status is 0 for success, 1 for an error
-that is reported in one line, 2 for a wrong command line, 130 for an interruption (Ctrl-C), and 143 for SIGTERM.
+that is reported in one line, 2 for a wrong command line, 130 for an interruption (Ctrl-C), 141 if the reader of the
+output ends, and 143 for SIGTERM.
 """
 
 import json
@@ -19,10 +20,10 @@ from typer.core import TyperGroup
 
 from imdb_rnn.errors import BundleError, ImdbRnnError, MissingPackageError, ReviewError
 from imdb_rnn.printable import printable
-from imdb_rnn.text import text_files
 
 if TYPE_CHECKING:
-    from imdb_rnn.inference.classifier import Classifier
+    from imdb_rnn.inference.classifier import Classifier, Prediction
+    from imdb_rnn.scoring.score import Scored
 
 FACES = {"positive": "😀", "negative": "💥"}
 WORDS = {
@@ -52,6 +53,9 @@ def _errors_in_one_line() -> Iterator[None]:
     except ModuleNotFoundError as error:
         typer.echo(f"imdb-rnn: {printable(str(MissingPackageError.of(error)))}", err=True)
         raise typer.Exit(1) from error
+    except BrokenPipeError as error:  # the reader of the output, such as `head`, has read enough
+        _discard_unwritable_output()
+        raise typer.Exit(141) from error
     except OSError as error:  # for example, standard output is on a full disk
         typer.echo(f"imdb-rnn: I/O error: {error}", err=True)
         _discard_unwritable_output()
@@ -224,11 +228,36 @@ def predict(
     directory: Directory,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one per argument.")] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Text file with one review per line.")
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Text file with one review per line, or CSV, TSV, JSON lines or Parquet; can be compressed by gzip.",
+        ),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option("--text-column", metavar="NAME", help="Column of the reviews in a table: text.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of the file, such as cp1252 (default: UTF-8).")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="New file for the rows and their scores: .csv, .tsv, .jsonl (also with .gz) or .parquet.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the same command with --out, if it was interrupted.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that score a file (default: one per core).")
     ] = None,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Fail at a line that cannot be scored, or if the training was interrupted."),
+        typer.Option("--strict", help="Fail at a row that cannot be scored, or if the training was interrupted."),
     ] = False,
     samples: Annotated[
         bool, typer.Option("--samples", help="Score ten sample reviews and show the expected labels.")
@@ -236,9 +265,10 @@ def predict(
     lang: Annotated[Literal["en", "ko"], typer.Option("--lang", help="Language of the output.")] = "en",
     as_json: Json = False,
 ) -> None:
-    """Score reviews. Without TEXT, reviews are read from standard input, one per line.
+    """Score reviews. Without TEXT and --file, reviews are read from standard input, one per line.
 
-    The output has one row per line. A line that cannot be scored has a reason instead of a score.
+    The output has one row per line of text or row of a table. A row that cannot be scored has a reason instead of a
+    score.
     """
     from imdb_rnn.inference.classifier import Classifier
     from imdb_rnn.samples import SAMPLES
@@ -246,29 +276,36 @@ def predict(
     if sum((bool(texts), file is not None, samples)) > 1:
         msg = "Bad reviews. Expected: only one of TEXT, --file and --samples. Received: more than one."
         raise ReviewError(msg)
-    expected: list[str] = []
-    if samples:
-        texts, expected = [text for text, _ in SAMPLES], [label for _, label in SAMPLES]
+    if file is None and (out is not None or resume):
+        msg = "Bad reviews. Expected: --file, for --out and --resume. Received: none."
+        raise ReviewError(msg)
+    if resume and out is None:
+        msg = "Bad reviews. Expected: --out, for --resume. Received: none."
+        raise ReviewError(msg)
     classifier = Classifier.load(directory, strict=strict)
-    if texts:
+    if samples:
+        _print_samples(classifier.predict_reviews([text for text, _ in SAMPLES]), lang, as_json)
+    elif texts:
         rows = [_Row(*prediction) for prediction in classifier.predict_reviews(texts)]
+        if as_json:
+            _print_json([row._asdict() for row in rows])
+            return
+        for row in rows:
+            print(_in_words(row, lang))
+    elif file is not None and out is not None:
+        _score_to_file(
+            classifier,
+            file,
+            out,
+            as_json,
+            text_column=text_column,
+            encoding=encoding,
+            strict=strict,
+            workers=workers,
+            resume=resume,
+        )
     else:
-        rows = _score_lines(classifier, _read_lines(file), _name_of(file), strict)
-    if as_json:
-        records: list[dict[str, Any]] = [row._asdict() for row in rows]
-        for record, label in zip(records, expected, strict=False):
-            record["expected"] = label
-        _print_json(records)
-        return
-    for number, row in enumerate(rows):
-        line = _in_words(row, lang)
-        if expected:
-            mark = "" if row.label == expected[number] else "  ✗"
-            line += f"  ({WORDS[lang]['expected']}: {WORDS[lang][expected[number]]}){mark}"
-        print(line)
-    if expected:
-        correct = sum(row.label == label for row, label in zip(rows, expected, strict=True))
-        print(f"{correct}/{len(expected)} {WORDS[lang]['right']}")
+        _score_to_output(classifier, file, text_column, encoding, strict, workers, lang, as_json)
 
 
 @app.command("explain")
@@ -440,49 +477,97 @@ class _Row(NamedTuple):
     reason: str | None = None
 
 
-def _name_of(file: Path | None) -> str:
-    return "standard input" if file is None else str(file)
+def _print_samples(predictions: list["Prediction"], lang: str, as_json: bool) -> None:
+    """Print the sample reviews with their scores and the expected labels."""
+    from imdb_rnn.samples import SAMPLES
+
+    rows, expected = [_Row(*prediction) for prediction in predictions], [label for _, label in SAMPLES]
+    if as_json:
+        _print_json([{**row._asdict(), "expected": label} for row, label in zip(rows, expected, strict=True)])
+        return
+    words = WORDS[lang]
+    for row, label in zip(rows, expected, strict=True):
+        mark = "" if row.label == label else "  ✗"
+        print(f"{_in_words(row, lang)}  ({words['expected']}: {words[label]}){mark}")
+    correct = sum(row.label == label for row, label in zip(rows, expected, strict=True))
+    print(f"{correct}/{len(expected)} {words['right']}")
 
 
-def _read_lines(file: Path | None) -> list[str]:
-    """Return the lines of a file, or of standard input."""
+def _score_to_file(classifier: "Classifier", file: Path, out: Path, as_json: bool, **options: Any) -> None:
+    """Score a file, write a table, and report the number of rows."""
+    from imdb_rnn.scoring.progress import bar
+    from imdb_rnn.scoring.results import progress_of
+    from imdb_rnn.scoring.score import score_file
+
+    try:
+        with bar() as progress:
+            scored = score_file(classifier, file, out, progress=progress, **options)
+    except BaseException:
+        if progress_of(out).is_file():
+            typer.echo(
+                printable(f"What was scored is kept in {out}.part. Continue by the same command, --resume."), err=True
+            )
+        raise
+    _report(scored, "rows")
+    if as_json:
+        _print_json({"rows": scored.rows, "unscored": scored.unscored, "out": str(out)})
+    else:
+        print(f"{scored.rows:,} rows, saved in {printable(str(out))}")
+
+
+def _score_to_output(
+    classifier: "Classifier",
+    file: Path | None,
+    text_column: str | None,
+    encoding: str | None,
+    strict: bool,
+    workers: int | None,
+    lang: str,
+    as_json: bool,
+) -> None:
+    """Score a file or standard input, and print each block of rows as soon as it is scored."""
+    from imdb_rnn.scoring.results import result_names
+    from imdb_rnn.scoring.score import NOTHING, check
+    from imdb_rnn.scoring.tables import TEXT_COLUMN, open_table
+    from imdb_rnn.scoring.workers import available_cores, score_blocks
+
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         typer.echo("Type reviews, one per line. End with Ctrl-D.", err=True)
-    try:
-        piped = sys.stdin.buffer.read() if file is None and sys.stdin is not None else b""
-        content = piped if file is None else file.read_bytes()
-        lines = text_files.read_reviews(content, "" if file is None else file.suffix)
-    except (OSError, ValueError) as error:
-        msg = f"Cannot read {_name_of(file)}. Expected: reviews in UTF-8, one per line. Received: {error}"
-        raise ReviewError(msg) from error
-    if not lines:
-        msg = f"Cannot read {_name_of(file)}. Expected: reviews, one per line. Received: none."
+    name = "standard input" if file is None else str(file)
+    total = NOTHING
+    with open_table(file, text_column, encoding, name) as table:
+        names = result_names(table.columns)
+        for scored in score_blocks(classifier, table.blocks, workers or available_cores()):
+            if strict:
+                check(scored, total.rows, table, name)
+            if as_json:
+                records = zip(scored.block.records(), scored.results, strict=True)
+                rows = [record | dict(zip(names.values(), result, strict=True)) for record, result in records]
+                print(", " if total.rows else "[", json.dumps(rows, default=str)[1:-1], sep="", end="")
+            else:
+                column = text_column or TEXT_COLUMN
+                for record, result in zip(scored.block.records(), scored.results, strict=True):
+                    print(_in_words(_Row(str(record.get(column, "")), *result), lang))
+            sys.stdout.flush()
+            total = total.plus(scored)
+    if not total.rows and table.format == "text":
+        msg = f"Cannot read {name}. Expected: reviews, one per line. Received: none."
         raise ReviewError(msg)
-    return lines
+    if as_json:
+        print("]" if total.rows else "[]")
+    _report(total, "lines" if table.format == "text" else "rows")
 
 
-def _score_lines(classifier: "Classifier", lines: list[str], name: str, strict: bool) -> list[_Row]:
-    """Return one row per line.
+def _report(scored: "Scored", rows: str) -> None:
+    """Report rows without a score, and a text that the model hardly knows, on standard error."""
+    from imdb_rnn.inference.classifier import unknown_words
 
-    Raises:
-        ReviewError: a line cannot be scored, and `strict` is set.
-    """
-    reasons = [classifier.unreadable_reason(line) for line in lines]
-    unread = [number for number, reason in enumerate(reasons) if reason]
-    if unread and strict:
-        msg = (
-            f"Cannot read line {unread[0] + 1:,} of {name}. Expected: a review. Received: {reasons[unread[0]]}: "
-            f"{lines[unread[0]][:40]!r}. Without --strict, its row has no score."
+    if scored.unscored:
+        typer.echo(
+            f"imdb-rnn: {scored.unscored:,} of {scored.rows:,} {rows} could not be read and have no score.", err=True
         )
-        raise ReviewError(msg)
-    readable = [line for line, reason in zip(lines, reasons, strict=True) if not reason]
-    predictions = iter(classifier.predict_reviews(readable))
-    if unread:
-        typer.echo(f"imdb-rnn: {len(unread):,} of {len(lines):,} lines could not be read and have no score.", err=True)
-    return [
-        _Row(line, None, None, reason) if reason else _Row(*next(predictions))
-        for line, reason in zip(lines, reasons, strict=True)
-    ]
+    if problem := unknown_words(scored.words):
+        typer.echo(f"imdb-rnn: {problem}", err=True)
 
 
 def _in_words(row: _Row, lang: str) -> str:

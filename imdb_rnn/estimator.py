@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from imdb_rnn.errors import BundleError, ImdbRnnError, RecipeError, ReviewError
 from imdb_rnn.inference import bundle
-from imdb_rnn.inference.classifier import Classifier, unknown_words
+from imdb_rnn.inference.classifier import Classifier, Words, unknown_words
 from imdb_rnn.model.numpy_forward import sigmoid
 from imdb_rnn.text.normalization import lacks_spaces
 from imdb_rnn.text.reviews import EncodedReviews
@@ -166,7 +166,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         check_is_fitted(self)
         given = texts_of(texts)
         reviews = encode(self.vocabulary_, given)
-        if problem := unknown_words(reviews):
+        if problem := unknown_words(Words.of(reviews)):
             warnings.warn(problem, UserWarning, stacklevel=3)
         return self.classifier_.logits(reviews)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from imdb_rnn.model.numpy_forward import binary_crossentropy, check_logits, logi
 from imdb_rnn.printable import printable
 from imdb_rnn.text.preprocessing import Preprocessing
 from imdb_rnn.text.reviews import EncodedReviews
-from imdb_rnn.text.texts import as_texts
+from imdb_rnn.text.texts import as_list, as_texts, described
 from imdb_rnn.text.tokens import OOV, Vocabulary
 from imdb_rnn.text.windows import combine
 from imdb_rnn.threads import one_blas_thread
@@ -55,6 +55,50 @@ class Prediction(NamedTuple):
     text: str
     score: float
     label: str
+
+    @property
+    def reason(self) -> None:
+        """None: there is a score. An `Unscored` has a reason."""
+        return None
+
+
+class Unscored(NamedTuple):
+    """A review that cannot be scored; see `Classifier.predict_reviews`.
+
+    Attributes:
+        text: what was given.
+        reason: why it has no score.
+    """
+
+    text: Any
+    reason: str
+
+    @property
+    def score(self) -> None:
+        """None: there is no score."""
+        return None
+
+    @property
+    def label(self) -> None:
+        """None: there is no label."""
+        return None
+
+
+class Words(NamedTuple):
+    """The number of words of some reviews.
+
+    Attributes:
+        all: all words.
+        known: those that the model knows.
+    """
+
+    all: int
+    known: int
+
+    @classmethod
+    def of(cls, reviews: EncodedReviews) -> Self:
+        """Count the words of encoded reviews."""
+        return cls(len(reviews.ids) - len(reviews), int((reviews.ids > OOV).sum()))
 
 
 class Evaluation(NamedTuple):
@@ -240,32 +284,69 @@ class Classifier:
         """
         return self.predict_reviews([text])[0]
 
-    def predict_reviews(self, texts: Iterable[str]) -> list[Prediction]:
+    @overload
+    def predict_reviews(self, texts: Iterable[str], *, on_error: Literal["raise"] = "raise") -> list[Prediction]: ...
+
+    @overload
+    def predict_reviews(self, texts: Iterable[Any], *, on_error: Literal["skip"]) -> list[Prediction | Unscored]: ...
+
+    def predict_reviews(
+        self, texts: Iterable[Any], *, on_error: Literal["raise", "skip"] = "raise"
+    ) -> Sequence[Prediction | Unscored]:
         """Predict the scores of reviews in NumPy, without a backend.
 
         Args:
-            texts: reviews in English: a list, an array or a column of a data frame.
+            texts: reviews in English: a list, an array, a column of a data frame, or a generator.
+            on_error: what to do with a review that is not a string, has no word that the model knows, or has more than
+                100,000 words: "raise" an error, or "skip" it, so that its place in the result has a reason and no
+                score, and the other reviews are scored as usual.
 
         Returns:
             One prediction per review, in order.
 
         Raises:
             ModelError: the scores are not finite, because the weights are too large; or see `weights`.
-            ReviewError: a text is not a string, has no word that the model knows, or has more than 100,000 words.
+            ReviewError: a review cannot be scored, and `on_error` is "raise"; or `texts` is not a list of texts.
         """
-        given = as_texts(texts)
-        reviews = self._encode(given)
-        if problem := unknown_words(reviews):
+        if on_error not in ("raise", "skip"):
+            msg = f"Bad `on_error`. Expected: 'raise' or 'skip'. Received: {on_error!r}."
+            raise ReviewError(msg)
+        given = as_texts(texts) if on_error == "raise" else as_list(texts)
+        predictions, words = self.predict_or_skip(given)
+        if on_error == "raise":
+            for number, prediction in enumerate(predictions, start=1):
+                if isinstance(prediction, Unscored):
+                    which = f"review {number} of {len(given)}" if len(given) > 1 else "review"
+                    msg = (
+                        f"Bad {which}. Expected: a text of at most {MAX_REVIEW_WORDS:,} words, with at least one that "
+                        f"the model knows. Received: {prediction.reason}: {prediction.text[:40]!r}."
+                    )
+                    raise ReviewError(msg)
+        if problem := unknown_words(words):
             _log.warning("%s", problem)
-        scores = sigmoid(self.logits(reviews))
-        return [
-            Prediction(text, float(score), "positive" if score > 0.5 else "negative")
-            for text, score in zip(given, scores, strict=True)
-        ]
+        return predictions
 
-    def unreadable_reason(self, text: str) -> str:
-        """Return why `predict_review` would raise a `ReviewError` for a text; "" if it would not."""
-        return self._unreadable_reason(self.vocabulary.encode_typed(text))
+    def predict_or_skip(self, texts: Sequence[Any]) -> tuple[list[Prediction | Unscored], Words]:
+        """Predict like `predict_reviews(texts, on_error="skip")`, but count unknown words instead of warning of them.
+
+        Returns:
+            The predictions, and the words of the reviews that were scored.
+        """
+        predictions: list[Any] = []
+        sequences = []
+        for text in texts:
+            ids = self.vocabulary.encode_typed(text) if isinstance(text, str) else []
+            reason = self._unreadable_reason(ids) if isinstance(text, str) else f"no text, but {described(text)}"
+            predictions.append(Unscored(text, reason) if reason else text)
+            if not reason:
+                sequences.append(ids)
+        reviews = EncodedReviews.from_sequences(sequences)
+        scores = iter(sigmoid(self.logits(reviews)).tolist())
+        for position, text in enumerate(predictions):
+            if not isinstance(text, Unscored):
+                score = next(scores)
+                predictions[position] = Prediction(text, score, "positive" if score > 0.5 else "negative")
+        return predictions, Words.of(reviews)
 
     def logits(self, reviews: EncodedReviews) -> npt.NDArray[np.float64]:
         """Compute the logits of encoded reviews in NumPy.
@@ -390,21 +471,6 @@ class Classifier:
     def _new_model(self) -> "keras.Model":
         return build_model(self.num_words, self.max_len, encoder=self._encoder)
 
-    def _encode(self, texts: Sequence[str]) -> EncodedReviews:
-        """Encode texts, and raise `ReviewError` for unreadable ones."""
-        sequences = []
-        for number, text in enumerate(texts, start=1):
-            ids = self.vocabulary.encode_typed(text)
-            if reason := self._unreadable_reason(ids):
-                which = f"review {number} of {len(texts)}" if len(texts) > 1 else "review"
-                msg = (
-                    f"Bad {which}. Expected: a text of at most {MAX_REVIEW_WORDS:,} words, with at least one that the "
-                    f"model knows. Received: {reason}: {text[:40]!r}."
-                )
-                raise ReviewError(msg)
-            sequences.append(ids)
-        return EncodedReviews.from_sequences(sequences)
-
     def _unreadable_reason(self, ids: Sequence[int]) -> str:
         words = len(ids) - 1
         if words > MAX_REVIEW_WORDS:
@@ -414,14 +480,13 @@ class Classifier:
         return f"{words} unknown word{'s' * (words > 1)}" if words else "no word"
 
 
-def unknown_words(reviews: EncodedReviews) -> str:
-    """Return a warning if less than a tenth of the words are known; "" otherwise, or if there are no reviews."""
-    words, known = len(reviews.ids) - len(reviews), int((reviews.ids > OOV).sum())
-    if known * 10 > words or not len(reviews):
+def unknown_words(words: Words) -> str:
+    """Return a warning if less than a tenth of the words are known; "" otherwise, or if there are none."""
+    if words.known * 10 >= words.all:
         return ""
     return (
-        f"The model knows {known:,} of {words:,} words, so its predictions mean little. Is this the language and the "
-        f"kind of text that it was trained on?"
+        f"The model knows {words.known:,} of {words.all:,} words, so its predictions mean little. Is this the language "
+        f"and the kind of text that it was trained on?"
     )
 
 

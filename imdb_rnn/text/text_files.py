@@ -1,53 +1,36 @@
-"""Reads text files of reviews: decodes them, splits lines, and detects tables that are passed by mistake."""
+"""Decodes text files, and detects tables and other files that are not text with one review per line."""
 
 import codecs
 import csv
 import io
 import json
 import re
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_SHOWN_CHARACTERS = 100
 
 
-class _Kind(NamedTuple):
-    """A kind of file that does not have one review per line, and how to convert it."""
-
-    name: str
-    advice: str
-
-
-def _table(name: str, module: str, rows: str) -> _Kind:
-    """Return a kind of table with a Python program that writes one of its columns to a text file."""
-    program = f"import {module}; [print(*row['COLUMN'].split()) for row in {rows}]"
-    return _Kind(name, f'Write its column of reviews to a text file: python -c "{program}" > reviews.txt')
-
-
-_OPEN = "open('FILE', encoding='utf-8-sig', newline='')"
-_COMMA = _table("a table separated by commas", "csv", f"csv.DictReader({_OPEN})")
-_SEMICOLON = _table("a table separated by semicolons", "csv", f"csv.DictReader({_OPEN}, delimiter=';')")
-_TAB = _table("a table separated by tabs", "csv", rf"csv.DictReader({_OPEN}, delimiter='\t')")
-_JSON_LINES = _table("JSON lines", "json", f"map(json.loads, {_OPEN})")
-_JSON = _table("a JSON document", "json", f"json.load({_OPEN})")
-_PARQUET = _table("a Parquet file", "pandas", "pandas.read_parquet('FILE').to_dict('records')")
-_FEATHER = _table("a Feather file", "pandas", "pandas.read_feather('FILE').to_dict('records')")
-_EXCEL = _table("an Excel file", "pandas", "pandas.read_excel('FILE').to_dict('records')")
-_UNNAMED_TAB = _Kind("a table separated by tabs", "Write its column of reviews to a text file, one per line.")
-_UNNAMED_JSON = _Kind("JSON", "Write its reviews to a text file, one per line.")
-_PACKED = _Kind("a compressed file", "Unpack it first.")
-
-_DELIMITERS = {",": _COMMA, ";": _SEMICOLON, "\t": _TAB}
-_TEXT_SUFFIXES = {".csv": _COMMA, ".tsv": _TAB, ".json": _JSON, ".jsonl": _JSON_LINES, ".ndjson": _JSON_LINES}
-_BINARY_SUFFIXES = {
-    ".parquet": _PARQUET,
+# What cannot be read: suffix -> its name, and how to convert it.
+_TO_CSV = "pandas.{}('FILE').to_csv('reviews.csv', index=False)"
+_BY_PANDAS = 'Convert it to CSV: python -c "import pandas; ' + _TO_CSV + '"'
+_EXCEL = f"an Excel file. {_BY_PANDAS.format('read_excel')}"
+_FEATHER = f"a Feather file. {_BY_PANDAS.format('read_feather')}"
+_JSON = (
+    'a JSON document. Convert it to JSON lines: python -c "import json; '
+    "[print(json.dumps(row)) for row in json.load(open('FILE', encoding='utf-8-sig'))]\" > reviews.jsonl"
+)
+_PACKED = "a compressed file. Unpack it first"
+_SUFFIXES = {
     ".feather": _FEATHER,
-    ".xlsx": _EXCEL,
+    ".json": _JSON,
     ".xls": _EXCEL,
-    **dict.fromkeys((".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z"), _PACKED),
+    ".xlsx": _EXCEL,
+    **dict.fromkeys((".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z"), _PACKED),
 }
 # The first bytes of binary files. No text begins with them, because each contains a control character.
-_BEGINNINGS = {b"PAR1\x15": _PARQUET, b"ARROW1\0": _FEATHER, b"\x1f\x8b": _PACKED, b"PK\x03\x04": _PACKED}
+_BEGINNINGS = {b"ARROW1\0": _FEATHER, b"PK\x03\x04": _PACKED, b"\x28\xb5\x2f\xfd": _PACKED, b"BZh": _PACKED}
+# Delimiter -> the format of tables with it.
+_DELIMITERS: dict[str, Literal["csv", "tsv"]] = {",": "csv", ";": "csv", "\t": "tsv"}
 
 _NAME = re.compile(r"[^\W\d][\w ./:()-]{0,39}")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -71,65 +54,45 @@ def decode(content: bytes) -> str:
         raise ValueError(msg) from error
 
 
-def split_lines(text: str) -> list[str]:
-    r"""Split at "\n" and "\r\n", or at "\r" if the text has no "\n". A line end at the end starts no further line."""
-    # Not splitlines(), which also splits at characters that occur within reviews.
-    end = _line_end(text)
-    return [line.removesuffix("\r") for line in text.removesuffix(end).split(end)] if text else []
-
-
-def read_reviews(content: bytes, suffix: str = "") -> list[str]:
-    """Read a text file with one review per line.
+def unsupported(sample: bytes, suffix: str) -> str:
+    """Return what a file is and how to convert it, if it is neither text nor a supported table; "" if it is.
 
     Args:
-        content: the content of the file.
-        suffix: the suffix of its name; "" if it has none.
+        sample: the beginning of the file.
+        suffix: the suffix of its name, in lower case; "" if it has none.
+    """
+    by_content = (advice for beginning, advice in _BEGINNINGS.items() if sample.startswith(beginning))
+    # The format of Excel is a zip archive.
+    return _SUFFIXES.get(suffix) or next(by_content, "")
 
-    Returns:
-        All lines, including blank ones.
+
+def table_in(text: str, truncated: bool = False) -> Literal["csv", "tsv", "jsonl"] | None:
+    """Return the format of the table that a text is, although nothing says so; None if it is prose, one review a line.
+
+    Args:
+        text: the text, or its beginning.
+        truncated: whether it is only the beginning.
 
     Raises:
-        ValueError: the content is not UTF-8 or UTF-16, or is a table; the message says how to convert it.
+        ValueError: the text is JSON, but not JSON lines; the message says how to convert it.
     """
-    kind = _BINARY_SUFFIXES.get(suffix.lower()) or next(
-        (kind for beginning, kind in _BEGINNINGS.items() if content.startswith(beginning)), None
-    )
-    if kind is not None:
-        raise _refusal(kind, [])
-    text = decode(content)
-    kind, columns = _table_in(text)
-    kind = kind or _TEXT_SUFFIXES.get(suffix.lower())
-    if kind is not None:
-        raise _refusal(kind, columns)
-    return split_lines(text)
+    if truncated:
+        text = text[: text.rfind(_line_end(text)) + 1]
+    if values := _json_values(text):
+        # An object may go over several lines; the rows of JSON lines do not.
+        if isinstance(values[0], list) or len(values) != len([line for line in text.splitlines() if line.strip()]):
+            raise ValueError(_JSON)
+        return "jsonl"
+    for delimiter, format_ in _DELIMITERS.items():
+        records = _records(text, delimiter, truncated)
+        # Only with tabs: in prose, numbers often follow commas ("1,000") but not tabs.
+        if _has_names(records) or (delimiter == "\t" and _has_numbers(records)):
+            return format_
+    return None
 
 
 def _line_end(text: str) -> str:
     return "\n" if "\n" in text else "\r"
-
-
-def _refusal(kind: _Kind, columns: list[str]) -> ValueError:
-    names = ", ".join(filter(None, columns))
-    shown = names if len(names) <= _SHOWN_CHARACTERS else names[:_SHOWN_CHARACTERS] + "…"
-    return ValueError(f"{kind.name}{' with the columns ' + shown if shown else ''}. {kind.advice}")
-
-
-def _table_in(text: str) -> tuple[_Kind | None, list[str]]:
-    """Return the kind of table that a text is, or None, and the names of its columns, if any."""
-    if values := _json_values(text):
-        is_list = isinstance(values[0], list)
-        first = values[0][0] if is_list else values[0]
-        if not isinstance(first, dict):
-            return _UNNAMED_JSON, []
-        return (_JSON if is_list or len(values) == 1 else _JSON_LINES), list(first)
-    for delimiter, kind in _DELIMITERS.items():
-        records = _records(text, delimiter)
-        if _has_names(records):
-            return kind, records[0]
-        # Only with tabs: in prose, numbers often follow commas ("1,000") but not tabs.
-        if delimiter == "\t" and _has_numbers(records):
-            return _UNNAMED_TAB, []
-    return None, []
 
 
 def _json_values(text: str) -> list[Any]:
@@ -153,19 +116,15 @@ def _end_of_blanks(text: str, start: int) -> int:
     return blanks.end() if blanks else start
 
 
-def _records(text: str, delimiter: str) -> list[list[str]]:
+def _records(text: str, delimiter: str, truncated: bool) -> list[list[str]]:
     """Return the records of a text if there are at least two, all with the same number of fields > 1; else []."""
-    records: list[list[str]] = []
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            if not record:  # a blank line
-                continue
-            records.append(record)
-            if len(record) == 1 or len(record) != len(records[0]):
-                return []
+        records = [record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record]
     except csv.Error:
         return []
-    return records if len(records) > 1 else []
+    records = records[:-1] if truncated else records  # the last one may have lost its end
+    equal = len(records) > 1 and len(records[0]) > 1 and all(len(record) == len(records[0]) for record in records)
+    return records if equal else []
 
 
 def _has_names(records: list[list[str]]) -> bool:

@@ -23,16 +23,28 @@ def as_texts(texts: Any) -> list[str]:
     Raises:
         ReviewError: `texts` is something else, such as a whole data frame, or contains something other than strings.
     """
-    if problem := _problem_of(texts):
-        msg = f"Bad `texts`. Expected: a list of texts. Received: {problem}"
-        raise ReviewError(msg)
-    strings = list(texts)
+    strings = as_list(texts)
     for number, text in enumerate(strings, start=1):
         if not isinstance(text, str):
             which = f"text {number} of {len(strings)}" if len(strings) > 1 else "text"
-            msg = f"Bad {which}. Expected: a text (str). Received: {_described(text)}."
+            msg = f"Bad {which}. Expected: a text (str). Received: {described(text)}."
             raise ReviewError(msg)
     return strings
+
+
+def as_list(texts: Any) -> list[Any]:
+    """Return texts as a list, whatever its items are.
+
+    Args:
+        texts: as for `as_texts`.
+
+    Raises:
+        ReviewError: `texts` is something else.
+    """
+    if problem := _problem_of(texts):
+        msg = f"Bad `texts`. Expected: a list of texts. Received: {problem}"
+        raise ReviewError(msg)
+    return list(texts)
 
 
 def _problem_of(texts: Any) -> str:
@@ -56,8 +68,8 @@ def _problem_of(texts: Any) -> str:
     return "" if isinstance(texts, Iterable) else f"{kind}."
 
 
-def _described(value: Any) -> str:
-    """Describe a value that is not a string."""
+def described(value: Any) -> str:
+    """Describe a value that is not a string, with advice."""
     if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and isnan(value)):
         return f"{value}, a missing value. Drop such rows, or fill them"
     if isinstance(value, bytes):

@@ -12,7 +12,7 @@ from backends_test import oracle
 from backends_test.tests.saved_folder import Saved
 from imdb_rnn import BundleError, Classifier, DataError, Manifest, ModelError, ReviewError, Training, Vocabulary
 from imdb_rnn.inference.bundle import read_bundle
-from imdb_rnn.inference.classifier import MAX_REVIEW_WORDS, unknown_words
+from imdb_rnn.inference.classifier import MAX_REVIEW_WORDS, Words, unknown_words
 from imdb_rnn.samples import SAMPLES
 from imdb_rnn.text.preprocessing import make_preprocessing
 from imdb_rnn.text.reviews import EncodedReviews
@@ -98,11 +98,21 @@ def test_what_cannot_be_read_as_a_review_is_refused(classifier: Classifier, text
         classifier.predict_review(text)  # type: ignore[arg-type]
 
 
-def test_why_a_text_cannot_be_read_is_told_without_an_error(classifier: Classifier) -> None:
-    assert classifier.unreadable_reason("good") == ""
-    assert classifier.unreadable_reason("👍") == "no word"
-    assert classifier.unreadable_reason("xyzzyx") == "1 unknown word"
-    assert classifier.unreadable_reason("good " * (MAX_REVIEW_WORDS + 1)) == "100,001 words"
+def test_what_cannot_be_read_is_skipped_with_its_reason(classifier: Classifier) -> None:
+    texts = ["good", "👍", "xyzzyx", "good " * (MAX_REVIEW_WORDS + 1), None, 7, b"good", float("nan"), "bad"]
+    rows = classifier.predict_reviews((text for text in texts), on_error="skip")
+    reasons = [None, "no word", "1 unknown word", "100,001 words", *["no text, but "] * 4, None]
+    for text, row, reason in zip(texts, rows, reasons, strict=True):
+        assert row.text is text
+        assert (row.reason or "").startswith(reason or "")
+        assert (row.reason is None) == (reason is None) == (row.score is not None) == (row.label is not None)
+    assert [rows[0], rows[-1]] == classifier.predict_reviews(["good", "bad"])
+    assert classifier.predict_reviews([], on_error="skip") == []
+
+
+def test_an_unknown_way_with_errors_is_refused(classifier: Classifier) -> None:
+    with pytest.raises(ReviewError, match=r"Bad `on_error`\. Expected: 'raise' or 'skip'\. Received: 'ignore'\."):
+        classifier.predict_reviews(["good"], on_error="ignore")  # type: ignore[call-overload]
 
 
 def test_texts_of_which_hardly_a_word_is_known_are_scored_with_a_warning(
@@ -289,12 +299,12 @@ def test_a_warning_comes_if_less_than_a_tenth_of_the_words_is_known(caplog: pyte
 
 
 def test_known_words_are_counted_over_all_reviews() -> None:
-    assert unknown_words(EncodedReviews.from_sequences([])) == ""
-    one = EncodedReviews.from_sequences([[1, 4, *[2] * 10], [1, *[2] * 1_100]])
-    assert unknown_words(one).startswith("The model knows 1 of 1,111 words, so")
-    many = EncodedReviews.from_sequences([[1, *[4] * 1_100, *[2] * 20_000]])
-    assert unknown_words(many).startswith("The model knows 1,100 of 21,100 words, so")
-    assert unknown_words(EncodedReviews.from_sequences([[1, *[4] * 10, *[2] * 95]])).startswith(
-        "The model knows 10 of 105"
-    )
-    assert unknown_words(EncodedReviews.from_sequences([[1, 4], [1, *[2] * 8]])) == ""
+    def warning(*sequences: list[int]) -> str:
+        return unknown_words(Words.of(EncodedReviews.from_sequences(sequences)))
+
+    assert warning() == ""
+    assert warning([1, 4, *[2] * 10], [1, *[2] * 1_100]).startswith("The model knows 1 of 1,111 words, so")
+    assert warning([1, *[4] * 1_100, *[2] * 20_000]).startswith("The model knows 1,100 of 21,100 words, so")
+    assert warning([1, *[4] * 10, *[2] * 95]).startswith("The model knows 10 of 105")
+    assert warning([1, *[4] * 10, *[2] * 90]) == "", "exactly a tenth"
+    assert warning([1, 4], [1, *[2] * 8]) == ""

@@ -34,8 +34,10 @@ def test_the_public_names_are_these() -> None:
         "RecipeError",
         "ReviewClassifier",
         "ReviewError",
+        "Scored",
         "SourceEvaluation",
         "Training",
+        "Unscored",
         "Vocabulary",
         "accelerate",
         "build_model",
@@ -44,6 +46,7 @@ def test_the_public_names_are_these() -> None:
         "explain",
         "initial_weights",
         "load_reviews",
+        "score_file",
         "tokenize",
         "train",
     ]

@@ -1,8 +1,8 @@
-"""Files that people give to read: text is read line by line, and never taken for a table, nor a table for text."""
+"""Files that people give to read: text is never taken for a table, nor a table for text."""
 
 import pytest
 
-from imdb_rnn.text.text_files import decode, read_reviews, split_lines
+from imdb_rnn.text.text_files import decode, table_in, unsupported
 
 PROSE = [
     "Good, but long\nBad, and short",
@@ -42,82 +42,71 @@ PROSE = [
     'Good, "' + "but " * 50_000 + "\nBad",
 ]
 TABLES = {
-    "text,label\nA good film,1": "a table separated by commas with the columns text, label. ",
-    "review,sentiment\nA good film,positive\nA bad film,negative": "with the columns review, sentiment. ",
-    'review,sentiment\n"Good, but\nlong",positive\n\nBad,negative\n': "with the columns review, sentiment. ",
-    '"text","label"\r\n"A good film","1"\r\n': "with the columns text, label. ",
-    "\ufefftext,label\r\nA good film,1\r\n": "with the columns text, label. ",
-    ",Clothing ID,Review Text,Rating\n0,767,Lovely,4\n1,1080,So soft,5": "with the columns Clothing ID, Review Text, ",
-    "리뷰,감성\n좋은 영화,긍정\n나쁜 영화,부정": "with the columns 리뷰, 감성. ",
-    "text;label\nGood, but long;1\nBad;0": "a table separated by semicolons with the columns text, label. ",
-    "id\ttext\n1\tA good film": "a table separated by tabs with the columns id, text. ",
-    "A very, very slow film \t0\nNot sure who was lost \t1": "a table separated by tabs. ",
-    "id," + ",".join(f"feature_{i}" for i in range(30)) + ("\n1" + ",2" * 30) * 2: "feature_0, feature_1, ",
-    '{"text": "Good", "label": 1}\n{"text": "Bad", "label": 0}\n': "JSON lines with the columns text, label. ",
-    '{"text": "Good"}\n\n{"text": "Bad"}': "JSON lines with the columns text. ",
-    '{\n "text": "Good"\n}\n{\n "text": "Bad"\n}': "JSON lines with the columns text. ",
-    '["Good", 1]\n["Bad", 0]': "JSON. ",
-    ' [\n {"text": "Good"},\n {"text": "Bad"}\n]\n': "a JSON document with the columns text. ",
-    '{"text": {"0": "Good"}, "label": {"0": 1}}': "a JSON document with the columns text, label. ",
+    "text,label\nA good film,1": "csv",
+    "review,sentiment\nA good film,positive\nA bad film,negative": "csv",
+    'review,sentiment\n"Good, but\nlong",positive\n\nBad,negative\n': "csv",
+    '"text","label"\r\n"A good film","1"\r\n': "csv",
+    ",Clothing ID,Review Text,Rating\n0,767,Lovely,4\n1,1080,So soft,5": "csv",
+    "리뷰,감성\n좋은 영화,긍정\n나쁜 영화,부정": "csv",
+    "text;label\nGood, but long;1\nBad;0": "csv",
+    "id\ttext\n1\tA good film": "tsv",
+    "A very, very slow film \t0\nNot sure who was lost \t1": "tsv",
+    "id," + ",".join(f"feature_{i}" for i in range(30)) + ("\n1" + ",2" * 30) * 2: "csv",
+    '{"text": "Good", "label": 1}\n{"text": "Bad", "label": 0}\n': "jsonl",
+    '{"text": "Good"}\n\n{"text": "Bad"}': "jsonl",
+    '{"text": {"0": "Good"}, "label": {"0": 1}}': "jsonl",
 }
+DOCUMENTS = [
+    '{\n "text": "Good"\n}\n{\n "text": "Bad"\n}',
+    '["Good", 1]\n["Bad", 0]',
+    ' [\n {"text": "Good"},\n {"text": "Bad"}\n]\n',
+]
 
 
 @pytest.mark.parametrize("text", PROSE, ids=lambda text: text[:30])
 def test_prose_is_text_whatever_its_punctuation(text: str) -> None:
-    assert read_reviews(text.encode()) == text.split("\n")
+    assert table_in(text) is None
 
 
 @pytest.mark.parametrize("text", TABLES, ids=lambda text: text[:30])
 def test_a_table_is_recognised_by_its_content(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^(a table|JSON|a JSON)") as raised:
-        read_reviews(text.encode())
-    assert TABLES[text] in str(raised.value)
-    assert len(str(raised.value)) < 400
+    assert table_in(text) == TABLES[text]
+
+
+@pytest.mark.parametrize("text", DOCUMENTS, ids=lambda text: text[:30])
+def test_json_that_has_no_row_a_line_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^a JSON document\. Convert it to JSON lines: python -c "):
+        table_in(text)
+
+
+def test_the_beginning_of_a_table_is_enough() -> None:
+    tables = {"csv": "text,label\n" + '"Good, but\nlong",1\n' * 5, "jsonl": '{"text": "Good"}\n' * 5}
+    for format_, text in tables.items():
+        # Wherever it ends, after two rows.
+        for end in range(len(text) // 2, len(text)):
+            assert table_in(text[:end], truncated=True) == format_
 
 
 @pytest.mark.parametrize(
-    ("suffix", "kind"),
+    ("sample", "suffix", "kind"),
     [
-        (".csv", "a table separated by commas"),
-        (".TSV", "a table separated by tabs"),
-        (".json", "a JSON document"),
-        (".jsonl", "JSON lines"),
-        (".ndjson", "JSON lines"),
-        (".parquet", "a Parquet file"),
-        (".feather", "a Feather file"),
-        (".XLSX", "an Excel file"),
-        (".gz", "a compressed file"),
-        (".zip", "a compressed file"),
+        (b"A good film", ".json", "a JSON document"),
+        (b"A good film", ".feather", "a Feather file"),
+        (b"ARROW1\0\0", "", "a Feather file"),
+        (b"PK\x03\x04\x14", ".xlsx", "an Excel file"),
+        (b"PK\x03\x04\x14", "", "a compressed file"),
+        (b"BZh91AY", "", "a compressed file"),
+        (b"\x28\xb5\x2f\xfd", "", "a compressed file"),
+        (b"A good film", ".7z", "a compressed file"),
     ],
 )
-def test_a_table_is_recognised_by_its_name(suffix: str, kind: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{kind}\. "):
-        read_reviews(b"A good film\n", suffix)
-    assert read_reviews(b"A good film\n", ".txt") == ["A good film"]
+def test_what_cannot_be_read_is_told_by_its_kind(sample: bytes, suffix: str, kind: str) -> None:
+    assert unsupported(sample, suffix).startswith(f"{kind}. ")
 
 
-@pytest.mark.parametrize(
-    ("beginning", "kind"),
-    [
-        (b"\x1f\x8b\x08", "compressed"),
-        (b"PK\x03\x04\x14", "compressed"),
-        (b"PAR1\x15", "Parquet"),
-        (b"ARROW1\0", "Feather"),
-    ],
-)
-def test_a_binary_table_is_recognised_by_its_first_bytes(beginning: bytes, kind: str) -> None:
-    with pytest.raises(ValueError, match=f"^a {kind} file"):
-        read_reviews(beginning + b"\xff\xff")
-
-
-def test_only_the_last_line_end_begins_no_line() -> None:
-    assert split_lines("") == []
-    assert split_lines("\n") == [""]
-    assert split_lines("a\n\n") == ["a", ""]
-    assert split_lines("a\r\n\r\nb") == ["a", "", "b"]
-    assert split_lines("a\r\rb\r") == ["a", "", "b"]
-    assert split_lines("a\rb\nc") == ["a\rb", "c"]  # as other programs number the lines
-    assert split_lines("a\x0b\x0c\x1c\x85\u2028\u2029b") == ["a\x0b\x0c\x1c\x85\u2028\u2029b"]
+@pytest.mark.parametrize("suffix", ["", ".txt", ".csv", ".jsonl"])
+def test_text_is_supported(suffix: str) -> None:
+    assert unsupported(b"A good film", suffix) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,347 @@
+"""Writes tables with scores: CSV, TSV, JSON lines or Parquet, and continues after an interruption.
+
+A table is written to FILE.part, and renamed when it is complete. FILE.progress says how many rows of the input, and how
+many bytes, FILE.part surely has. What is behind them when a run continues is cut off, and scored again.
+"""
+
+import csv
+import gzip
+import io
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
+
+from imdb_rnn import strict_json
+from imdb_rnn.errors import MissingPackageError, ReviewError
+from imdb_rnn.files import atomic_write, read_file
+from imdb_rnn.scoring.tables import NO_PYARROW, SUFFIXES, Table
+from imdb_rnn.scoring.workers import Result, ScoredBlock
+
+RESULTS = ("score", "label", "reason")
+# Added to the name of a result if the input has such a column.
+PREFIX = "predicted_"
+_SECONDS_BETWEEN_NOTES = 1.0
+_MAX_NOTE_BYTES = 1 << 16
+_COMPRESSION_LEVEL = 6
+
+
+def result_names(columns: Sequence[str]) -> dict[str, str]:
+    """Return the column of each result: its own name, or with a prefix if the input has such a column."""
+    names = {}
+    for result in RESULTS:
+        names[result] = result
+        while names[result] in columns:
+            names[result] = PREFIX + names[result]
+    return names
+
+
+def format_of(out: Path) -> tuple[str, bool]:
+    """Return the format of a file to write, and whether it is compressed, by its name.
+
+    Raises:
+        ReviewError: the name has another suffix.
+    """
+    suffixes = [suffix.lower() for suffix in out.suffixes]
+    packed = suffixes[-1:] == [".gz"]
+    suffix = (suffixes[:-1] if packed else suffixes)[-1:]
+    format_ = SUFFIXES.get(suffix[0]) if suffix else None
+    if format_ is None or (packed and format_ == "parquet"):
+        known = ", ".join(SUFFIXES)
+        msg = f"Cannot write {out}. Expected: a name that ends with {known}; all but Parquet can be followed by .gz."
+        raise ReviewError(f"{msg} Received: {out.name!r}.")
+    return format_, packed
+
+
+def _check_pyarrow(out: Path) -> None:
+    if format_of(out)[0] == "parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise MissingPackageError(NO_PYARROW.format(f"write {out}", error)) from error
+
+
+@dataclass(frozen=True)
+class Note:
+    """What FILE.progress says.
+
+    Attributes:
+        rows: rows of the input that FILE.part has.
+        unscored: those of them that have no score.
+        bytes: their bytes.
+        columns: the columns of FILE.part that are those of the input.
+        run: what must be the same to continue, such as a digest of the input.
+    """
+
+    rows: int
+    unscored: int
+    bytes: int
+    columns: list[str]
+    run: dict[str, Any]
+
+
+class Writer:
+    """Writes one table. Use `writing`.
+
+    Attributes:
+        note: what is surely written.
+        rows: how many rows are written.
+    """
+
+    def __init__(self, out: Path, table: Table, note: Note, part: BinaryIO) -> None:
+        self.note = note
+        self._format, self._packed = format_of(out)
+        self._out, self._table, self._part = out, table, part
+        self.rows, self._unscored, self._bytes = note.rows, note.unscored, note.bytes
+        self._noted_at = time.monotonic()
+        self._columns: list[str] = note.columns
+
+    def write(self, scored: ScoredBlock) -> None:
+        """Append a block."""
+        if not self.rows:
+            self._columns = _columns_of(self._table, scored)
+        names = result_names(self._columns)
+        content = self._encode(scored, names, with_header=not self.rows)
+        self._append(content)
+        self.rows += len(scored.results)
+        self._unscored += sum(result.score is None for result in scored.results)
+        if time.monotonic() - self._noted_at > _SECONDS_BETWEEN_NOTES:
+            self.take_note()
+
+    def take_note(self) -> None:
+        """Bring what was written to the disk, and note it."""
+        self._part.flush()
+        os.fsync(self._part.fileno())
+        self.note = Note(self.rows, self._unscored, self._bytes, self._columns, self.note.run)
+        with atomic_write(progress_of(self._out)) as path:
+            path.write_text(json.dumps(asdict(self.note)), encoding="utf-8")
+        self._noted_at = time.monotonic()
+
+    def finish(self) -> None:
+        """Complete the table."""
+        if not self.rows and self._format != "jsonl":  # a table without rows has a header
+            self._columns = self._table.columns
+            if self._format != "parquet":
+                self._append(self._lines([[*self._columns, *result_names(self._columns).values()]]))
+        self._part.flush()
+        os.fsync(self._part.fileno())
+        part = part_of(self._out)
+        if self._format == "parquet":
+            self._write_parquet(part)
+        else:
+            with atomic_write(self._out) as path:
+                part.replace(path)
+        part.unlink(missing_ok=True)
+        progress_of(self._out).unlink(missing_ok=True)
+
+    def _append(self, content: bytes) -> None:
+        packed = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0) if self._packed else content
+        self._part.write(packed)
+        self._bytes += len(packed)
+
+    def _encode(self, scored: ScoredBlock, names: dict[str, str], with_header: bool) -> bytes:
+        if self._format == "parquet":
+            return self._arrow(scored, names)
+        records = scored.block.records()
+        if self._format == "jsonl":
+            return _json_lines(records, scored.results, names)
+        lines = [[*self._columns, *names.values()]] if with_header else []
+        for record, result in zip(records, scored.results, strict=True):
+            _check_names(record, self._columns, self._out)
+            lines.append([*(_cell(record.get(column)) for column in self._columns), *map(_cell, result)])
+        return self._lines(lines)
+
+    def _lines(self, rows: list[list[str]]) -> bytes:
+        text = io.StringIO(newline="")
+        writers = [
+            csv.writer(text, delimiter="\t" if self._format == "tsv" else ",", lineterminator="\n", quoting=quoting)
+            for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+        ]
+        for row in rows:  # the module does not see that "\r" must be quoted
+            writers[any(cell and "\r" in cell for cell in row)].writerow(row)
+        return text.getvalue().encode("utf-8", "replace")
+
+    def _arrow(self, scored: ScoredBlock, names: dict[str, str]) -> bytes:
+        """Return a stream of Arrow, because a Parquet file cannot be continued."""
+        import pyarrow
+
+        batch = scored.block.batch
+        if batch is None:
+            for record in scored.block.values:
+                _check_names(record, self._columns, self._out)
+            columns = [[_cell(record.get(name)) for record in scored.block.values] for name in self._columns]
+            fields = [pyarrow.field(name, pyarrow.string()) for name in self._columns]
+            arrays = [pyarrow.array(column, pyarrow.string()) for column in columns]
+        else:
+            fields, arrays = list(batch.schema), list(batch.columns)
+        types = (pyarrow.float64(), pyarrow.string(), pyarrow.string())
+        for name, type_, values in zip(names.values(), types, zip(*scored.results, strict=True), strict=True):
+            fields.append(pyarrow.field(name, type_))
+            arrays.append(pyarrow.array(values, type_))
+        schema, sink = pyarrow.schema(fields), io.BytesIO()
+        with pyarrow.ipc.new_stream(sink, schema) as stream:
+            stream.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=schema))
+        return sink.getvalue()
+
+    def _write_parquet(self, part: Path) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        names = result_names(self._columns).values()
+        fields = self._table.schema or [pyarrow.field(name, pyarrow.string()) for name in self._columns]
+        types = (pyarrow.float64(), pyarrow.string(), pyarrow.string())
+        schema = pyarrow.schema([*fields, *map(pyarrow.field, names, types)])
+        with atomic_write(self._out) as path, part.open("rb") as file, parquet.ParquetWriter(path, schema) as writer:
+            rows: list[Any] = []
+            while file.peek(1):
+                with pyarrow.ipc.open_stream(file) as stream:
+                    rows += list(stream)
+                if len(rows) >= 100:  # larger row groups are read faster
+                    writer.write_table(pyarrow.Table.from_batches(rows, schema))
+                    rows = []
+            if rows:
+                writer.write_table(pyarrow.Table.from_batches(rows, schema))
+
+
+@contextmanager
+def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Iterator[Writer]:
+    """Write a table with scores.
+
+    Args:
+        out: the file.
+        table: the input.
+        run: what must be the same to continue, as JSON can hold it.
+        resume: whether to continue a run that was interrupted.
+
+    Yields:
+        The writer, whose `note` says how many rows to skip. If the block ends without an error, the table is complete.
+
+    Raises:
+        ReviewError: the file exists, another process writes it, or it cannot be continued.
+    """
+    _check_pyarrow(out)
+    if not out.parent.is_dir():
+        msg = f"Cannot write {out}. Expected: a file in a folder that exists. Received: no folder {out.parent}."
+        raise ReviewError(msg)
+    part = part_of(out)
+    lock = FileLock(f"{out}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        msg = f"Cannot write {out}. Expected: a file that nothing else writes. Received: one that is being written."
+        raise ReviewError(msg) from error
+    try:
+        note = _begin(out, run, resume) or Note(0, 0, 0, [], run)
+        if resume and not run["input"]:
+            msg = f"Cannot continue {out}. Expected: an input that is a file. Received: a pipe. Give a file."
+            raise ReviewError(msg)
+        with part.open("ab") as file:
+            file.truncate(note.bytes)
+            file.seek(note.bytes)
+            writer = Writer(out, table, note, file)
+            try:
+                yield writer
+            except BaseException:
+                with suppress(OSError):  # the disk may be full: then the last note holds
+                    if writer.rows > writer.note.rows:
+                        writer.take_note()
+                raise
+            writer.finish()
+    finally:
+        if part.exists() and not progress_of(out).exists():  # nothing worth to be kept
+            part.unlink()
+        Path(f"{out}.lock").unlink(missing_ok=True)
+        lock.release()
+
+
+def part_of(out: Path) -> Path:
+    """Return the file that is written until the table is complete."""
+    return out.with_name(f"{out.name}.part")
+
+
+def progress_of(out: Path) -> Path:
+    """Return the file that says how far it is."""
+    return out.with_name(f"{out.name}.progress")
+
+
+def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note | None:
+    """Return where to continue; None to begin.
+
+    Raises:
+        ReviewError: the file exists, or cannot be continued.
+    """
+    begun = progress_of(out).is_file() and part_of(out).is_file()
+    if out.exists() and not begun:
+        msg = f"Cannot write {out}. Expected: a new file. Received: one that exists. Remove it, or name another one."
+        raise ReviewError(msg)
+    if not begun:
+        return None
+    if not resume:
+        msg = (
+            f"Cannot write {out}. Expected: a new file. Received: one that was interrupted. Continue by --resume, or "
+            f"remove {part_of(out).name} and {progress_of(out).name}."
+        )
+        raise ReviewError(msg)
+    try:
+        note = Note(**strict_json.parse(read_file(progress_of(out), _MAX_NOTE_BYTES)))
+        complete = part_of(out).stat().st_size >= note.bytes
+    except (OSError, TypeError, ValueError) as error:
+        msg = f"Cannot continue {out}. Expected: the notes of an interrupted run. Received: {error}."
+        raise ReviewError(f"{msg} Remove {part_of(out).name} and {progress_of(out).name}, and begin again.") from error
+    different = [name for name in run if note.run.get(name) != run[name]] or ([] if complete else ["written part"])
+    if different:
+        msg = f"Cannot continue {out}. Expected: the same input, model and options. Received: another "
+        msg += f"{' and '.join(different)}. Give the same, or remove {part_of(out).name} and {progress_of(out).name}."
+        raise ReviewError(msg)
+    return note
+
+
+def _columns_of(table: Table, scored: ScoredBlock) -> list[str]:
+    """Return the columns of the input: in JSON lines, those of all rows of the first block."""
+    if table.format != "jsonl":
+        return table.columns
+    return list(dict.fromkeys(name for record in scored.block.values for name in record))
+
+
+def _check_names(record: dict[str, Any], columns: Sequence[str], out: Path) -> None:
+    """Raise `ReviewError` if a row has something that the table has no column for."""
+    if new := [name for name in record if name not in columns]:
+        msg = (
+            f"Cannot write {out}. Expected: rows with the columns of the first rows, {', '.join(columns)}. Received: "
+            f"one that also has {', '.join(new)}. JSON lines can hold it: name a file that ends with .jsonl."
+        )
+        raise ReviewError(msg)
+
+
+def _json_lines(records: list[dict[str, Any]], results: list[Result], names: dict[str, str]) -> bytes:
+    lines = []
+    for record, result in zip(records, results, strict=True):
+        scored = {name: _json_value(value) for name, value in record.items()}
+        for name, value in zip(names.values(), result, strict=True):
+            if name in record:
+                msg = f"Cannot add scores. Expected: rows without {name}, as the first ones. Received: one with it."
+                raise ReviewError(msg)
+            scored[name] = value
+        lines.append(json.dumps(scored, ensure_ascii=False, default=str) + "\n")
+    return "".join(lines).encode("utf-8", "replace")
+
+
+def _json_value(value: Any) -> Any:
+    """Return a value that JSON can hold: it has no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as the text of a cell; None stays an empty one."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, bool | list | dict) else str(value)

@@ -1,0 +1,386 @@
+"""Reads reviews from text files and tables in blocks, in constant memory.
+
+A text file has one review per line. A table is CSV, TSV, JSON lines or Parquet, and one of its columns has the reviews.
+All but Parquet may be compressed by gzip. The format is that of the file's name and content.
+
+A row that cannot be read has a reason, and does not affect the other rows. The blocks of a file are always the same, so
+an interrupted run can continue at the start of a block.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from imdb_rnn.errors import MissingPackageError, ReviewError
+from imdb_rnn.text import text_files
+from imdb_rnn.text.texts import described
+
+TEXT_COLUMN = "text"
+# The first block is small, so that the first scores are there at once.
+FIRST_BLOCK, BLOCK = 64, 1000
+# A longer field or line is a mistake: a quotation mark is missing, or it is no text.
+MOST_CHARACTERS = 1 << 24
+NO_PYARROW = 'Cannot {}. Expected: pyarrow, for Parquet. Received: {}. Run: pip install "imdb_rnn[parquet]"'
+_SAMPLE_BYTES = 1 << 18
+_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_DELIMITERS = {"csv": ",;\t", "tsv": "\t"}
+
+Format = Literal["text", "csv", "tsv", "jsonl", "parquet"]
+SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes:
+        text: the review; "" if the row cannot be read.
+        problem: why it cannot be read; "" if it can.
+        values: the value of each column.
+    """
+
+    text: str
+    problem: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some consecutive rows.
+
+    Attributes:
+        texts: the review of each row.
+        problems: why each row cannot be read; "" if it can.
+        values: the columns of each row, by name; empty if the table is Parquet.
+        batch: the columns as a `pyarrow.RecordBatch`, if the table is Parquet.
+    """
+
+    texts: list[str]
+    problems: list[str]
+    values: list[dict[str, Any]]
+    batch: Any = None
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the columns of each row, by name."""
+        if self.batch is None:
+            return self.values
+        records: list[dict[str, Any]] = self.batch.to_pylist()
+        return records
+
+
+@dataclass(frozen=True)
+class Table:
+    """An open file of reviews.
+
+    Attributes:
+        format: its format.
+        columns: the names of its columns; in JSON lines, those of the first row.
+        blocks: its rows, to be read once.
+        size: its size in bytes, or in rows if it is Parquet; None if it is a pipe.
+        position: returns how much of `size` has been read.
+        schema: the `pyarrow.Schema` of a Parquet file.
+    """
+
+    format: Format
+    columns: list[str]
+    blocks: Iterator[Block]
+    size: int | None
+    position: Callable[[], int]
+    schema: Any = None
+
+
+@contextmanager
+def open_table(
+    file: Path | None, text_column: str | None = None, encoding: str | None = None, name: str = ""
+) -> Iterator[Table]:
+    """Open a file of reviews.
+
+    Args:
+        file: the file; None is standard input.
+        text_column: the column of a table that has the reviews, by default "text". A file that is read as text
+            otherwise must then be a table.
+        encoding: the encoding of text, CSV, TSV and JSON lines; None is UTF-8, or UTF-16 with a byte order mark.
+        name: the name for messages; by default that of the file.
+
+    Yields:
+        The table.
+
+    Raises:
+        ReviewError: the file cannot be read, its format is not known, or it has no such column.
+    """
+    name = name or ("standard input" if file is None else str(file))
+    with ExitStack() as stack:
+        with _errors_as_review_errors(name):
+            # Unbuffered, because a pipe may have more to say only after it was answered.
+            raw = _standard_input() if file is None else stack.enter_context(file.open("rb", buffering=0))
+            table = _table(raw, file, text_column, encoding, name, stack)
+        yield replace(table, blocks=_with_errors(table.blocks, name))
+
+
+def _standard_input() -> Any:
+    return io.BytesIO() if sys.stdin is None else getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+
+
+@contextmanager
+def _errors_as_review_errors(name: str, rows: int = 0) -> Iterator[None]:
+    try:
+        yield
+    except ReviewError:
+        raise
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        after = f" after row {rows:,}" if rows else ""
+        msg = f"Cannot read {name}{after}. Expected: reviews, one per line, or a table. Received: {error}"
+        raise ReviewError(msg) from error
+
+
+def _with_errors(blocks: Iterator[Block], name: str) -> Iterator[Block]:
+    """Yield blocks, and raise `ReviewError` if one cannot be read."""
+    rows = 0
+    while True:
+        with _errors_as_review_errors(name, rows):
+            block = next(blocks, None)
+        if block is None:
+            return
+        yield block
+        rows += len(block.texts)
+
+
+def _table(
+    raw: Any, file: Path | None, text_column: str | None, encoding: str | None, name: str, stack: ExitStack
+) -> Table:
+    is_file = file is not None and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+    size = os.fstat(raw.fileno()).st_size if is_file else None
+    suffixes = [suffix.lower() for suffix in (file.suffixes if file else [])]
+    buffered = _peekable(raw, stack)
+    packed = buffered.peek(4)[:2] == _GZIP
+    if packed:
+        suffixes = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
+        buffered = _peekable(gzip.GzipFile(fileobj=buffered), stack)
+    sample = buffered.peek(_SAMPLE_BYTES)[:_SAMPLE_BYTES]
+    suffix = suffixes[-1] if suffixes else ""
+    if sample.startswith(_PARQUET) or suffix == ".parquet":
+        if packed or file is None or not is_file:
+            msg = "Parquet that is piped or compressed once more. Give the Parquet file itself"
+            raise ValueError(msg)
+        return _parquet(file, text_column or TEXT_COLUMN, name)
+    if advice := text_files.unsupported(sample, suffix):
+        raise ValueError(advice)
+    used = _encoding_of(sample, encoding)
+    known = SUFFIXES.get(suffix)
+    shown = sample.decode(used, "replace")
+    guessed = None if known else text_files.table_in(shown, len(sample) == _SAMPLE_BYTES)
+    format_ = known or guessed or ("csv" if text_column else "text")
+    # A text whose lines end with "\r" has no "\n".
+    newline = "" if format_ in _DELIMITERS else "\r" if "\r" in shown and "\n" not in shown else "\n"
+    # Undecodable bytes of one row do not affect the others. They become surrogates, which no valid text contains.
+    errors = "replace" if used.startswith(("utf-16", "utf-32")) else "surrogateescape"
+    lines = io.TextIOWrapper(buffered, encoding=used, errors=errors, newline=newline)
+    stack.callback(lines.detach)
+    if format_ == "text":
+        columns, rows = [TEXT_COLUMN], _text_rows(lines, newline, used)
+    elif format_ == "jsonl":
+        columns, rows = _json_rows(lines, text_column or TEXT_COLUMN, used, name)
+    else:
+        columns, rows = _csv_rows(lines, _DELIMITERS[format_], text_column or TEXT_COLUMN, used, name)
+    return Table(format_, columns, _blocks_of(rows), size, raw.tell if is_file else lambda: 0)
+
+
+def _peekable(raw: Any, stack: ExitStack) -> io.BufferedReader:
+    """Return a reader that does not close the file, which is left to the caller."""
+    reader = io.BufferedReader(raw, _SAMPLE_BYTES)
+    stack.callback(reader.detach)
+    return reader
+
+
+def _encoding_of(sample: bytes, given: str | None) -> str:
+    """Return the encoding to use, which skips a byte order mark.
+
+    Raises:
+        ReviewError: there is no such encoding.
+    """
+    marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    marked = next((encoding for mark, encoding in marks.items() if sample.startswith(mark)), None)
+    if given is None:
+        return marked or "utf-8"
+    try:
+        canonical = codecs.lookup(given).name
+        "".encode(canonical)
+    except LookupError as error:
+        msg = f"Bad `encoding`. Expected: an encoding that Python knows, such as utf-8 or cp1252. Received: {given!r}."
+        raise ReviewError(msg) from error
+    return marked if marked and marked.startswith(canonical) else canonical
+
+
+def _blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
+    iterator, size = iter(rows), FIRST_BLOCK
+    while part := list(islice(iterator, size)):
+        texts, problems, values = (list(column) for column in zip(*part, strict=True))
+        yield Block(texts, problems, values)
+        size = BLOCK
+
+
+def _text_rows(lines: io.TextIOWrapper, newline: str, encoding: str) -> Iterator[Row]:
+    while line := lines.readline(MOST_CHARACTERS):
+        problem = ""
+        if len(line) == MOST_CHARACTERS:
+            line = line[:100]
+            problem = f"more than {MOST_CHARACTERS:,} characters without a line end"
+            while (rest := lines.readline(MOST_CHARACTERS)) and not rest.endswith(newline):
+                pass
+        text = line.removesuffix(newline).removesuffix("\r")
+        yield _row(text, problem, {TEXT_COLUMN: text}, encoding)
+
+
+def _csv_rows(
+    lines: io.TextIOWrapper, delimiters: str, text_column: str, encoding: str, name: str
+) -> tuple[list[str], Iterator[Row]]:
+    csv.field_size_limit(MOST_CHARACTERS)
+    first = _header_lines(lines)
+    # The delimiter is the one with which the column is found, or else the one that occurs most often.
+    headers = {delimiter: next(csv.reader(first, delimiter=delimiter), []) for delimiter in delimiters}
+    delimiter = max(headers, key=lambda one: (text_column in headers[one], len(headers[one])))
+    columns = headers[delimiter]
+    _check_columns(columns, text_column, name)
+    position = columns.index(text_column)
+
+    def rows() -> Iterator[Row]:
+        reader = csv.reader(lines, delimiter=delimiter)
+        try:
+            for cells in reader:
+                if not cells:  # a blank line
+                    continue
+                problem = ""
+                if len(cells) != len(columns):
+                    problem = f"{len(cells)} fields, where the header has {len(columns)}"
+                    last = delimiter.join(cells[len(columns) - 1 :])  # too many: nothing is lost
+                    cells = [*cells[: len(columns) - 1], last, *[""] * (len(columns) - len(cells))]
+                yield _row(cells[position], problem, dict(zip(columns, cells, strict=False)), encoding)
+        except csv.Error as error:
+            at = reader.line_num + len(first)
+            msg = (
+                f"Cannot read {name} at line {at:,}. Expected: fields of at most {MOST_CHARACTERS:,} characters. "
+                f"Received: {error}. Is a quotation mark missing in an earlier line?"
+            )
+            raise ReviewError(msg) from error
+
+    return columns, rows()
+
+
+def _header_lines(lines: io.TextIOWrapper) -> list[str]:
+    """Read the lines of the header: more than one if a name contains a line end."""
+    first: list[str] = []
+    while line := lines.readline(MOST_CHARACTERS):
+        first.append(line)
+        if "".join(first).strip() and "".join(first).count('"') % 2 == 0:
+            break
+    return first
+
+
+def _json_rows(lines: io.TextIOWrapper, text_column: str, encoding: str, name: str) -> tuple[list[str], Iterator[Row]]:
+    def rows() -> Iterator[Row]:
+        while line := lines.readline(MOST_CHARACTERS):
+            if line.strip():
+                yield _json_row(line, text_column, encoding)
+
+    iterator = rows()
+    first = list(islice(iterator, 1))
+    columns = list(first[0].values) if first else [text_column]
+    if first and not first[0].problem.startswith("not JSON"):
+        _check_columns(columns, text_column, name)
+    return columns, chain(first, iterator)
+
+
+def _json_row(line: str, text_column: str, encoding: str) -> Row:
+    try:
+        values = json.loads(line)
+        if not isinstance(values, dict):
+            return Row("", f"not JSON with names and values, but {type(values).__name__}", {text_column: values})
+    except (ValueError, RecursionError) as error:
+        return Row("", f"not JSON: {str(error)[:100]}", {text_column: _decodable(line.strip())})
+    if text_column not in values:
+        return Row("", f"no {text_column}", values)
+    return _row(values[text_column], "", values, encoding)
+
+
+def _parquet(file: Path, text_column: str, name: str) -> Table:
+    try:
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(NO_PYARROW.format(f"read {name}", error)) from error
+    opened = parquet.ParquetFile(file)
+    columns = list(opened.schema_arrow.names)
+    _check_columns(columns, text_column, name)
+    count = [0]
+
+    def blocks() -> Iterator[Block]:
+        for batch in opened.iter_batches(BLOCK):
+            parts = [batch] if count[0] else [batch.slice(0, FIRST_BLOCK), batch.slice(FIRST_BLOCK)]
+            for part in parts:
+                if part.num_rows:
+                    count[0] += part.num_rows
+                    yield _block_of(part, text_column)
+
+    return Table("parquet", columns, blocks(), opened.metadata.num_rows, lambda: count[0], opened.schema_arrow)
+
+
+def _block_of(batch: Any, text_column: str) -> Block:
+    column = batch.column(batch.schema.names.index(text_column)).to_pylist()
+    problems = ["" if isinstance(text, str) else f"no text, but {described(text)}" for text in column]
+    texts = [text if isinstance(text, str) else "" for text in column]
+    return Block(texts, problems, [], batch)
+
+
+def _row(text: Any, problem: str, values: dict[str, Any], encoding: str) -> Row:
+    """Return a row, with the reason why its text cannot be read."""
+    if not isinstance(text, str):
+        return Row("", problem or f"no text, but {described(text)}", values)
+    clean = {name: _decodable(value) if isinstance(value, str) else value for name, value in values.items()}
+    if not problem and _is_undecodable(text, encoding):
+        problem = f"bytes that are not {encoding.removesuffix('-sig').upper()}"
+    return Row("" if problem else text, problem, clean)
+
+
+def _is_undecodable(text: str, encoding: str) -> bool:
+    if encoding.startswith(("utf-16", "utf-32")):
+        return "\ufffd" in text
+    return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _decodable(text: str) -> str:
+    """Replace surrogates, which cannot be encoded."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _check_columns(columns: list[str], text_column: str, name: str) -> None:
+    """Raise `ReviewError` unless a table has the column of reviews, and each name once."""
+    listed = ", ".join(repr(column) for column in columns[:50])
+    if text_column not in columns:
+        msg = (
+            f"Cannot read {name}. Expected: a table with the column {text_column!r}. Received: one with the columns "
+            f"{listed or '(none)'}. Name the column of reviews by --text-column."
+        )
+        raise ReviewError(msg)
+    if len(set(columns)) < len(columns):
+        twice = next(column for column in columns if columns.count(column) > 1)
+        msg = f"Cannot read {name}. Expected: a name for each column. Received: {twice!r} twice, in {listed}."
+        raise ReviewError(msg)

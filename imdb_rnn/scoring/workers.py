@@ -1,0 +1,125 @@
+"""Scores blocks of rows in several processes, in order.
+
+Each process has the model once. A block is scored as a whole by one process, so the scores are the same to the last bit
+for any number of processes.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple
+
+from imdb_rnn.errors import ReviewError
+from imdb_rnn.inference.classifier import Classifier, Unscored, Words
+from imdb_rnn.scoring.tables import Block
+
+# Starting processes takes longer than scoring so few blocks.
+_BLOCKS_WITHOUT_PROCESSES = 4
+_BLOCKS_IN_FLIGHT = 3  # per process
+
+
+class Result(NamedTuple):
+    """The result for a row: a score and a label, or the reason why there are none."""
+
+    score: float | None
+    label: str | None
+    reason: str | None
+
+
+class ScoredBlock(NamedTuple):
+    """A block with its results.
+
+    Attributes:
+        block: the rows.
+        results: one for each row.
+        words: the words of the reviews that have scores.
+    """
+
+    block: Block
+    results: list[Result]
+    words: Words
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def score_blocks(classifier: Classifier, blocks: Iterable[Block], workers: int) -> Iterator[ScoredBlock]:
+    """Score blocks.
+
+    Args:
+        classifier: the model.
+        blocks: the rows, of which only a few blocks are in memory at a time.
+        workers: the number of processes; with 1, and for a few blocks, this process scores.
+
+    Yields:
+        The blocks with their results, in order.
+    """
+    iterator = iter(blocks)
+    for block in islice(iterator, _BLOCKS_WITHOUT_PROCESSES if workers > 1 else None):
+        yield ScoredBlock(block, *_score(classifier, block.texts, block.problems))
+    yield from _score_in_processes(classifier, iterator, workers)
+
+
+def _score_in_processes(classifier: Classifier, blocks: Iterator[Block], workers: int) -> Iterator[ScoredBlock]:
+    first = next(blocks, None)
+    if first is None:
+        return
+    waiting: deque[tuple[Block, Future[tuple[list[Result], Words]]]] = deque()
+    # Not forked: a fork of a process with threads can hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _begin, (classifier,))
+    try:
+        block: Block | None = first
+        while block is not None or waiting:
+            if block is not None:
+                waiting.append((block, pool.submit(_score_here, block.texts, block.problems)))
+                block = next(blocks, None)
+            if block is None or len(waiting) > workers * _BLOCKS_IN_FLIGHT:
+                done, future = waiting.popleft()
+                yield ScoredBlock(done, *future.result())
+    except BrokenExecutor as error:
+        msg = f"Cannot score with {workers} processes. Expected: processes that run to their end. Received: {error} "
+        raise ReviewError(f"{msg}Give fewer, by --workers.") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_classifier: Classifier
+
+
+def _begin(classifier: Classifier) -> None:
+    """Prepare a process: keep the model, leave Ctrl-C to the main process, and end if that is killed."""
+    global _classifier
+    _classifier = classifier
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _score_here(texts: list[str], problems: list[str]) -> tuple[list[Result], Words]:
+    return _score(_classifier, texts, problems)
+
+
+def _score(classifier: Classifier, texts: list[str], problems: list[str]) -> tuple[list[Result], Words]:
+    predictions, words = classifier.predict_or_skip(
+        [text for text, problem in zip(texts, problems, strict=True) if not problem]
+    )
+    rest: Iterator[Any] = iter(predictions)
+    results = []
+    for problem in problems:
+        prediction = Unscored(None, problem) if problem else next(rest)
+        results.append(Result(prediction.score, prediction.label, prediction.reason))
+    return results, words
