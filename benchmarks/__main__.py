@@ -11,12 +11,13 @@ import typer
 from benchmarks.baselines.c import NO_COMPILER
 from benchmarks.compare import compare
 from benchmarks.configurations import Backend, DeviceKind, configurations_on
-from benchmarks.devices import NO_GPU, Device, find_gpu, processor
+from benchmarks.devices import NO_GPU, Device, find_gpu
 from benchmarks.plan import FAST, FULL
 from benchmarks.report import publish, write_report
 from benchmarks.runner import BenchmarkError, available, run
 from benchmarks.tables import terminal_table
 from imdb_rnn.errors import ImdbRnnError
+from imdb_rnn.processor import processor
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
 Folder = Annotated[Path, typer.Option("--out", help="Folder of the run; an interrupted run continues.")]

@@ -30,14 +30,6 @@ class Device:
     name: str
 
 
-def processor() -> str:
-    """Return the name of the processor."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "unknown")
-
-
 def find_gpu() -> Device | None:
     """Return the first GPU that the driver lists, or None."""
     names = _ask_driver("--query-gpu=name")

@@ -26,7 +26,7 @@ from backends_test.pages import write_json
 from benchmarks import end_to_end, store
 from benchmarks.baselines.c import NO_COMPILER, compiler
 from benchmarks.configurations import Configuration
-from benchmarks.devices import Device, environment_of, one_core, processor, started
+from benchmarks.devices import Device, environment_of, one_core, started
 from benchmarks.inputs import IMDB
 from benchmarks.plan import Job, Plan, jobs_of
 from benchmarks.preparation import prepare
@@ -34,6 +34,7 @@ from benchmarks.roofline import measure_machine
 from benchmarks.store import Measurement
 from benchmarks.worker import Results, Task
 from imdb_rnn.corpora import imdb
+from imdb_rnn.processor import processor
 
 NO_IMDB = "whole runs need a local copy of the IMDB reviews: set IMDB_RNN_DATA to its folder"
 

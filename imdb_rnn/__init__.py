@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from imdb_rnn.training.evaluation import SourceEvaluation, evaluate
     from imdb_rnn.training.fit import Training, train
     from imdb_rnn.training.recipe import Recipe
+    from imdb_rnn.training.reproduction import Reproduction, reproduce
 
 _HOMES = {
     "BackendError": "errors",
@@ -58,6 +59,7 @@ _HOMES = {
     "Prediction": "inference.classifier",
     "Recipe": "training.recipe",
     "RecipeError": "errors",
+    "Reproduction": "training.reproduction",
     "ReviewClassifier": "estimator",
     "ReviewError": "errors",
     "Scored": "scoring.score",
@@ -72,6 +74,7 @@ _HOMES = {
     "explain": "inference.explanation",
     "initial_weights": "model.architecture",
     "load_reviews": "corpora",
+    "reproduce": "training.reproduction",
     "score_file": "scoring.score",
     "tokenize": "text.tokens",
     "train": "training.fit",
@@ -93,6 +96,7 @@ __all__ = [
     "Prediction",
     "Recipe",
     "RecipeError",
+    "Reproduction",
     "ReviewClassifier",
     "ReviewError",
     "Scored",
@@ -107,6 +111,7 @@ __all__ = [
     "explain",
     "initial_weights",
     "load_reviews",
+    "reproduce",
     "score_file",
     "tokenize",
     "train",

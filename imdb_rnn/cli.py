@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -221,6 +222,44 @@ def evaluate(
         _print_json({"split": split, "loss": result.loss, "accuracy": result.accuracy, "data": data_used})
     else:
         print(f"{printable(result.source)}, {split}: loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
+
+
+@app.command()
+def reproduce(
+    directory: Directory,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="SOURCE",
+            help="Source of reviews, as for train (default: that of the training, unless it is a path).",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="New folder for the repeated training.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train again as a saved folder says, and compare with it.
+
+    The exit status is 0 if the result is the same to the last bit; also if it is equally good, where the backend, a
+    version or the processor is another one.
+    """
+    from imdb_rnn.training import reproduction
+
+    result = reproduction.reproduce(directory, data, out=out)
+    if as_json:
+        _print_json(asdict(result))
+    else:
+        for name, (before, now) in result.changed.items():
+            print(f"{'changed':<15}{name}: {printable(str(before))}, now {printable(str(now))}")
+        for name, (before, now) in result.results.items():
+            print(f"{'differs':<15}{name}: {printable(str(before))}, now {printable(str(now))}")
+        print(f"{'weights':<15}largest difference {result.weights:.2g}")
+        print(f"{'result':<15}{result.verdict}")
+    if not result.succeeded:
+        msg = f"Cannot reproduce {directory}. Expected: the same result. Received: a model that is {result.verdict}"
+        raise BundleError(f"{msg}{'' if result.changed else ', although nothing that is recorded has changed'}.")
 
 
 @app.command()

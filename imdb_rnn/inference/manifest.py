@@ -18,6 +18,7 @@ class Manifest:
         complete: whether the training has finished.
         backend: the backend of the training.
         device: the kind of device of the training, such as "cpu".
+        processor: the name of the processor of the training.
         versions: package -> version.
         source: the source of the reviews, as in `imdb_rnn.load_reviews`.
         fingerprint: SHA-256 of the reviews.
@@ -39,6 +40,7 @@ class Manifest:
     complete: bool | None = None
     backend: str | None = None
     device: str | None = None
+    processor: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     source: str = UNKNOWN
     fingerprint: str = UNKNOWN
@@ -119,6 +121,7 @@ _TYPES: dict[str, Callable[[object], bool]] = {
     "complete": _is_bool,
     "backend": _is_text,
     "device": _is_text,
+    "processor": _is_text,
     "versions": _is_mapping_of(_is_text),
     "source": _is_text,
     "fingerprint": _is_text,

@@ -56,7 +56,7 @@ def evaluate(
         ModelError: see `imdb_rnn.Classifier.evaluate`.
     """
     classifier = model if isinstance(model, Classifier) else Classifier.load(model)
-    source = data or _trained_source(classifier)
+    source = data or trained_source(classifier)
     corpus = load_reviews(source)
     if corpus.vocabulary.truncate(classifier.num_words) != classifier.vocabulary:
         corpus = load_reviews(source, classifier.vocabulary)
@@ -67,7 +67,12 @@ def evaluate(
     return SourceEvaluation(corpus.source, corpus.fingerprint, split, evaluated.loss, evaluated.accuracy)
 
 
-def _trained_source(classifier: Classifier) -> str:
+def trained_source(classifier: Classifier) -> str:
+    """Return the source of the reviews that a model was trained on.
+
+    Raises:
+        BundleError: it is not one of `KNOWN_SOURCES`.
+    """
     source = _RENAMED.get(classifier.manifest.source, classifier.manifest.source)
     if source not in KNOWN_SOURCES:
         msg = (
