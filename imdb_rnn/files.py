@@ -45,12 +45,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)  # the usual permissions, because mkstemp allows only the owner to read
-        _reach_disk(temporary, os.O_RDWR)
-        temporary.replace(path)
-        if os.name == "posix":  # elsewhere, folders cannot be opened
-            _reach_disk(path.parent, os.O_RDONLY)
+        move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file within a folder, once its content is on the disk; a target that exists is replaced."""
+    _reach_disk(source, os.O_RDWR)
+    source.replace(target)
+    if os.name == "posix":  # elsewhere, folders cannot be opened
+        _reach_disk(target.parent, os.O_RDONLY)
 
 
 def _reach_disk(path: Path, mode: int) -> None:

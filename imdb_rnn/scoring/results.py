@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from imdb_rnn import strict_json
 from imdb_rnn.errors import MissingPackageError, ReviewError
-from imdb_rnn.files import atomic_write, read_file
+from imdb_rnn.files import atomic_write, move, read_file
 from imdb_rnn.scoring.tables import NO_PYARROW, SUFFIXES, Table
 from imdb_rnn.scoring.workers import Result, ScoredBlock
 
@@ -131,15 +131,13 @@ class Writer:
             if self._format != "parquet":
                 self._append(self._lines([[*self._columns, *result_names(self._columns).values()]]))
         self._part.flush()
-        os.fsync(self._part.fileno())
         part = part_of(self._out)
         if self._format == "parquet":
             self._write_parquet(part)
+            part.unlink()
         else:
-            with atomic_write(self._out) as path:
-                part.replace(path)
-        part.unlink(missing_ok=True)
-        progress_of(self._out).unlink(missing_ok=True)
+            move(part, self._out)
+        progress_of(self._out).unlink()
 
     def _append(self, content: bytes) -> None:
         packed = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0) if self._packed else content
@@ -238,25 +236,24 @@ def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Itera
         msg = f"Cannot write {out}. Expected: a file that nothing else writes. Received: one that is being written."
         raise ReviewError(msg) from error
     try:
-        note = _begin(out, run, resume) or Note(0, 0, 0, [], run)
-        if resume and not run["input"]:
-            msg = f"Cannot continue {out}. Expected: an input that is a file. Received: a pipe. Give a file."
-            raise ReviewError(msg)
+        note = _begin(out, run, resume)
         with part.open("ab") as file:
             file.truncate(note.bytes)
-            file.seek(note.bytes)
             writer = Writer(out, table, note, file)
             try:
+                if not note.rows:
+                    writer.take_note()
                 yield writer
             except BaseException:
                 with suppress(OSError):  # the disk may be full: then the last note holds
                     if writer.rows > writer.note.rows:
                         writer.take_note()
+                if not writer.note.rows:  # nothing worth to be kept
+                    part.unlink()
+                    progress_of(out).unlink(missing_ok=True)
                 raise
             writer.finish()
     finally:
-        if part.exists() and not progress_of(out).exists():  # nothing worth to be kept
-            part.unlink()
         Path(f"{out}.lock").unlink(missing_ok=True)
         lock.release()
 
@@ -271,35 +268,38 @@ def progress_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.progress")
 
 
-def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note | None:
-    """Return where to continue; None to begin.
+def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
+    """Return where to begin.
 
     Raises:
         ReviewError: the file exists, or cannot be continued.
     """
-    begun = progress_of(out).is_file() and part_of(out).is_file()
-    if out.exists() and not begun:
-        msg = f"Cannot write {out}. Expected: a new file. Received: one that exists. Remove it, or name another one."
-        raise ReviewError(msg)
-    if not begun:
-        return None
+    part, progress = part_of(out), progress_of(out)
+    if progress.is_file() and out.exists() and not part.exists():  # it was complete, and killed just before the end
+        progress.unlink()
+    existing = [file for file in (part, progress, out) if file.exists()]
+    if not existing:
+        return Note(0, 0, 0, [], run)
+    if not {part, progress} <= set(existing):
+        msg = f"Cannot write {out}. Expected: a new file. Received: {existing[0].name} exists. "
+        raise ReviewError(f"{msg}Remove it, or name another one.")
+    remove = f"remove {part.name} and {progress.name}"
     if not resume:
-        msg = (
-            f"Cannot write {out}. Expected: a new file. Received: one that was interrupted. Continue by --resume, or "
-            f"remove {part_of(out).name} and {progress_of(out).name}."
-        )
+        msg = f"Cannot write {out}. Expected: a new file. Received: one that was interrupted. "
+        raise ReviewError(f"{msg}Continue by --resume, or {remove}.")
+    if not run["input"]:
+        msg = f"Cannot continue {out}. Expected: an input that is a file. Received: a pipe. Give a file."
         raise ReviewError(msg)
     try:
-        note = Note(**strict_json.parse(read_file(progress_of(out), _MAX_NOTE_BYTES)))
-        complete = part_of(out).stat().st_size >= note.bytes
+        note = Note(**strict_json.parse(read_file(progress, _MAX_NOTE_BYTES)))
+        complete = part.stat().st_size >= note.bytes
     except (OSError, TypeError, ValueError) as error:
-        msg = f"Cannot continue {out}. Expected: the notes of an interrupted run. Received: {error}."
-        raise ReviewError(f"{msg} Remove {part_of(out).name} and {progress_of(out).name}, and begin again.") from error
+        msg = f"Cannot continue {out}. Expected: the notes of an interrupted run. Received: {error}. "
+        raise ReviewError(f"{msg}To begin again, {remove}.") from error
     different = [name for name in run if note.run.get(name) != run[name]] or ([] if complete else ["written part"])
     if different:
         msg = f"Cannot continue {out}. Expected: the same input, model and options. Received: another "
-        msg += f"{' and '.join(different)}. Give the same, or remove {part_of(out).name} and {progress_of(out).name}."
-        raise ReviewError(msg)
+        raise ReviewError(f"{msg}{' and '.join(different)}. Give the same, or {remove}.")
     return note
 
 

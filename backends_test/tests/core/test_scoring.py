@@ -324,7 +324,7 @@ def test_the_command_says_what_it_has_written(run_here: Run, saved: Path, tmp_pa
     [
         (("--out", "scored.csv"), "Expected: --file, for --out and --resume."),
         (("--file", "reviews.csv", "--resume"), "Expected: --out, for --resume."),
-        (("--file", "reviews.csv", "--out", "reviews.csv"), "Expected: a new file. Received: one that exists."),
+        (("--file", "reviews.csv", "--out", "reviews.csv"), "Expected: a new file. Received: reviews.csv exists."),
         (("--file", "reviews.csv", "--out", "scored.xlsx"), "Expected: a name that ends with .csv, .tsv,"),
         (("--file", "reviews.csv", "--out", "scored"), "Expected: a name that ends with .csv, .tsv,"),
         (("--file", "reviews.csv", "--out", "none/scored.csv"), "Received: no folder none."),
@@ -451,6 +451,28 @@ def test_a_run_is_continued_only_with_what_it_began_with(
     with pytest.raises(ReviewError, match=r"Expected: the notes of an interrupted run\."):
         score_file(classifier, many, out, resume=True)
     assert part_of(out).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["scored.csv.part", "scored.csv.progress"])
+def test_a_file_of_the_user_that_has_such_a_name_is_not_touched(
+    classifier: Classifier, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    for resume in (False, True):
+        with pytest.raises(ReviewError, match=rf"Received: {name} exists\. Remove it, or name another one\."):
+            score_file(classifier, INPUTS["csv"](tmp_path), tmp_path / "scored.csv", resume=resume)
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+
+
+def test_a_run_that_was_killed_just_before_its_end_is_complete(
+    classifier: Classifier, many: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scored.csv"
+    interrupted(classifier, many, out)
+    part_of(out).replace(out)
+    with pytest.raises(ReviewError, match=r"Received: scored\.csv exists\."):
+        score_file(classifier, many, out, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
 
 
 def test_a_table_is_written_by_one_process_at_a_time(classifier: Classifier, many: Path, tmp_path: Path) -> None:
