@@ -178,7 +178,8 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
             content.write(part)
             if content.tell() > member.file_size:
                 break
-    except (zipfile.BadZipFile, zlib.error, struct.error, OverflowError, RuntimeError, OSError) as error:
+    # An IndexError if the member has no name and is encrypted.
+    except (zipfile.BadZipFile, zlib.error, struct.error, IndexError, OverflowError, RuntimeError, OSError) as error:
         msg = f"{name} cannot be read: {str(error)[:200]}"
         raise ValueError(msg) from error
     # `getbuffer` is a view, which avoids a copy.

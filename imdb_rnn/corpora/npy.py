@@ -16,7 +16,8 @@ import numpy.typing as npt
 _HEADER = re.compile(
     rb"\x93NUMPY(?:\x01\x00(?P<short>..)|[\x02\x03]\x00(?P<long>....))"
     rb"(?P<text>\{'descr': '(?P<type>[<>|=]?[A-Za-z]\d{0,3})', 'fortran_order': (?P<fortran>True|False), "
-    rb"'shape': \((?P<shape>(?:\d{1,10}L?(?:, ?|(?=\)))){0,4})\), \} {0,200}\n)",
+    rb"'shape': \((?P<shape>(?:%(n)s, ?(?:%(n)s(?:, ?%(n)s){0,2})?)?)\), \} {0,200}\n)"
+    % {b"n": rb"(?:0|[1-9]\d{0,9})L?"},
     re.DOTALL,
 )
 _INTEGER_TYPE = re.compile(r"[<>=]?[iu][248]|[<>|=]?[iu]1|[<>|=]?b1")

@@ -234,6 +234,8 @@ class _Reader:
             self.stack.append(_Row(len(self.words), is_list=True))
 
     def _memoize(self, opcode: bytes) -> None:
+        if self.stack[-1] is _Mark.MARK:
+            raise self._refusal()
         self.memo[len(self.memo) if len(opcode) == 1 else int.from_bytes(opcode[1:], "little")] = self.stack[-1]
 
     def _recall(self, opcode: bytes) -> None:

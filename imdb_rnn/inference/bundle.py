@@ -485,7 +485,7 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
         if not isinstance(parsed, dict):
             msg = f"a {type(parsed).__name__}"
             raise TypeError(msg)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         msg = f"Cannot read {path}. Expected: a JSON object saved by `imdb-rnn train --out`. Received: {error!s:.300}"
         raise BundleError(msg) from error
     return parsed

@@ -194,6 +194,11 @@ def pickle_whose_bytes_lie(folder: Path) -> Attack:
 
 
 @maker
+def pickle_that_remembers_the_beginning_of_a_list(folder: Path) -> Attack:
+    return attack_pickle(folder, HEAD + b"](\x94]]]]e" + TAIL)
+
+
+@maker
 def pickle_that_remembers_at_the_end_of_memory(folder: Path) -> Attack:
     return attack_pickle(folder, HEAD + b"](]r\xff\xff\xff\xff]]]e" + TAIL[:-1] + b"0.")
 
@@ -270,6 +275,16 @@ def header_of_huge_strings(folder: Path) -> Attack:
 @maker
 def header_of_fields(folder: Path) -> Attack:
     return attack_array(folder, y_train=npy("[('a', '<i8'), ('b', '|O')]", "(4,)", bytes(64)))
+
+
+@maker
+def header_of_a_length_that_begins_with_zero(folder: Path) -> Attack:
+    return attack_array(folder, y_train=npy("'<i8'", "(04,)", struct.pack("<4q", 1, 1, 0, 0)))
+
+
+@maker
+def header_of_a_shape_that_is_a_number(folder: Path) -> Attack:
+    return attack_array(folder, y_train=npy("'<i8'", "(4)", struct.pack("<4q", 1, 1, 0, 0)))
 
 
 @maker

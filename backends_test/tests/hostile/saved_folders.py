@@ -1,14 +1,17 @@
 """Hostile saved folders: what `imdb-rnn predict` and its neighbours meet when a stranger hands on a model.
 
 Each maker writes into an empty folder and returns the command line that meets what it wrote. `MAKERS` lists them all.
+What `IGNORED` lists has harm in a place that is never looked at: it is read like a good folder.
 
 Hashes in a manifest do not stop an attacker, who can compute them again. So all hashes are right in these folders,
 except where the hashes are tested.
 """
 
+import base64
 import io
 import json
 import os
+import pickle
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,16 +23,23 @@ import numpy as np
 
 from backends_test.tests.hostile.archives import Member, archive, deflated, deflated_zeros, lying, stored, zip_of
 from backends_test.tests.hostile.attacks import Attack, Maker, device, pipe, sparse
+from backends_test.tests.hostile.reviews import Harmful
 from imdb_rnn.inference import bundle
 from imdb_rnn.inference.manifest import Manifest
 from imdb_rnn.text.preprocessing import LastIds
 from imdb_rnn.text.tokens import Vocabulary
 
 MAKERS: list[Maker] = []
+IGNORED: list[Maker] = []
 
 
 def maker(function: Maker) -> Maker:
     MAKERS.append(function)
+    return function
+
+
+def ignored(function: Maker) -> Maker:
+    IGNORED.append(function)
     return function
 
 
@@ -453,10 +463,107 @@ def description_with_code(folder: Path) -> Attack:
     return attack(folder, model=model(json.dumps(model_config(config={"layers": [called, *layers()]})).encode()))
 
 
+def attack_layers(folder: Path, *first: dict[str, Any]) -> Attack:
+    """The description of the model begins with other layers."""
+    described = model_config(config={"name": "sequential", "layers": [*first, *layers()]})
+    return attack(folder, model=model(json.dumps(described).encode()))
+
+
+def keras_layer(name: str, **config: Any) -> dict[str, Any]:
+    return {"module": "keras.layers", "class_name": name, "config": {"name": "harm", **config}, "registered_name": None}
+
+
+def keras_function(module: str, name: str) -> dict[str, Any]:
+    return {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
+
+
+def calling(function: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """A layer that calls a function when Keras loads it; so several vulnerabilities of Keras did their harm."""
+    called = keras_layer("Lambda", function=function, arguments=arguments)
+    return {**called, "inbound_nodes": [{"args": [], "kwargs": {"inputs": "harm"}}]}
+
+
+HARMFUL = {"module": "os", "class_name": "mkdir", "config": {"path": "harm"}, "registered_name": "mkdir"}
+
+
 @maker
 def description_that_names_a_function(folder: Path) -> Attack:
-    named = {"module": "os", "class_name": "mkdir", "config": {"path": "harm"}, "registered_name": "mkdir"}
-    return attack(folder, model=model(json.dumps(model_config(config={"layers": [named]})).encode()))
+    return attack_layers(folder, HARMFUL)
+
+
+@maker
+def description_that_turns_the_safe_mode_off(folder: Path) -> Attack:
+    code = {"class_name": "__lambda__", "config": {"code": "import os; os.mkdir('harm')"}}
+    unsafe = keras_function("keras.config", "enable_unsafe_deserialization")
+    return attack_layers(folder, calling(unsafe), keras_layer("Lambda", function=code))
+
+
+@maker
+def description_that_loads_another_model(folder: Path) -> Attack:
+    return attack_layers(folder, calling(keras_function("keras.models", "load_model"), safe_mode=False))
+
+
+@maker
+def description_that_downloads_a_file(folder: Path) -> Attack:
+    download = keras_function("keras.utils", "get_file")
+    return attack_layers(folder, calling(download, origin=f"file://{folder}/evil.tar", extract=True, cache_dir="."))
+
+
+@maker
+def description_with_a_pickled_module(folder: Path) -> Attack:
+    pickled = base64.b64encode(pickle.dumps(Harmful(folder / "harm"))).decode()
+    return attack_layers(folder, keras_layer("TorchModuleWrapper", module=pickled))
+
+
+@maker
+def description_of_a_model_elsewhere(folder: Path) -> Attack:
+    return attack_layers(folder, keras_layer("TFSMLayer", filepath=str(folder / "evil"), call_endpoint="serve"))
+
+
+@maker
+def description_that_reads_a_file_as_a_vocabulary(folder: Path) -> Attack:
+    return attack_layers(folder, keras_layer("StringLookup", vocabulary="/etc/passwd"))
+
+
+@maker
+def description_of_a_layer_registered_by_a_stranger(folder: Path) -> Attack:
+    return attack_layers(folder, {**keras_layer("Dense"), "module": "harm", "registered_name": "harm>Dense"})
+
+
+@ignored
+def description_whose_initializer_names_a_function(folder: Path) -> Attack:
+    described = layers(kernel_initializer=HARMFUL, activity_regularizer=calling(HARMFUL))
+    return attack(folder, model=model(json.dumps(model_config(config={"layers": described})).encode()))
+
+
+@ignored
+def description_whose_loss_names_a_function(folder: Path) -> Attack:
+    compiled = {"optimizer": HARMFUL, "loss": HARMFUL, "metrics": [HARMFUL]}
+    return attack(folder, model=model(json.dumps(model_config(compile_config=compiled)).encode()))
+
+
+@ignored
+def description_whose_layer_is_named_like_a_path(folder: Path) -> Attack:
+    described = layers(name="../../../harm")
+    return attack(folder, model=model(json.dumps(model_config(config={"layers": described})).encode()))
+
+
+@ignored
+def model_with_a_member_outside_of_the_folder(folder: Path) -> Attack:
+    described = stored("config.json", json.dumps(model_config()).encode())
+    outside = [stored(name, b"harm") for name in ("../../harm", str(folder / "harm"), "_layer_checkpoint/../../harm")]
+    return attack(folder, model=archive(*outside, described, stored(WEIGHTS, weights())))
+
+
+@maker
+def model_in_the_older_format(folder: Path) -> Attack:
+    """A file of HDF5 alone; in this format Keras has run code without asking."""
+    code = {"class_name": "Lambda", "config": {"function": ["import os; os.mkdir('harm')", None, None]}}
+
+    def change(file: h5py.File) -> None:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": [code]}})
+
+    return attack(folder, model=weights(change))
 
 
 @maker
@@ -510,6 +617,11 @@ def settings_of_a_number_of_a_million_digits(folder: Path) -> Attack:
 
 
 @maker
+def settings_of_thousands_of_numbers_of_hundreds_of_digits(folder: Path) -> Attack:
+    return attack(folder, config=b'{"a": [' + b",".join([b"9" * 308] * 25_000) + b"]}")
+
+
+@maker
 def settings_with_one_word_twice(folder: Path) -> Attack:
     return attack(folder, config=settings().replace(b'"good": 1', b'"good": 9, "good": 1'))
 
@@ -547,6 +659,11 @@ def manifest_of_sixty_megabytes(folder: Path) -> Attack:
 def manifest_within_brackets(folder: Path) -> Attack:
     (save(folder) / bundle.MANIFEST_FILE).write_bytes(b"[" * 7_000_000)
     return predict(folder)
+
+
+@maker
+def manifest_of_lists_within_lists(folder: Path) -> Attack:
+    return attack(folder, manifest(more=json.loads("[" * 800 + "]" * 800)))
 
 
 @maker

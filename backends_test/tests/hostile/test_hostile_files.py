@@ -109,7 +109,8 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """What the programs make of each file that a selected test asks for, two at a time."""
     wanted = {item.callspec.params["name"] for item in request.session.items if "outcomes" in item.fixturenames}
     wanted |= {make.__name__ for make in HARMLESS}
-    makers = [make for make in [*HARMLESS, *HOSTILE, *cached_reviews.MAKERS] if make.__name__ in wanted]
+    every = [*HARMLESS, *saved_folders.IGNORED, *HOSTILE, *cached_reviews.MAKERS]
+    makers = [make for make in every if make.__name__ in wanted]
     folder = tmp_path_factory.mktemp("hostile")
     with ThreadPoolExecutor(2) as pool:
         started = {make.__name__: pool.submit(meet, make, folder / make.__name__) for make in makers}
@@ -141,6 +142,16 @@ def test_the_same_file_without_the_harm_is_read(name: str, outcomes: dict[str, O
     found = outcomes[name].found
     assert (found["status"], found["error"]) == (0, "")
     assert found["output"]
+
+
+@pytest.mark.parametrize("name", [make.__name__ for make in saved_folders.IGNORED])
+def test_harm_in_a_place_that_is_never_looked_at_does_nothing(name: str, outcomes: dict[str, Outcome]) -> None:
+    _, found, before, after = outcomes[name]
+    assert (found["status"], found["error"]) == (0, "")
+    assert found["output"] == outcomes["good_saved_folder"].found["output"]
+    assert after == before
+    assert found["cpu_seconds"] < CPU_SECONDS + START["cpu_seconds"], found
+    assert found["megabytes"] < MEGABYTES + START["megabytes"], found
 
 
 @pytest.mark.parametrize("name", [make.__name__ for make in cached_reviews.MAKERS])
