@@ -71,12 +71,16 @@ def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Seq
 
     Args:
         model: a built model.
-        optimizer: a Keras optimizer or its name. An optimizer that has already trained the model keeps its state.
+        optimizer: a Keras optimizer or its name. An optimizer that has already trained the model keeps its state. One
+            that is created from a name has always the same name: Keras would number it, and TensorFlow keeps 36 kB until
+            the process ends for each variable whose name it has not seen before, of which an optimizer has fourteen.
         metrics: Keras metrics or their names.
     """
     backend = load_backend()
     if backend_name() in TRAINING_BACKENDS:
         accelerate(model)
+    if isinstance(optimizer, str):
+        optimizer = load_keras().optimizers.get({"class_name": optimizer, "config": {"name": optimizer}})
     model.compile(optimizer=optimizer, loss=LOSS, metrics=list(metrics), jit_compile=backend.jit_compile)
     backend.prepare_model(model)
     backend.prepare_optimizer(model.optimizer)

@@ -198,7 +198,7 @@ def fit(
     with clock.phase("build"):
         model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
         model.set_weights(initial_weights(model, recipe.seed, recipe.recurrent_initializer))
-        compile_model(model, _optimizer(), metrics=[soft_label_accuracy()])
+        compile_model(model, metrics=[soft_label_accuracy()])
     manifest = _first_manifest(model, known, recipe, source)
     if folder is not None and resume and (finished := _finished(folder, manifest)) is not None:
         return finished
@@ -251,18 +251,6 @@ def _finished(folder: Path, manifest: Manifest) -> Training | None:
         )
         raise BundleError(msg)
     return Training(Classifier.load(folder), bundle.read_part(folder, bundle.HISTORY_FILE), written)
-
-
-def _optimizer() -> "keras.optimizers.Optimizer":
-    """Return a new optimizer, always with the same name.
-
-    Keras numbers the names of optimizers. TensorFlow keeps 36 kB until the process ends for each variable whose name it
-    has not seen before, and an optimizer has fourteen.
-    """
-    optimizer: keras.optimizers.Optimizer = load_keras().optimizers.get(
-        {"class_name": OPTIMIZER, "config": {"name": OPTIMIZER}}
-    )
-    return optimizer
 
 
 def _training_data(learned: Weighted, recipe: Recipe) -> TrainingData:

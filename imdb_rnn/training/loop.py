@@ -46,7 +46,7 @@ def train_epochs(
         validation_weights: the weight of each validation example in the loss, shape (n,); None is 1 for each.
         validation_batch_size: validation examples per step.
         callbacks: Keras callbacks. Their batch methods are called once per block: at the start of its first batch, and
-            at the end of its last.
+            at the end of its last, with the means over the epoch so far.
     """
     callback_list = load_keras().callbacks.CallbackList(
         list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(data.num_examples, batch_size)
@@ -66,10 +66,10 @@ def train_epochs(
             callback_list.on_train_batch_begin(done)
             make_steps(x, y)
             done += len(x)
-            callback_list.on_train_batch_end(done - 1)
+            logs = {name: float(value) for name, value in model.get_metrics_result().items()}
+            callback_list.on_train_batch_end(done - 1, logs)
             if model.stop_training:
                 break
-        logs = {name: float(value) for name, value in model.get_metrics_result().items()}
         if validation is not None:
             results = model.evaluate(
                 *validation,
@@ -79,7 +79,8 @@ def train_epochs(
                 verbose=0,
                 return_dict=True,
             )
-            logs |= {f"val_{name}": float(value) for name, value in results.items()}
+            # Not in place: a callback may have kept the logs of the batch.
+            logs = logs | {f"val_{name}": float(value) for name, value in results.items()}
         callback_list.on_epoch_end(epoch, logs)
     model.optimizer.finalize_variable_values(model.trainable_weights)
     callback_list.on_train_end(logs)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from backends_test.tests.backend.killed_training import corpus, recipe
 from backends_test.tests.backend.processes import COMMAND_LINE
 from imdb_rnn import BundleError, Classifier, Recipe, RecipeError, Training, train
 from imdb_rnn.inference.bundle import (
+    CONFIG_FILE,
     HISTORY_FILE,
     LOCK_FILE,
     MANIFEST_FILE,
@@ -28,6 +30,46 @@ from imdb_rnn.inference.bundle import (
 
 PROGRAM = "backends_test.tests.backend.killed_training"
 RECIPES = ("tutorial", "robust")
+# A training on a disk that fails before its third epoch, or before its first file. What it leaves is copied, because
+# the disk is gone with the process.
+FAILING_DISK = """
+import resource, shutil, subprocess, sys
+from pathlib import Path
+import keras
+from backends_test.tests.backend.killed_training import corpus, recipe
+from imdb_rnn import BundleError, train
+
+kind, moment, disk, kept = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
+if kind != "limit":
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], check=True)
+
+def fail(epoch, logs=None):
+    if epoch != moment:
+        return
+    if kind == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    elif kind == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    else:
+        with (disk / "filler").open("wb", buffering=0) as filler:
+            try:
+                while filler.write(bytes(4096)):
+                    pass
+            except OSError:
+                pass
+
+fail(-1)
+try:
+    fails = keras.callbacks.LambdaCallback(on_epoch_begin=fail)
+    train(corpus(), disk / "model", recipe("tutorial"), callbacks=[fails], progress=False)
+except BundleError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+if (disk / "model").exists():
+    shutil.copytree(disk / "model", kept)
+"""
+# The error of each kind of disk, in the words of the operating system.
+DISKS = {"limit": "File too large", "full": "No space left on device", "read-only": "Read-only file system"}
 
 
 def killed(folder: Path, name: str, moment: int) -> subprocess.CompletedProcess[str]:
@@ -151,6 +193,69 @@ def test_a_state_of_another_model_is_refused(interrupted: Path, tmp_path: Path) 
     (folder / STATE_FILE).write_bytes(changed.getvalue())
     with pytest.raises(BundleError, match="Expected: the weights and the optimizer of its model"):
         resumed(folder, "robust")
+
+
+@pytest.fixture
+def on_a_failing_disk(tmp_path: Path) -> Callable[[str, int], tuple[str, Path]]:
+    """Train on a disk that fails before an epoch; return the error, and a copy of the folder that is left."""
+
+    def run(kind: str, moment: int) -> tuple[str, Path]:
+        own_mounts = [] if kind == "limit" else ["unshare", "--user", "--map-root-user", "--mount"]
+        if own_mounts and subprocess.run([*own_mounts, "mount", "-t", "tmpfs", "tmpfs", tmp_path]).returncode:
+            pytest.skip("this system does not let a process have a disk of its own")
+        (tmp_path / "disk").mkdir()
+        command = [
+            *own_mounts,
+            sys.executable,
+            "-c",
+            FAILING_DISK,
+            kind,
+            str(moment),
+            tmp_path / "disk",
+            tmp_path / "left",
+        ]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout, tmp_path / "left"
+
+    return run
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems mount and limit in other ways")
+@pytest.mark.parametrize("kind", ["limit", "full"])
+def test_when_the_disk_fails_the_last_epoch_is_intact_and_the_training_can_be_resumed(
+    kind: str,
+    on_a_failing_disk: Callable[[str, int], tuple[str, Path]],
+    whole: dict[str, tuple[dict[str, Any], int]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said, left = on_a_failing_disk(kind, 2)
+    assert said.startswith("Cannot save to ")
+    assert "Expected: a folder that can be written. Received: [Errno " in said
+    assert f"] {DISKS[kind]}" in said
+    assert said.count("\n") == 1
+    assert {file.name for file in left.iterdir()} == {
+        CONFIG_FILE,
+        HISTORY_FILE,
+        MANIFEST_FILE,
+        MODEL_FILE,
+        STATE_FILE,
+    }
+    assert 0 < Classifier.load(left).predict_review("A good film.").score < 1
+    assert "was interrupted after epoch" in caplog.text
+    resumed(left, "tutorial")
+    assert content(left) == whole["tutorial"][0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems mount and limit in other ways")
+@pytest.mark.parametrize("kind", ["limit", "read-only"])
+def test_on_a_disk_that_cannot_be_written_a_training_leaves_nothing(
+    kind: str, on_a_failing_disk: Callable[[str, int], tuple[str, Path]]
+) -> None:
+    said, left = on_a_failing_disk(kind, -1)
+    assert said.startswith("Cannot save to ")
+    assert f"] {DISKS[kind]}" in said
+    assert not left.exists()
 
 
 def test_a_running_training_keeps_others_out_and_a_dead_one_does_not(tmp_path: Path) -> None:
