@@ -13,6 +13,7 @@ import gzip
 import io
 import json
 import os
+import re
 import stat
 import sys
 import zlib
@@ -34,6 +35,8 @@ FIRST_BLOCK, BLOCK = 64, 1000
 MOST_CHARACTERS = 1 << 24
 NO_PYARROW = 'Cannot {}. Expected: pyarrow, for Parquet. Received: {}. Run: pip install "imdb_rnn[parquet]"'
 _SAMPLE_BYTES = 1 << 18
+# What undecodable bytes become; text cannot be encoded with it.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 _DELIMITERS = {"csv": ",;\t", "tsv": "\t"}
 
@@ -314,7 +317,7 @@ def _json_row(line: str, text_column: str, encoding: str) -> Row:
         if not isinstance(values, dict):
             return Row("", f"not JSON with names and values, but {type(values).__name__}", {text_column: values})
     except (ValueError, RecursionError) as error:
-        return Row("", f"not JSON: {str(error)[:100]}", {text_column: _decodable(line.strip())})
+        return Row("", f"not JSON: {str(error)[:100]}", {text_column: _SURROGATE.sub("\ufffd", line.strip())})
     if text_column not in values:
         return Row("", f"no {text_column}", values)
     return _row(values[text_column], "", values, encoding)
@@ -352,23 +355,18 @@ def _row(text: Any, problem: str, values: dict[str, Any], encoding: str) -> Row:
     """Return a row, with the reason why its text cannot be read."""
     if not isinstance(text, str):
         return Row("", problem or f"no text, but {described(text)}", values)
-    clean = {name: _decodable(value) if isinstance(value, str) else value for name, value in values.items()}
     if not problem and _is_undecodable(text, encoding):
         problem = f"bytes that are not {encoding.removesuffix('-sig').upper()}"
-    return Row("" if problem else text, problem, clean)
+    for name, value in values.items():
+        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+            values[name] = _SURROGATE.sub("\ufffd", value)
+    return Row("" if problem else text, problem, values)
 
 
 def _is_undecodable(text: str, encoding: str) -> bool:
-    if encoding.startswith(("utf-16", "utf-32")):
-        return "\ufffd" in text
-    return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
-
-
-def _decodable(text: str) -> str:
-    """Replace surrogates, which cannot be encoded."""
     if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return False
+    return "\ufffd" in text if encoding.startswith(("utf-16", "utf-32")) else bool(_SURROGATE.search(text))
 
 
 def _check_columns(columns: list[str], text_column: str, name: str) -> None:
