@@ -72,8 +72,8 @@ def compile_model(model: "keras.Model", optimizer: Any = OPTIMIZER, metrics: Seq
     Args:
         model: a built model.
         optimizer: a Keras optimizer or its name. An optimizer that has already trained the model keeps its state. One
-            that is created from a name has always the same name: Keras would number it, and TensorFlow keeps 36 kB until
-            the process ends for each variable whose name it has not seen before, of which an optimizer has fourteen.
+            that is created from its name is always called so. Keras would number it, and TensorFlow keeps 36 kB until
+            the process ends for each variable whose name is new to it; an optimizer has fourteen.
         metrics: Keras metrics or their names.
     """
     backend = load_backend()
