@@ -147,8 +147,8 @@ def page_table(results: dict[str, Any]) -> str:
     if compared:
         batch = np.array(compared["seconds"]["batch"])
         text.write(
-            f"{compared['reviews']:,} rows of IMDB reviews, {ROUNDS} rounds in random order, on {results['cores']} cores "
-            f"of {results['processor']}. A ratio above 1 is faster.\n\n"
+            f"{compared['reviews']:,} rows of IMDB reviews, {ROUNDS} rounds in random order, on {results['cores']} "
+            f"cores of {results['processor']}. A ratio above 1 is faster.\n\n"
             "| way | reviews per second | ratio to one list |\n| --- | --- | --- |\n"
         )
         for name, title in NAMES.items():
