@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,13 +98,14 @@ class Checkpoint:
             return
         state, model, stopping = self._state, self._early_stopping.model, self._early_stopping
         try:
+            _check_consistency(state, [array.shape for array in model.get_weights()])
             model.set_weights(state.weights)
             for variable, array in zip(optimizer.variables, state.optimizer, strict=True):
                 variable.assign(array)
         except ValueError as error:
             msg = (
-                f"Cannot resume the training in {self._folder}. Expected: the weights and the optimizer of its model. "
-                f"Received: {error!s:.300}"
+                f"Cannot resume the training in {self._folder}. Expected: a history, and the weights and the optimizer "
+                f"of its model. Received: {error!s:.300}"
             )
             raise BundleError(msg) from error
         model.stop_training = state.stopped
@@ -174,3 +175,20 @@ class Checkpoint:
         compiled = {"metrics": ["accuracy"]}
         recipe = self._recipe
         return {bundle.MODEL_FILE: keras_file.model_bytes(model, recipe.num_words, recipe.max_len, compiled)}
+
+
+def _check_consistency(state: TrainingState, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raise `ValueError` if a state contradicts itself, or does not belong to a model with weights of these shapes."""
+    begun = state.epochs > 0
+    best = [state.best_weights] if begun else []
+    if any([array.shape for array in weights] != list(shapes) for weights in (state.weights, *best, *state.recent)):
+        msg = "weights of other shapes"
+        raise ValueError(msg)
+    lengths = {len(values) for values in state.history.values()}
+    names = {"val_loss", "val_accuracy"} if begun else set()
+    if lengths - {state.epochs} or not names <= state.history.keys():
+        msg = f"a history that is not that of {state.epochs} epochs"
+        raise ValueError(msg)
+    if begun == (state.best_loss is None) or not 0 <= state.best_epoch < max(state.epochs, 1) or state.wait < 0:
+        msg = f"the best epoch {state.best_epoch + 1} of {state.epochs}, with the loss {state.best_loss}"
+        raise ValueError(msg)

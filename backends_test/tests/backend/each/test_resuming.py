@@ -1,6 +1,7 @@
 """An interrupted training is resumed, and gives what a training gives that was never interrupted."""
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -184,14 +185,34 @@ def test_a_folder_of_something_else_is_not_resumed(tmp_path: Path) -> None:
         train(corpus(), None, recipe("robust"), resume=True, progress=False)
 
 
-def test_a_state_of_another_model_is_refused(interrupted: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arrays", "facts"),
+    [
+        ({"weights.1": np.zeros((2, 2), np.float32)}, {}),
+        ({"best.1": np.zeros((2, 2), np.float32)}, {}),
+        ({"recent.0.1": np.zeros((2, 2), np.float32)}, {}),
+        ({"optimizer.2": np.zeros((2, 2), np.float32)}, {}),
+        ({}, {"best_epoch": 7}),
+        ({}, {"best_epoch": -1}),
+        ({}, {"best_loss": None}),
+        ({}, {"epochs": 0}),
+        ({}, {"history": {"val_loss": [0.5]}}),
+        ({}, {"history": {}}),
+    ],
+    ids=str,
+)
+def test_a_state_that_contradicts_itself_or_the_model_is_refused(
+    interrupted: Path, tmp_path: Path, arrays: dict[str, Any], facts: dict[str, Any]
+) -> None:
     folder = copy_of(interrupted, tmp_path / "model")
     with np.load(folder / STATE_FILE) as file:
-        arrays = {name: file[name] for name in file.files}
+        content_ = {name: file[name] for name in file.files}
+    changed_facts = json.loads(content_["facts"].tobytes()) | facts
+    content_ |= {**arrays, "facts": np.frombuffer(json.dumps(changed_facts).encode(), np.uint8)}
     changed = io.BytesIO()
-    np.savez(changed, **(arrays | {"weights.1": np.zeros((2, 2), np.float32)}))
+    np.savez(changed, **content_)
     (folder / STATE_FILE).write_bytes(changed.getvalue())
-    with pytest.raises(BundleError, match="Expected: the weights and the optimizer of its model"):
+    with pytest.raises(BundleError, match="Expected: a history, and the weights and the optimizer of its model"):
         resumed(folder, "robust")
 
 
