@@ -34,7 +34,7 @@ FIRST_BLOCK, BLOCK = 64, 1000
 # A longer field or line is a mistake: a quotation mark is missing, or it is no text.
 MOST_CHARACTERS = 1 << 24
 NO_PYARROW = 'Cannot {}. Expected: pyarrow, for Parquet. Received: {}. Run: pip install "imdb_rnn[parquet]"'
-_SAMPLE_BYTES = 1 << 18
+_SAMPLE_BYTES, _PIPE_BYTES = 1 << 18, 1 << 12
 # What undecodable bytes become; text cannot be encoded with it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
@@ -189,7 +189,9 @@ def _table(
     used = _encoding_of(sample, encoding)
     known = SUFFIXES.get(suffix)
     shown = sample.decode(used, "replace")
-    guessed = None if known else text_files.table_in(shown, len(sample) == _SAMPLE_BYTES)
+    # A pipe gives what it has at the moment.
+    truncated = len(sample) >= (_SAMPLE_BYTES if is_file else _PIPE_BYTES)
+    guessed = None if known else text_files.table_in(shown, truncated)
     format_ = known or guessed or ("csv" if text_column else "text")
     # A text whose lines end with "\r" has no "\n".
     newline = "" if format_ in _DELIMITERS else "\r" if "\r" in shown and "\n" not in shown else "\n"
@@ -229,7 +231,7 @@ def _encoding_of(sample: bytes, given: str | None) -> str:
     except LookupError as error:
         msg = f"Bad `encoding`. Expected: an encoding that Python knows, such as utf-8 or cp1252. Received: {given!r}."
         raise ReviewError(msg) from error
-    return marked if marked and marked.startswith(canonical) else canonical
+    return marked if marked and (marked.startswith(canonical) or canonical.startswith(marked)) else canonical
 
 
 def _blocks_of(rows: Iterable[Row]) -> Iterator[Block]:

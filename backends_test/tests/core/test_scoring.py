@@ -526,6 +526,22 @@ def test_scores_of_a_pipe_come_before_it_ends(saved: Path) -> None:
         assert process.stdout.read().count(b"\n") == 64
 
 
+def test_a_large_table_in_a_pipe_is_recognised(run_process: Run, saved: Path, many: Path) -> None:
+    completed = run_process("predict", saved, "--json", "--workers", "1", stdin=many.read_bytes())
+    assert completed.status == 0, completed.said
+    records = json.loads(completed.output)
+    assert [int(record["id"]) for record in records] == list(range(20_000))
+
+
+@pytest.mark.parametrize("encoding", [None, "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_is_no_part_of_the_first_name(
+    classifier: Classifier, tmp_path: Path, encoding: str | None
+) -> None:
+    (tmp_path / "reviews.csv").write_bytes("\ufefftext,id\ngood,1\n".encode("utf-16-be"))
+    score_file(classifier, tmp_path / "reviews.csv", tmp_path / "scored.csv", encoding=encoding)
+    assert list(read(tmp_path / "scored.csv")[0]) == ["text", "id", "score", "label", "reason"]
+
+
 def test_a_block_is_read_only_when_it_is_needed(classifier: Classifier, many: Path) -> None:
     with open_table(many) as table:
         read_: list[int] = []
