@@ -19,8 +19,11 @@ def bar() -> Iterator[Report]:
     Yields:
         What `score_file` calls after each block.
     """
+    if not sys.stderr.isatty():
+        yield lambda table, scored: None
+        return
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as display:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task("scoring", total=None)
 
         def report(table: Table, scored: Scored) -> None:

@@ -85,7 +85,14 @@ class Block:
         """Return the columns of each row, by name."""
         if self.batch is None:
             return self.values
-        records: list[dict[str, Any]] = self.batch.to_pylist()
+        import pyarrow
+
+        batch = self.batch
+        for position, field in enumerate(batch.schema):
+            # Python has no nanoseconds.
+            if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
+                batch = batch.set_column(position, field.name, batch.column(position).cast(pyarrow.string()))
+        records: list[dict[str, Any]] = batch.to_pylist()
         return records
 
 
