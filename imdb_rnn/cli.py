@@ -111,6 +111,14 @@ Data = Annotated[
         "--data", metavar="SOURCE", help="Source of reviews: auto, imdb, tfds, folder:PATH, npz:PATH or synthetic."
     ),
 ]
+TrainedData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SOURCE",
+        help="Source of reviews, as for train (default: that of the training, unless it is a path).",
+    ),
+]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Folder saved by `imdb-rnn train`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Name = Annotated[Literal["robust", "tutorial"], typer.Option("--recipe", help="Training recipe; see docs/recipes.md.")]
@@ -200,14 +208,7 @@ def train(
 @app.command()
 def evaluate(
     directory: Directory,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="SOURCE",
-            help="Source of reviews, as for train (default: that of the training, unless it is a path).",
-        ),
-    ] = None,
+    data: TrainedData = None,
     split: Annotated[Literal["val", "test"], typer.Option("--split", help="Validation or test reviews.")] = "test",
     strict: Annotated[bool, typer.Option("--strict", help="Fail if the training was interrupted.")] = False,
     as_json: Json = False,
@@ -227,14 +228,7 @@ def evaluate(
 @app.command()
 def reproduce(
     directory: Directory,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="SOURCE",
-            help="Source of reviews, as for train (default: that of the training, unless it is a path).",
-        ),
-    ] = None,
+    data: TrainedData = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="New folder for the repeated training.")
     ] = None,

@@ -154,7 +154,7 @@ class Classifier:
         self._model, self._optimizer, self._trainable = model, optimizer, tuple(trainable)
         # None after an access to `model`, because the caller may train it.
         self._weights: list[npt.NDArray[np.float32]] | None = arrays
-        self._shapes, self._digest = [array.shape for array in arrays], _digest_of(arrays)
+        self._shapes, self._digest = [array.shape for array in arrays], digest_of(arrays)
         # A second model for predictions, after an access to `model`.
         self._scorer: keras.Model | None = None
 
@@ -244,7 +244,7 @@ class Classifier:
         manifest = replace(
             self.manifest, vocabulary=self.vocabulary.fingerprint, recipe={**self.manifest.recipe, **settings}
         )
-        if _digest_of(weights) == self._digest:
+        if digest_of(weights) == self._digest:
             return manifest
         return replace(manifest.without_results(), trained_further=True)
 
@@ -530,7 +530,7 @@ def _state_of_training(model: "keras.Model") -> tuple[list[npt.NDArray[Any]] | N
         return _values_of(model, optimizer.variables), layers
 
 
-def _digest_of(arrays: Sequence[npt.NDArray[Any]]) -> str:
+def digest_of(arrays: Sequence[npt.NDArray[Any]]) -> str:
     """Return the SHA-256 of the values of arrays."""
     digest = hashlib.sha256()
     for array in arrays:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.inference.classifier import Classifier, Words
+from imdb_rnn.inference.classifier import Classifier, Words, digest_of
 from imdb_rnn.scoring.results import writing
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Block, Table, open_table
 from imdb_rnn.scoring.workers import ScoredBlock, available_cores, score_blocks
@@ -81,7 +81,7 @@ def score_file(
     """
     run = {
         "input": _digest_of_file(file),
-        "model": _digest_of_model(classifier),
+        "model": _identity_of(classifier),
         "options": [text_column or TEXT_COLUMN, encoding],
     }
     with ExitStack() as stack:
@@ -122,11 +122,9 @@ def _skip(blocks: Iterator[Block], rows: int, file: Path) -> Iterator[Block]:
             raise ReviewError(msg)
 
 
-def _digest_of_model(classifier: Classifier) -> str:
-    digest = hashlib.sha256(f"{classifier.vocabulary.fingerprint} {classifier.preprocessing}".encode())
-    for array in classifier.weights():
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def _identity_of(classifier: Classifier) -> str:
+    """Return a text that is the same for classifiers that give the same scores."""
+    return f"{digest_of(classifier.weights())} {classifier.vocabulary.fingerprint} {classifier.preprocessing}"
 
 
 def _digest_of_file(file: Path) -> str:

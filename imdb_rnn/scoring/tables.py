@@ -209,7 +209,7 @@ def _table(
     if format_ == "text":
         columns, rows = [TEXT_COLUMN], _text_rows(lines, newline, used)
     elif format_ == "jsonl":
-        columns, rows = _json_rows(lines, text_column or TEXT_COLUMN, used, name)
+        columns, rows = _json_rows(lines, newline, text_column or TEXT_COLUMN, used, name)
     else:
         columns, rows = _csv_rows(lines, _DELIMITERS[format_], text_column or TEXT_COLUMN, used, name)
     return Table(format_, columns, _blocks_of(rows), size, raw.tell if is_file else lambda: 0)
@@ -249,16 +249,20 @@ def _blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
         size = BLOCK
 
 
-def _text_rows(lines: io.TextIOWrapper, newline: str, encoding: str) -> Iterator[Row]:
+def _lines_of(lines: io.TextIOWrapper, newline: str) -> Iterator[tuple[str, str]]:
+    """Yield each line without its end, and a problem if it is too long; then only its beginning."""
     while line := lines.readline(MOST_CHARACTERS):
         problem = ""
-        if len(line) == MOST_CHARACTERS:
-            line = line[:100]
-            problem = f"more than {MOST_CHARACTERS:,} characters without a line end"
+        if len(line) == MOST_CHARACTERS and not line.endswith(newline):
+            line, problem = line[:100], f"more than {MOST_CHARACTERS:,} characters without a line end"
             while (rest := lines.readline(MOST_CHARACTERS)) and not rest.endswith(newline):
                 pass
-        text = line.removesuffix(newline).removesuffix("\r")
-        yield _row(text, problem, {TEXT_COLUMN: text}, encoding)
+        yield line.removesuffix(newline).removesuffix("\r"), problem
+
+
+def _text_rows(lines: io.TextIOWrapper, newline: str, encoding: str) -> Iterator[Row]:
+    for line, problem in _lines_of(lines, newline):
+        yield _row(line, problem, {TEXT_COLUMN: line}, encoding)
 
 
 def _csv_rows(
@@ -306,10 +310,14 @@ def _header_lines(lines: io.TextIOWrapper) -> list[str]:
     return first
 
 
-def _json_rows(lines: io.TextIOWrapper, text_column: str, encoding: str, name: str) -> tuple[list[str], Iterator[Row]]:
+def _json_rows(
+    lines: io.TextIOWrapper, newline: str, text_column: str, encoding: str, name: str
+) -> tuple[list[str], Iterator[Row]]:
     def rows() -> Iterator[Row]:
-        while line := lines.readline(MOST_CHARACTERS):
-            if line.strip():
+        for line, problem in _lines_of(lines, newline):
+            if problem:
+                yield Row("", f"not JSON: {problem}", {text_column: line})
+            elif line.strip():
                 yield _json_row(line, text_column, encoding)
 
     iterator = rows()

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from imdb_rnn.errors import ReviewError
@@ -76,14 +76,13 @@ def _score_in_processes(classifier: Classifier, blocks: Iterator[Block], workers
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _begin, (classifier,))
     try:
-        block: Block | None = first
-        while block is not None or waiting:
-            if block is not None:
-                waiting.append((block, pool.submit(_score_here, block.texts, block.problems)))
-                block = next(blocks, None)
-            if block is None or len(waiting) > workers * _BLOCKS_IN_FLIGHT:
+        for block in chain([first], blocks):
+            waiting.append((block, pool.submit(_score_here, block.texts, block.problems)))
+            if len(waiting) > workers * _BLOCKS_IN_FLIGHT:
                 done, future = waiting.popleft()
                 yield ScoredBlock(done, *future.result())
+        for done, future in waiting:
+            yield ScoredBlock(done, *future.result())
     except BrokenExecutor as error:
         msg = f"Cannot score with {workers} processes. Expected: processes that run to their end. Received: {error} "
         raise ReviewError(f"{msg}Give fewer, by --workers.") from error

@@ -221,6 +221,24 @@ def test_a_line_without_an_end_is_one_row_that_is_too_long(tmp_path: Path) -> No
     assert block.problems == ["", f"more than {MOST_CHARACTERS:,} characters without a line end", ""]
 
 
+def test_a_line_of_just_the_most_characters_takes_no_other_line_with_it(tmp_path: Path) -> None:
+    for length in (MOST_CHARACTERS - 1, MOST_CHARACTERS):
+        file = as_file("reviews.txt", "good\n" + "x" * length + "\nbad\n")(tmp_path)
+        with open_table(file) as table:
+            (block,) = table.blocks
+        assert [text[:4] for text in block.texts][::2] == ["good", "bad"]
+        assert [bool(problem) for problem in block.problems] == [False, length == MOST_CHARACTERS, False]
+
+
+def test_a_line_of_json_that_is_too_long_is_one_row(tmp_path: Path) -> None:
+    long = json.dumps({"text": "x" * (2 * MOST_CHARACTERS)})
+    file = as_file("reviews.jsonl", f'{{"text": "good"}}\n{long}\n{{"text": "bad"}}\n')(tmp_path)
+    with open_table(file) as table:
+        (block,) = table.blocks
+    assert block.texts == ["good", "", "bad"]
+    assert [problem[:9] for problem in block.problems] == ["", "not JSON:", ""]
+
+
 def test_rows_of_json_lines_may_differ(classifier: Classifier, tmp_path: Path) -> None:
     lines = ['{"text": "good", "n": 1}', "nonsense", '["good"]', '{"n": 2}', '{"text": 7}', '{"text": "bad", "m": {}}']
     file = as_file("reviews.jsonl", "\n".join(lines))(tmp_path)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends_test.reliability.moments import content
 from backends_test.tests.backend.killed_training import corpus, recipe
 from backends_test.tests.backend.processes import COMMAND_LINE
 from imdb_rnn import BundleError, Classifier, Recipe, RecipeError, Training, train
@@ -25,8 +26,6 @@ from imdb_rnn.inference.bundle import (
     MODEL_FILE,
     STATE_FILE,
     exclusive_directory,
-    read_bundle,
-    read_part,
 )
 
 PROGRAM = "backends_test.tests.backend.killed_training"
@@ -81,18 +80,6 @@ def killed(folder: Path, name: str, moment: int) -> subprocess.CompletedProcess[
 
 def resumed(folder: Path, name: str) -> Training:
     return train(corpus(), folder, recipe(name), resume=True, progress=False)
-
-
-def content(folder: Path) -> dict[str, Any]:
-    """What a training has saved, but for how long it took."""
-    found = read_bundle(folder)
-    assert found.optimizer is not None
-    return {
-        "arrays": [array.tobytes() for array in (*found.weights, *found.optimizer)],
-        "history": read_part(folder, HISTORY_FILE),
-        "manifest": {name: value for name, value in found.manifest.to_json().items() if name != "seconds"},
-        "files": {file.name for file in folder.iterdir()},
-    }
 
 
 @pytest.fixture(scope="module")

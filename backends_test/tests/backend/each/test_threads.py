@@ -4,7 +4,6 @@ import copy
 import pickle
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,11 @@ import numpy as np
 import pytest
 
 from backends_test.data import split_corpus
+from backends_test.reliability.load import at_once
 from imdb_rnn import Classifier, Corpus, ModelError, Training, explain
 from imdb_rnn.text.reviews import EncodedReviews
 
-THREADS = 8
 REVIEW = "A good film, and not a bad one."
-
-
-def at_once(work: Callable[[int], Any], threads: int = THREADS) -> list[Any]:
-    """Do the work in so many threads, which all begin at the same moment."""
-    begin = threading.Barrier(threads)
-
-    def do(number: int) -> Any:
-        begin.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(do, range(threads)))
 
 
 @pytest.fixture
