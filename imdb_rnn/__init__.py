@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         BackendError,
         BundleError,
         DataError,
+        ExportError,
         ImdbRnnError,
         MissingPackageError,
         ModelError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ReviewError,
     )
     from imdb_rnn.estimator import ReviewClassifier
+    from imdb_rnn.exporting.export import Exported
     from imdb_rnn.inference.classifier import Classifier, Evaluation, Prediction, Unscored
     from imdb_rnn.inference.explanation import Explanation, explain
     from imdb_rnn.inference.manifest import Manifest
@@ -52,6 +54,8 @@ _HOMES = {
     "EncodedReviews": "text.reviews",
     "Evaluation": "inference.classifier",
     "Explanation": "inference.explanation",
+    "ExportError": "errors",
+    "Exported": "exporting.export",
     "ImdbRnnError": "errors",
     "Manifest": "inference.manifest",
     "MissingPackageError": "errors",
@@ -89,6 +93,8 @@ __all__ = [
     "EncodedReviews",
     "Evaluation",
     "Explanation",
+    "ExportError",
+    "Exported",
     "ImdbRnnError",
     "Manifest",
     "MissingPackageError",

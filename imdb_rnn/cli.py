@@ -371,6 +371,37 @@ def explain_review(
     console.print(explanation.for_terminal(result, console.width))
 
 
+@app.command("export")
+def export_model(
+    directory: Directory,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder to write; for html, a file.")],
+    to: Annotated[
+        Literal["onnx", "openvino", "saved_model", "torch", "litert", "html"],
+        typer.Option("--to", help="Format; saved_model is TensorFlow's, torch is a file of torch.export."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Export a model to another runtime, or to a page for a browser, and check its scores.
+
+    Keras writes the file on an installed backend that can; the runtime of the format has to be installed, too.
+    """
+    from imdb_rnn.exporting.formats import FORMATS
+    from imdb_rnn.exporting.reference import BOUND
+    from imdb_rnn.inference.classifier import Classifier
+
+    exported = Classifier.load(directory).export(out, to)
+    if as_json:
+        _print_json({**exported._asdict(), "path": str(exported.path)})
+        return
+    if exported.format != "html":
+        print(f"written        {FORMATS[exported.format].title}, by Keras on {exported.writer}")
+        print(f"checked        {exported.reviews:,} reviews ({exported.rows:,} rows) with {exported.runtime}")
+        print(f"               largest difference of a score {exported.difference:.1e}, at most {BOUND:g} is allowed")
+    print(f"saved in       {printable(str(out))}")
+    for file in sorted(out.iterdir()) if out.is_dir() else ():
+        print(f"               {file.name}")
+
+
 @app.command()
 def summary(
     encoder: Annotated[

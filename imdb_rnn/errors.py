@@ -22,6 +22,10 @@ class BundleError(ImdbRnnError):
     """A saved folder is missing, damaged or inconsistent, or a new one cannot be written."""
 
 
+class ExportError(ImdbRnnError):
+    """A model cannot be exported, or the exported file does not give the scores of the model."""
+
+
 class MissingPackageError(ImdbRnnError, ImportError):
     """A package that training or `ReviewClassifier` needs is not installed."""
 

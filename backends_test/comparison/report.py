@@ -14,7 +14,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -23,7 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from backends_test.comparison import equivalence
+from backends_test.comparison import equivalence, exports
 from backends_test.comparison.compare import (
     DIVERGED,
     PAIRS,
@@ -52,6 +52,7 @@ RESULTS = ROOT / "backends_test" / "results" / "parity.json"
 PAGE = ROOT / "docs" / "agreement.md"
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 AGREEMENT = "Every pair agrees at every stage."
+EXPORTED = "Exported files, run by their own runtimes; largest difference of a score from the oracle."
 
 
 def shown(difference: float) -> str:
@@ -80,11 +81,13 @@ def exchange(folder: Path) -> None:
             raise MissingArtefactError(msg) from error
 
 
-def make_report(artefacts: Artefacts, losses: LossDifferences) -> dict[str, Any]:
-    """Compare all participants."""
+def make_report(
+    artefacts: Artefacts, losses: LossDifferences, exported: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """Compare all participants, and hold exported files against the oracle."""
     rows = compare(artefacts)
     saved_models = compare_saved_models(artefacts["float32"])
-    messages = [*disagreements(rows), *label_disagreements(saved_models)]
+    messages = [*disagreements(rows), *label_disagreements(saved_models), *exports.beyond(exported)]
     return {
         "agree": not messages,
         "disagreements": messages,
@@ -95,6 +98,7 @@ def make_report(artefacts: Artefacts, losses: LossDifferences) -> dict[str, Any]
         "diverged": DIVERGED,
         "steps": HORIZON,
         "horizons": horizons(losses),
+        "exported": list(exported),
     }
 
 
@@ -150,6 +154,8 @@ def as_text(report: dict[str, Any]) -> str:
         f"Largest difference between two participants in any tensor of a stage; {report['data']} reviews.",
         *(as_markdown(report, dtype) for dtype in DTYPES),
         horizons_as_markdown(report),
+        EXPORTED,
+        exports.table(report["exported"]),
         "\n".join(participants),
     ]
     return "\n\n".join(parts) + "\n"
@@ -180,6 +186,13 @@ def print_table(report: dict[str, Any], console: Console) -> None:
                 cells = (_cell(row["pairs"].get(pair)) for pair in pairs_of(dtype))
                 table.add_row(row["stage"], shown(row["tolerance"]), *cells)
         console.print(table)
+    table = Table(title=EXPORTED, title_justify="left")
+    for name in ("exported file", "written by", "run by", "difference"):
+        table.add_column(name)
+    for row in report["exported"]:
+        difference = "not run" if row["difference"] is None else shown(row["difference"])
+        table.add_row(row["title"], row["writer"], row.get("runtime", ""), difference)
+    console.print(table)
     for message in report["disagreements"]:
         console.print(f"DISAGREEMENT: {message}", soft_wrap=True)
     if report["agree"]:
@@ -208,6 +221,7 @@ def renew(page: str, report: dict[str, Any]) -> str:
     """Renew the tables in the text of docs/agreement.md."""
     page = replace_table(page, "parity", summary_as_markdown(report))
     page = replace_table(page, "horizons", horizons_as_markdown(report))
+    page = replace_table(page, "exported", exports.table(report["exported"]))
     results = json.loads(equivalence.RESULTS.read_text(encoding="utf-8"))
     return replace_table(page, "equivalence", equivalence.table(results))
 
@@ -231,7 +245,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     losses = loss_differences(artefacts)
-    report = make_report(artefacts, losses)
+    report = make_report(artefacts, losses, exports.rows_of(folder))
     write_json(folder / "parity.json", report)
     write_text(folder / "parity.md", as_text(report))
     write_text(folder / "parity.html", as_html(report, losses))

@@ -20,8 +20,8 @@ class Bound(NamedTuple):
     Attributes:
         tolerance: the largest absolute difference allowed; 0 means equality.
         measured: the largest difference measured, on a CPU with Keras 3.15.1, JAX 0.10.2, PyTorch 2.13.0, TensorFlow
-            2.21.0, OpenVINO 2026.4.1 and NumPy 2.4.6. A tolerance is at most four times as large. The same tolerances
-            apply to GPUs, which were not measured.
+            2.21.0, OpenVINO 2026.4.1 and NumPy 2.4.6. A tolerance is at most four times as large. The ladder on
+            GPUs has the same tolerances.
     """
 
     tolerance: float

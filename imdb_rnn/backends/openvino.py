@@ -1,16 +1,15 @@
 """The OpenVINO backend, which predicts only. `imdb_rnn.backends.Backend` documents the functions."""
 
 from contextlib import AbstractContextManager, nullcontext
+from importlib import metadata
 from typing import Any
-
-import openvino
 
 jit_compile = "auto"
 
 
 def version() -> str:
     """Return the version of OpenVINO."""
-    return str(openvino.__version__)
+    return metadata.version("openvino")
 
 
 def device() -> str:

@@ -29,6 +29,9 @@ from imdb_rnn.threads import one_blas_thread
 if TYPE_CHECKING:
     import keras
 
+    from imdb_rnn.exporting.export import Exported
+    from imdb_rnn.exporting.formats import FormatName
+
 _log = logging.getLogger(__name__)
 
 # A longer text is a mistake, usually a whole file passed as one review.
@@ -237,6 +240,26 @@ class Classifier:
             self._manifest_now(weights),
             {bundle.CONFIG_FILE: words, bundle.MODEL_FILE: content, **other_files},
         )
+
+    def export(self, out: Path | str, to: "FormatName", *, reviews: EncodedReviews | None = None) -> "Exported":
+        """Export the model to a format of another runtime, or to a page for a browser.
+
+        See `imdb_rnn.exporting.export.export`, which this calls: the file is run by its own runtime, and kept only if
+        its scores are those of the model.
+
+        Args:
+            out: a new or empty folder; for "html" the file to write.
+            to: "onnx", "openvino", "saved_model" (TensorFlow), "torch" (`torch.export`), "litert" or "html".
+            reviews: the reviews to compare the scores of; None is 1,000 drawn ones.
+
+        Raises:
+            ExportError: the file cannot be written, or does not give the scores of the model.
+            MissingPackageError: no backend is installed that can write the format, or nothing that can run it.
+            ModelError: see `weights`.
+        """
+        from imdb_rnn.exporting.export import export
+
+        return export(self, out, to, reviews=reviews)
 
     def _manifest_now(self, weights: list[npt.NDArray[np.float32]]) -> Manifest:
         """Return the manifest for the current weights."""

@@ -1,4 +1,4 @@
-"""The forward pass in NumPy and float32, for predictions without a backend.
+"""The forward pass in NumPy, for predictions without a backend.
 
 For a single review, NumPy takes less time than the call of a backend, and much less than the import of one.
 """
@@ -37,43 +37,43 @@ def binary_crossentropy(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.
     return float(losses.mean())
 
 
-def logits_of(weights: Sequence[npt.NDArray[np.float32]], ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-    """Compute the logits of reviews.
+def logits_of(weights: Sequence[npt.NDArray[Float]], ids: npt.NDArray[np.int32]) -> npt.NDArray[Float]:
+    """Compute the logits of reviews, in the dtype of the weights.
 
     Args:
-        weights: the weights of the model in the order of `build_model().weights`, float32; the encoder "one_hot" has no
-            embeddings.
+        weights: the weights of the model in the order of `build_model().weights`, float32 or float64; the encoder
+            "one_hot" has no embeddings.
         ids: int32, shape (n, T), below the number of embeddings.
 
     Returns:
-        Logits, float32, shape (n,).
+        Logits, in the dtype of the weights, shape (n,).
 
     Raises:
         ModelError: the logits are not finite, because the weights are too large.
     """
     (encoded, *kernel), (recurrent_kernel, bias, out_kernel, out_bias) = weights[:-4], weights[-4:]
 
-    def terms_of(words: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def terms_of(words: npt.NDArray[Float]) -> npt.NDArray[Float]:
         return words @ kernel[0] + bias if kernel else words + bias
 
     steps = np.ascontiguousarray(ids.T)
-    terms: Iterable[npt.NDArray[np.float32]]
+    terms: Iterable[npt.NDArray[Float]]
     with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
         if steps.size < len(encoded):
             terms = terms_of(encoded[steps])
         else:  # one product for each word of the vocabulary is cheaper than one for each word of the reviews
             vocabulary = terms_of(encoded)
             terms = (vocabulary.take(step, axis=0) for step in steps)
-        state = np.zeros((len(ids), len(bias)), np.float32)
+        state = np.zeros((len(ids), len(bias)), bias.dtype)
         for term in terms:
             term += state @ recurrent_kernel  # in place, which is faster than a new array
             np.tanh(term, out=state)
-        logits: npt.NDArray[np.float32] = (state @ out_kernel + out_bias)[:, 0]
+        logits: npt.NDArray[Float] = (state @ out_kernel + out_bias)[:, 0]
     check_logits(logits, weights)
     return logits
 
 
-def check_logits(values: npt.NDArray[np.float32], weights: Sequence[npt.NDArray[np.float32]]) -> None:
+def check_logits(values: npt.NDArray[Float], weights: Sequence[npt.NDArray[Float]]) -> None:
     """Raise `ModelError` if logits or scores are not finite, or a logit could be infinite for another review.
 
     Args:
