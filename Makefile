@@ -1,4 +1,4 @@
-# make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/ and demo/
+# make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/, demo/ and demo.html
 # make bench  a fast benchmark of every backend, in about ten minutes, after the installation
 # make test   what CI runs: lint, the tests under each backend, then every pair of backends compared
 PYTHON ?= python3
@@ -14,7 +14,10 @@ demo: .venv/installed
 	.venv/bin/imdb-rnn evaluate demo
 	@echo; echo '== ten short reviews: imdb-rnn predict demo --samples'
 	.venv/bin/imdb-rnn predict demo --samples
-	@echo; echo 'The model, its settings and its loss curve (history.png) are in demo/.'
+	@echo; echo '== a page that judges reviews as you type, without a server: imdb-rnn export demo demo.html --to html'
+	@.venv/bin/imdb-rnn export demo demo.html --to html
+	@echo; echo 'Open $(CURDIR)/demo.html in a browser.'
+	@echo 'The model, its settings and its loss curve (history.png) are in demo/.'
 	@echo 'Next: KERAS_BACKEND=jax .venv/bin/imdb-rnn predict demo "your own review"'
 
 bench: .venv-tox/installed
@@ -25,7 +28,7 @@ test: .venv-tox/installed
 	.venv-tox/bin/tox run-parallel --parallel 2 --parallel-no-spinner
 
 clean:
-	rm -rf .venv .venv-tox .tox demo build *.egg-info
+	rm -rf .venv .venv-tox .tox demo demo.html build *.egg-info
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from backends_test.any_model.environments import SetupError
 from backends_test.any_model.errors import SourceError
 from backends_test.any_model.run import ALL_STAGES, BACKENDS, Comparison, ComparisonError, Options
-from imdb_rnn.printable import printable
+from imdb_rnn.printable import examples, printable
 
 # What a stage is held against must be run as well.
 BASES = {"eager": ("one step",), "saved": ("one step", "compiled")}
@@ -115,7 +115,12 @@ def main() -> None:
     app(prog_name="backends-test")
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "backends-test compare model.py:build --html report.html",
+        "backends-test compare model.keras --inputs inputs.npy --backends jax,torch",
+    )
+)
 def compare(
     model: Model,
     inputs: Inputs = "",
@@ -165,7 +170,7 @@ def compare(
     raise typer.Exit(_status(comparison))
 
 
-@app.command()
+@app.command(epilog=examples("backends-test doctor model.py:build"))
 def doctor(model: Model, backends: Backends = ALL_BACKENDS, as_json: Json = False) -> None:
     """Say what may differ between backends, without running the model.
 
@@ -184,7 +189,7 @@ def doctor(model: Model, backends: Backends = ALL_BACKENDS, as_json: Json = Fals
     raise typer.Exit(exit_code(diagnoses))
 
 
-@app.command()
+@app.command(epilog=examples("backends-test shrink model.py:build --program smallest.py"))
 def shrink(
     model: Model,
     inputs: Inputs = "",
@@ -234,7 +239,7 @@ def shrink(
     raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=examples("backends-test setup --backends jax,torch"))
 def setup(
     backends: Backends = ALL_BACKENDS,
     keras: Annotated[

@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from imdb_rnn.errors import BundleError, ImdbRnnError, MissingPackageError, ReviewError
-from imdb_rnn.printable import printable
+from imdb_rnn.printable import examples, printable
 
 if TYPE_CHECKING:
     from imdb_rnn.inference.classifier import Classifier, Prediction
@@ -164,7 +164,13 @@ def _options(
     """Define the options before a command."""
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "imdb-rnn train --out my-model",
+        "imdb-rnn train --out my-model --resume",
+        "imdb-rnn train --out tutorial --recipe tutorial --data imdb",
+    )
+)
 def train(
     data: Data = "auto",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder to save to.")] = Path("imdb-model"),
@@ -205,7 +211,7 @@ def train(
         print(f"               {file.name}")
 
 
-@app.command()
+@app.command(epilog=examples("imdb-rnn evaluate my-model"))
 def evaluate(
     directory: Directory,
     data: TrainedData = None,
@@ -225,7 +231,7 @@ def evaluate(
         print(f"{printable(result.source)}, {split}: loss {result.loss:.4f}, accuracy {result.accuracy:.4f}")
 
 
-@app.command()
+@app.command(epilog=examples("imdb-rnn reproduce my-model --out again"))
 def reproduce(
     directory: Directory,
     data: TrainedData = None,
@@ -256,7 +262,12 @@ def reproduce(
         raise BundleError(f"{msg}{'' if result.changed else ', although nothing that is recorded has changed'}.")
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        'imdb-rnn predict my-model "A wonderful film, I loved it."',
+        "imdb-rnn predict my-model --file reviews.csv --out scored.csv",
+    )
+)
 def predict(
     directory: Directory,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one per argument.")] = None,
@@ -341,7 +352,9 @@ def predict(
         _score_to_output(classifier, file, text_column, encoding, strict, workers, lang, as_json)
 
 
-@app.command("explain")
+@app.command(
+    "explain", epilog=examples('imdb-rnn explain my-model "Lovely pictures, but a terrible script." --html why.html')
+)
 def explain_review(
     directory: Directory,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Review to explain.")],
@@ -371,7 +384,10 @@ def explain_review(
     console.print(explanation.for_terminal(result, console.width))
 
 
-@app.command("export")
+@app.command(
+    "export",
+    epilog=examples("imdb-rnn export my-model my-model-onnx --to onnx", "imdb-rnn export my-model page.html --to html"),
+)
 def export_model(
     directory: Directory,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder to write; for html, a file.")],
@@ -381,9 +397,10 @@ def export_model(
     ],
     as_json: Json = False,
 ) -> None:
-    """Export a model to another runtime, or to a page for a browser, and check its scores.
+    """Export a model to another runtime, or to a web page.
 
-    Keras writes the file on an installed backend that can; the runtime of the format has to be installed, too.
+    Keras writes the file on an installed backend that can. It is run by its own runtime, which has to be installed, and
+    kept only if its scores are those of the model. A page needs neither.
     """
     from imdb_rnn.exporting.formats import FORMATS
     from imdb_rnn.exporting.reference import BOUND
@@ -402,7 +419,7 @@ def export_model(
         print(f"               {file.name}")
 
 
-@app.command()
+@app.command(epilog=examples("imdb-rnn summary"))
 def summary(
     encoder: Annotated[
         Literal["embedding", "one_hot"], typer.Option("--encoder", help="Kind of the first layer.")
@@ -420,7 +437,7 @@ def summary(
         model.summary()
 
 
-@app.command()
+@app.command(epilog=examples("imdb-rnn plot my-model -o curve.png"))
 def plot(
     directory: Directory,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.png", help="PNG file to write.")],
@@ -446,7 +463,7 @@ def plot(
         _print_json({"picture": str(output)})
 
 
-@app.command("data")
+@app.command("data", epilog=examples("imdb-rnn data synthetic"))
 def describe(
     source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="Source of reviews, as for train.")] = "auto",
     as_json: Json = False,
@@ -487,7 +504,7 @@ def describe(
     print(f"first        ({description['first_review']['label']}) {printable(first)[:200]}")
 
 
-@app.command()
+@app.command(epilog=examples("imdb-rnn encoders --data synthetic --epochs 5"))
 def encoders(
     data: Data = "auto",
     epochs: Annotated[int, typer.Option("--epochs", help="Maximum number of epochs. Training may stop earlier.")] = 100,

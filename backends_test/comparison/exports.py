@@ -14,7 +14,7 @@ import numpy as np
 
 from backends_test import oracle
 from backends_test.comparison.stages import sources_fingerprint
-from backends_test.environments import ROOT
+from backends_test.environments import ROOT, TITLES
 from backends_test.markdown import markdown_table
 from imdb_rnn import Classifier, Corpus, EncodedReviews
 from imdb_rnn.text.preprocessing import make_preprocessing
@@ -94,7 +94,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
         except (OSError, ValueError):
             row = {"sources": None}
         current = row.pop("sources") == sources_fingerprint(ROOT / "imdb_rnn")
-        rows.append(row if current else {"title": title, "writer": environment, "difference": None})
+        rows.append(row if current else {"title": title, "writer": TITLES.get(environment, "imdb_rnn"), "difference": None})
     return rows
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from backends_test.comparison import exports
 from backends_test.comparison.compare import MAIN, PREDICTED, LossDifferences, loss_differences
 from backends_test.comparison.pictures import heat, used
 from backends_test.comparison.report import (
@@ -110,6 +112,34 @@ def test_the_farthest_is_what_the_summary_shows() -> None:
     assert rows["saved model"] == "| equal | equal | equal | equal | float32 only"
 
 
+ROW = exports.ExportRow("ONNX", "PyTorch 2", "ONNX Runtime 1", 1_000, "imdb", 3e-6, 1.7e-5)
+
+
+def test_an_exported_file_has_a_row_and_one_that_was_not_run_says_so(tmp_path: Path) -> None:
+    exports.leave(tmp_path / "torch", ROW)
+    exports.leave(tmp_path / "tensorflow", replace(ROW, title="LiteRT", difference=0.0))
+    rows = exports.rows_of(tmp_path)
+    assert [row["title"] for row in rows] == [title for title, _ in exports.ROWS]
+    table = exports.table(rows)
+    assert "| ONNX | PyTorch 2 | ONNX Runtime 1 | 1,000, imdb | 3.0e-06 | 1.7e-05 |" in table
+    assert table.count("| not run |") == len(rows) - 2
+    assert not exports.beyond(rows)
+
+
+def test_a_row_that_older_sources_have_left_was_not_run(tmp_path: Path) -> None:
+    exports.leave(tmp_path / "torch", ROW)
+    (file,) = (tmp_path / "torch").iterdir()
+    file.write_text(file.read_text().replace('"sources": "', '"sources": "0'))
+    assert all(row["difference"] is None for row in exports.rows_of(tmp_path))
+
+
+@pytest.mark.parametrize("difference", [2e-5, float("nan")])
+def test_an_exported_file_beyond_its_bound_is_a_disagreement(tmp_path: Path, difference: float) -> None:
+    exports.leave(tmp_path / "torch", replace(ROW, difference=difference))
+    (message,) = exports.beyond(exports.rows_of(tmp_path))
+    assert message == f"ONNX written by PyTorch 2 differs from the oracle by {difference:.1e}"
+
+
 @pytest.fixture(scope="module")
 def committed() -> dict[str, Any]:
     content: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
@@ -126,6 +156,8 @@ def test_the_committed_report_is_of_the_committed_results_and_agrees(committed: 
     assert committed["agree"]
     assert committed["data"] == "imdb"
     assert [row["stage"] for row in committed["rows"] if row["dtype"] == "float32"] == [stage.name for stage in LADDER]
+    assert [row["title"] for row in committed["exported"]] == [title for title, _ in exports.ROWS]
+    assert all(row["difference"] is not None and row["data"] == "imdb" for row in committed["exported"])
 
 
 def test_what_the_page_says_of_saved_models_is_what_was_measured(committed: dict[str, Any]) -> None:

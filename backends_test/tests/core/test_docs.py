@@ -11,6 +11,7 @@ import pytest
 import typer
 
 import imdb_rnn
+from backends_test.cli import app as comparing
 from backends_test.environments import ROOT
 from imdb_rnn.backends.table import TABLE, TRAINING_BACKENDS
 from imdb_rnn.cli import app
@@ -21,6 +22,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMANDS: Any = typer.main.get_command(app)
+COMPARING: Any = typer.main.get_command(comparing)
 
 
 def name_of(page: Path) -> str:
@@ -91,6 +93,17 @@ def test_commands_exist_with_the_options_shown(page: Path) -> None:
             options = [word for word in [command, *words] if word.startswith("-")]
             known = COMMANDS if command.startswith("-") else COMMANDS.commands[command]
             assert {*options} <= {name for param in known.params for name in param.opts}, code
+
+
+@pytest.mark.parametrize("commands", [COMMANDS, COMPARING], ids=["imdb-rnn", "backends-test"])
+def test_the_help_of_every_command_ends_with_examples_that_can_be_typed(commands: Any) -> None:
+    for name, command in commands.commands.items():
+        _, title, *examples = command.epilog.splitlines()
+        assert title == ("Examples:" if len(examples) > 1 else "Example:")
+        for example in examples:
+            program, shown, *words = shlex.split(example)
+            assert (program, shown) == ("imdb-rnn" if commands is COMMANDS else "backends-test", name)
+            command.make_context(name, words)
 
 
 @each_present_page

@@ -1,4 +1,4 @@
-"""What exports are held against, and what is said where nothing can be exported: neither Keras nor a backend is here."""
+"""What exports are held against, and what is said where nothing can be exported: no backend is installed here."""
 
 from pathlib import Path
 
