@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn.errors import ExportError, ModelError
 from imdb_rnn.inference.classifier import Classifier
+from imdb_rnn.inference.keras_file import shapes_of
 from imdb_rnn.model.numpy_forward import logits_of, sigmoid
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import OOV, START
@@ -37,11 +39,22 @@ def reference_of(classifier: Classifier, reviews: EncodedReviews | None = None) 
     Args:
         classifier: the model.
         reviews: the reviews; None is 1,000 drawn ones, see `drawn_reviews`.
+
+    Raises:
+        ExportError: `reviews` are no reviews, or none.
+        ModelError: the model has no embedding, or its scores are not finite.
     """
     if reviews is None:
         reviews = drawn_reviews(classifier.num_words)
-    x = classifier.preprocessing.rows(reviews).x
+    if not isinstance(reviews, EncodedReviews) or not len(reviews):
+        received = "none" if isinstance(reviews, EncodedReviews) else f"a {type(reviews).__name__}"
+        msg = f"Bad `reviews`. Expected: `EncodedReviews`, as in `load_reviews(...).test`. Received: {received}."
+        raise ExportError(msg)
     weights = [array.astype(np.float64) for array in classifier.weights()]
+    if len(weights) != len(shapes_of(classifier.num_words)):
+        msg = "Cannot export the model. Expected: a model with an embedding. Received: one without."
+        raise ModelError(msg)
+    x = classifier.preprocessing.rows(reviews).x
     return Reference(len(reviews), x, sigmoid(logits_of(weights, x)))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from backends_test.comparison.exports import oracle_scores, with_windows
 from backends_test.tests.command_line import Ran, Run
-from imdb_rnn import Classifier, ExportError
+from imdb_rnn import Classifier, ExportError, ModelError
 from imdb_rnn.exporting.formats import FORMATS
 from imdb_rnn.exporting.reference import LONGEST, REVIEWS, drawn_reviews, reference_of
 from imdb_rnn.text.tokens import OOV, START
@@ -51,6 +51,25 @@ def test_the_reference_is_the_oracle_in_float64(name: str) -> None:
     assert reference.reviews == REVIEWS
     assert (len(reference.x) > REVIEWS) == (name == "robust")
     assert len(reference_of(with_windows(classifier)).x) > REVIEWS
+
+
+@pytest.mark.parametrize(
+    ("reviews", "received"),
+    [([], "a list"), (["A good film."], "a list"), (drawn_reviews(10).take(np.array([], int)), "none")],
+)
+def test_other_reviews_than_encoded_ones_are_refused(reviews: object, received: str) -> None:
+    message = rf"Bad `reviews`\. Expected: `EncodedReviews`, .*\. Received: {received}\."
+    with pytest.raises(ExportError, match=message):
+        reference_of(Classifier.load(FOLDERS / "tutorial"), reviews)
+
+
+def test_a_model_without_an_embedding_is_refused() -> None:
+    classifier = Classifier.load(FOLDERS / "tutorial")
+    one_hot = Classifier(
+        classifier.vocabulary, classifier.preprocessing, classifier.manifest, weights=classifier.weights()[1:]
+    )
+    with pytest.raises(ModelError, match=r"Expected: a model with an embedding\. Received: one without\."):
+        reference_of(one_hot)
 
 
 @pytest.mark.parametrize("to", FORMATS)
