@@ -19,6 +19,7 @@ from imdb_rnn.backends import TABLE
 from imdb_rnn.errors import ExportError
 from imdb_rnn.exporting import reference
 from imdb_rnn.exporting.formats import FORMAT_NAMES, FORMATS, FormatName, reader_of, writer_of
+from imdb_rnn.exporting.page import page_of
 from imdb_rnn.files import atomic_write
 from imdb_rnn.inference.bundle import json_bytes
 from imdb_rnn.inference.classifier import Classifier
@@ -180,7 +181,7 @@ def _new_folder(out: Path) -> Iterator[Path]:
 
 def _settings(classifier: Classifier, exported: Exported, versions: dict[str, str]) -> dict[str, Any]:
     """Return what a program needs to use the model, and what is known of it."""
-    manifest = classifier.manifest
+    manifest = classifier.current_manifest(classifier.weights())
     trained = {
         "source": manifest.source,
         "backend": manifest.backend,
@@ -228,8 +229,6 @@ def _example(classifier: Classifier, to: str) -> str:
 
 def _write_page(classifier: Classifier, path: Path) -> None:
     """Write the page atomically. An existing file is replaced only if it is an HTML page."""
-    from imdb_rnn.exporting.page import page_of
-
     content = page_of(classifier)
     try:
         if path.exists() and not path.read_bytes().lower().startswith(PAGE):

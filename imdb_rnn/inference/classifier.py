@@ -237,7 +237,7 @@ class Classifier:
         words = bundle.config_bytes(self._words, self.preprocessing)
         bundle.save(
             directory,
-            self._manifest_now(weights),
+            self.current_manifest(weights),
             {bundle.CONFIG_FILE: words, bundle.MODEL_FILE: content, **other_files},
         )
 
@@ -261,8 +261,12 @@ class Classifier:
 
         return export(self, out, to, reviews=reviews)
 
-    def _manifest_now(self, weights: list[npt.NDArray[np.float32]]) -> Manifest:
-        """Return the manifest for the current weights."""
+    def current_manifest(self, weights: list[npt.NDArray[np.float32]]) -> Manifest:
+        """Return the manifest for the current weights: without the results of the training if they have changed.
+
+        Args:
+            weights: the current weights; see `weights`.
+        """
         settings = {name: getattr(self.preprocessing, name) for name in ("num_words", "max_len", "windows")}
         manifest = replace(
             self.manifest, vocabulary=self.vocabulary.fingerprint, recipe={**self.manifest.recipe, **settings}

@@ -9,15 +9,15 @@ import re
 import unicodedata
 
 # Characters that are typed as an apostrophe. The ASCII backtick counts as one only between two letters.
-_APOSTROPHES = "'´ʹʻʼʽˈˊˋ՚’‘‛′‵❛❜ꞌ＇｀"
+APOSTROPHES = "'´ʹʻʼʽˈˊˋ՚’‘‛′‵❛❜ꞌ＇｀"
 _BACKTICK = re.compile(r"(?<=[^\W_])`(?=[^\W_])")
 # Windows-1252 text that was decoded as Latin-1 has these control characters instead of quotation marks and dashes.
-_WINDOWS_1252 = {i: bytes([i]).decode("cp1252") for i in range(0x80, 0xA0) if i not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+WINDOWS_1252 = {i: bytes([i]).decode("cp1252") for i in range(0x80, 0xA0) if i not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 # Besides format characters (category Cf): variation selectors, the combining grapheme joiner, Hangul fillers.
 _INVISIBLE = "\u034f\u115f\u1160\u180b\u180c\u180d\u180e\u180f\u3164\uffa0" + "".join(
     map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
 )
-_APOSTROPHE_OR_INVISIBLE = re.compile(f"[{_APOSTROPHES}{_INVISIBLE}]")
+_APOSTROPHE_OR_INVISIBLE = re.compile(f"[{APOSTROPHES}{_INVISIBLE}]")
 # Placeholders of lost characters.
 _LOST = "\ufffc\ufffd"
 
@@ -50,13 +50,13 @@ def normalized_words(text: str) -> list[tuple[str, int, int]]:
         return _normalized(text, 0, len(text))
     words: list[tuple[str, int, int]] = []
     letters, begin, end = "", 0, 0
-    for position, character in enumerate(text.translate(_WINDOWS_1252)):
-        kind = _kind_of(character)
+    for position, character in enumerate(text.translate(WINDOWS_1252)):
+        kind = kind_of(character)
         if kind == "invisible":
             continue
         if kind == "part":
             begin = begin if letters else position
-            letters += "'" if character in _APOSTROPHES else character
+            letters += "'" if character in APOSTROPHES else character
             end = position + 1
             continue
         words += _normalized(letters, begin, end)
@@ -68,7 +68,7 @@ def normalized_words(text: str) -> list[tuple[str, int, int]]:
 
 def has_words(text: str) -> bool:
     """Return whether a text contains a letter, a digit or a symbol."""
-    return any(map(str.isalnum, text)) or any(_kind_of(character) == "symbol" for character in text)
+    return any(map(str.isalnum, text)) or any(kind_of(character) == "symbol" for character in text)
 
 
 def lacks_spaces(texts: list[str]) -> bool:
@@ -80,9 +80,9 @@ def lacks_spaces(texts: list[str]) -> bool:
     return 0 < letters > _LETTERS_PER_SPACE * len(_SPACE_BETWEEN.findall(together))
 
 
-def _kind_of(character: str) -> str:
+def kind_of(character: str) -> str:
     """Classify a character as "part" of a word, "symbol", "invisible" or "separator"."""
-    if character in _APOSTROPHES:
+    if character in APOSTROPHES:
         return "part"
     category = unicodedata.category(character)
     if category == "Cf" or character in _INVISIBLE:
@@ -96,7 +96,7 @@ def _kind_of(character: str) -> str:
 def _normalized(letters: str, begin: int, end: int) -> list[tuple[str, int, int]]:
     """Return the normalized word in a list; [] if it is empty."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", letters).casefold())
-    if not folded.isalpha() and any(_kind_of(character) != "part" for character in folded):
+    if not folded.isalpha() and any(kind_of(character) != "part" for character in folded):
         # "8½" would become "81", a fraction slash and "2".
         folded = unicodedata.normalize("NFC", letters.casefold())
     return [(folded, begin, end)] if folded else []

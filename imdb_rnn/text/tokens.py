@@ -35,10 +35,10 @@ _MAX_WORDS = 250_000
 
 # The original index was made from bytes: only ASCII letters were lower-cased ("Á" stayed "Á"), and the apostrophe was
 # not a separator. IMDB contains no carriage returns or other line ends, so splitting at them does not affect it.
-_SEPARATORS = "".join(c for c in string.punctuation if c != "'") + "\t\n\r\v\f"
+SEPARATORS = "".join(c for c in string.punctuation if c != "'") + "\t\n\r\v\f"
 _NORMALISE = str.maketrans(
-    string.ascii_uppercase + _SEPARATORS,
-    string.ascii_lowercase + " " * len(_SEPARATORS),
+    string.ascii_uppercase + SEPARATORS,
+    string.ascii_lowercase + " " * len(SEPARATORS),
 )
 
 

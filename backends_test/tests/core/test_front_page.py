@@ -1,14 +1,17 @@
-"""The page that the documentation's front page embeds is the one that `imdb-rnn export` writes today."""
+"""The exported page in the documentation: it is the one of today, and its times are those of the committed run."""
 
 import json
 import re
 
 from backends_test.environments import ROOT
 from backends_test.front_page import PAGE, without_model
+from backends_test.markdown import replace_table
 from backends_test.tests.core.conftest import DATA
+from benchmarks import exported_page
 from imdb_rnn import Classifier
 from imdb_rnn.exporting.page import page_of
 
+MEASURED = json.loads(exported_page.RESULTS.read_text(encoding="utf-8"))
 RENEW = "run: KERAS_BACKEND=jax python -P -m backends_test.front_page"
 
 
@@ -28,3 +31,14 @@ def test_the_committed_page_has_the_text_the_style_and_the_script_of_today() -> 
 
 def test_the_front_page_embeds_it() -> None:
     assert f'src="{PAGE.name}"' in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_times_are_those_of_the_committed_run() -> None:
+    text = exported_page.PAGE.read_text(encoding="utf-8")
+    assert replace_table(text, "exported-page", exported_page.table(MEASURED)) == text
+
+
+def test_a_thousand_words_were_explained_in_a_tenth_of_a_second() -> None:
+    (milliseconds,) = (row["explain"] for row in MEASURED["milliseconds"] if row["words"] == 1_000)
+    assert milliseconds < 100
+    assert MEASURED["page_bytes"] < 2_000_000
