@@ -16,9 +16,9 @@ demo: .venv/installed
 	.venv/bin/imdb-rnn predict demo --samples
 	@echo; echo '== a page that judges reviews as you type, without a server: imdb-rnn export demo demo.html --to html'
 	@.venv/bin/imdb-rnn export demo demo.html --to html
-	@echo; echo 'Open $(CURDIR)/demo.html in a browser.'
-	@echo 'The model, its settings and its loss curve (history.png) are in demo/.'
-	@echo 'Next: KERAS_BACKEND=jax .venv/bin/imdb-rnn predict demo "your own review"'
+	@echo; echo 'The model, its settings and its loss curve (history.png) are in demo/.'
+	@echo 'Next: open $(CURDIR)/demo.html in a browser,'
+	@echo 'or: KERAS_BACKEND=jax .venv/bin/imdb-rnn predict demo "your own review"'
 
 bench: .venv-tox/installed
 	.venv-tox/bin/tox run --notest -e jax,torch,tf
