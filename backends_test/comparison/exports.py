@@ -94,7 +94,9 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
         except (OSError, ValueError):
             row = {"sources": None}
         current = row.pop("sources") == sources_fingerprint(ROOT / "imdb_rnn")
-        rows.append(row if current else {"title": title, "writer": TITLES.get(environment, "imdb_rnn"), "difference": None})
+        rows.append(
+            row if current else {"title": title, "writer": TITLES.get(environment, "imdb_rnn"), "difference": None}
+        )
     return rows
 
 
