@@ -273,7 +273,7 @@ def test_the_version_is_said_without_keras_and_numpy(run_process: Run) -> None:
     [
         ("imdb-rnn tr", {"train"}),
         ("imdb-rnn --v", {"--version"}),
-        ("imdb-rnn --version ex", {"explain"}),
+        ("imdb-rnn --version ex", {"explain", "export"}),
         ("imdb-rnn train --e", {"--epochs"}),
         ("imdb-rnn train --", {"--data", "--out", "--recipe", "--epochs", "--help"}),
         ("imdb-rnn train --recipe ", {"robust", "tutorial"}),
