@@ -52,14 +52,14 @@ print(f"ids below num_words: {imdb_rnn.Recipe.tutorial().num_words:,}")
 
 # %% [markdown] lang="en"
 # The table has 10,003 rows: one for each of the 10,000 ids below `num_words`, and three that the tutorial adds because
-# the id of a word is its rank plus 3. The last rows are never used.
+# the id of a word is its rank plus 3. The last three rows are never used.
 #
 # Here are the rows of three words. They are random numbers between -0.05 and 0.05. They are drawn in NumPy, so a seed
 # gives the same rows on every backend.
 
 # %% [markdown] lang="ko"
 # 표에는 행이 10,003개 있습니다. `num_words`보다 작은 id 10,000개에 하나씩 있고, 단어의 id가 순위에 3을 더한 값이어서
-# 튜토리얼이 세 개를 덧붙입니다. 마지막 행들은 쓰이지 않습니다.
+# 튜토리얼이 세 개를 덧붙입니다. 마지막 세 행은 쓰이지 않습니다.
 #
 # 다음은 세 단어의 행입니다. -0.05와 0.05 사이의 난수입니다. NumPy로 뽑으므로, 시드가 같으면 모든 백엔드에서 같은 행이
 # 나옵니다.
@@ -76,13 +76,13 @@ print(f"smallest and largest number: {table.min():.2f}, {table.max():.2f}")
 # %% [markdown] lang="en"
 # ## Train
 #
-# Training changes the numbers so that the network guesses the labels of the reviews better. [Chapter 4](4-training.md)
+# Training changes the numbers so that the network predicts the labels of the reviews better. [Chapter 4](4-training.md)
 # looks at how. Here only the result matters. The training starts from the same table, because its seed is 42 as well.
 
 # %% [markdown] lang="ko"
 # ## 훈련
 #
-# 훈련은 신경망이 리뷰의 레이블을 더 잘 맞히도록 숫자들을 바꿉니다. 그 방법은 [4장](4-training.md)에서 살펴봅니다.
+# 훈련은 신경망이 리뷰의 레이블을 더 잘 예측하도록 숫자들을 바꿉니다. 그 방법은 [4장](4-training.md)에서 살펴봅니다.
 # 여기서는 결과만 봅니다. 시드가 똑같이 42이므로 훈련은 같은 표에서 시작합니다.
 
 # %% check="training.manifest.test_accuracy > 0.75"
@@ -97,17 +97,17 @@ print(f"the vocabulary has {len(corpus.vocabulary):,} words")
 
 # %% [markdown] lang="en"
 # Only the rows of ids that occur in the training reviews have changed. The made-up reviews use few words, so most of
-# the table is idle. With the IMDB reviews nearly every row is in use.
+# the table is not used. With the IMDB reviews nearly every row is used.
 #
-# ## Who is a neighbour of whom?
+# ## Which words are neighbours?
 #
 # Two rows are similar if they point in the same direction, that is, if their cosine is near 1.
 
 # %% [markdown] lang="ko"
-# 훈련 리뷰에 나오는 id의 행만 바뀌었습니다. 지어낸 리뷰는 단어를 적게 쓰므로 표의 대부분이 쉬고 있습니다. IMDB 리뷰로
+# 훈련 리뷰에 나오는 id의 행만 바뀌었습니다. 지어낸 리뷰는 단어를 적게 쓰므로 표의 대부분은 쓰이지 않습니다. IMDB 리뷰로
 # 훈련하면 거의 모든 행이 쓰입니다.
 #
-# ## 누가 누구의 이웃일까요?
+# ## 어떤 단어가 이웃일까요?
 #
 # 두 행이 같은 방향을 가리키면, 곧 코사인이 1에 가까우면 두 행은 비슷합니다.
 
@@ -127,24 +127,24 @@ for word in ("wonderful", "terrible"):
     print(f"{word}, after:  {', '.join(neighbours(trained, word))}")
 
 # %% [markdown] lang="en"
-# Before the training the neighbours are there by chance. Afterwards they are words that stand in the same kind of
-# reviews. Nobody has told the network what a word means; it has only seen labels. So it knows nothing about words that
-# the labels do not tell: to this network, words are similar if they make a review equally positive.
+# Before the training, the neighbours are there by chance. Afterwards, most of them are words that occur in the same
+# kind of reviews. The network was not told what a word means; it has only seen labels. So it can learn only what the
+# labels tell: to this network, words are similar if they change the score in a similar way.
 #
 # ## A picture of the table
 #
 # Vectors of 16 numbers cannot be drawn. Principal component analysis finds the two directions in which the rows differ
-# most. It takes three lines: subtract the mean, decompose, and keep two columns.
+# most. It takes three steps: subtract the mean, compute a singular value decomposition, and keep two columns.
 
 # %% [markdown] lang="ko"
-# 훈련 전의 이웃은 우연히 정해진 것입니다. 훈련 후의 이웃은 같은 종류의 리뷰에 나오는 단어들입니다. 단어의 뜻은 아무도
-# 신경망에 알려 주지 않았고, 신경망은 레이블만 보았습니다. 그래서 레이블로 알 수 없는 것은 배우지 못합니다. 이
-# 신경망에는 리뷰를 비슷한 정도로 긍정적으로 만드는 단어가 비슷한 단어입니다.
+# 훈련 전의 이웃은 우연히 정해진 것입니다. 훈련 후의 이웃은 대부분 같은 종류의 리뷰에 나오는 단어들입니다. 신경망에
+# 단어의 뜻을 알려 준 적은 없으며, 신경망은 레이블만 보았습니다. 그래서 레이블로 알 수 있는 것만 배울 수 있습니다. 이
+# 신경망에서는 점수를 비슷하게 바꾸는 단어가 서로 비슷한 단어입니다.
 #
 # ## 표를 그림으로
 #
 # 숫자 16개로 된 벡터는 그릴 수 없습니다. 주성분 분석은 행들이 가장 크게 달라지는 방향 두 개를 찾습니다. 평균을 빼고,
-# 분해하고, 열 두 개를 남기는 세 줄이면 됩니다.
+# 특잇값 분해를 하고, 두 열만 남기는 세 단계로 할 수 있습니다.
 
 # %%
 positive = ["wonderful", "excellent", "superb", "perfect", "loved"]
@@ -202,14 +202,14 @@ print(
 )
 
 # %% [markdown] lang="en"
-# Before the training the words form a cloud. Afterwards one direction stands out, and it goes from negative to
-# positive. Words without an opinion are in the middle. The network is asked a single question, so it needs one
-# direction most.
+# Before the training, the words form a cloud. Afterwards, one direction stands out, and it goes from negative to
+# positive. Most other words are in the middle. The network has a single question to answer, so one direction matters
+# most.
 #
-# So far each word stands alone. [The next chapter](3-recurrent-layer.md) reads them in order.
+# So far, each word was considered alone. [The next chapter](3-recurrent-layer.md) reads them in order.
 
 # %% [markdown] lang="ko"
 # 훈련 전의 단어들은 구름처럼 흩어져 있습니다. 훈련 후에는 한 방향이 두드러지고, 그 방향은 부정에서 긍정으로 이어집니다.
-# 의견이 없는 단어는 가운데에 있습니다. 신경망이 받는 질문이 하나뿐이어서, 한 방향이 가장 많이 필요하기 때문입니다.
+# 다른 단어는 대부분 가운데에 있습니다. 신경망이 답할 질문이 하나뿐이므로 한 방향이 가장 중요합니다.
 #
-# 여기까지는 단어가 따로따로 있습니다. [다음 장](3-recurrent-layer.md)에서는 단어를 차례대로 읽습니다.
+# 여기까지는 단어를 하나씩 따로 살펴보았습니다. [다음 장](3-recurrent-layer.md)에서는 단어를 차례대로 읽습니다.

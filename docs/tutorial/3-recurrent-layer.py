@@ -1,16 +1,16 @@
 # %% [markdown] lang="en"
 # # 3. The recurrent layer and its 200 numbers
 #
-# "Good, not bad" and "bad, not good" hold the same words. To tell them apart, a network has to read in order. The
-# recurrent layer does: it reads one word at a time, and keeps what it has read in a state of 8 numbers. This chapter
-# takes its steps by hand.
+# "Good, not bad" and "bad, not good" contain the same words. To tell them apart, a network has to read in order. The
+# recurrent layer does so: it reads one word at a time, and keeps what it has read in 8 numbers, the hidden state. This
+# chapter computes its steps by hand.
 
 # %% [markdown] lang="ko"
 # # 3. 순환층과 숫자 200개
 #
 # "Good, not bad"와 "bad, not good"에는 같은 단어가 들어 있습니다. 둘을 구별하려면 신경망이 단어를 차례대로 읽어야
-# 합니다. 순환층이 그렇게 합니다. 단어를 하나씩 읽고, 지금까지 읽은 것을 숫자 8개로 된 은닉 상태에 담아 둡니다. 이
-# 장에서는 그 계산을 손으로 한 단계씩 따라가 봅니다.
+# 합니다. 순환층은 그렇게 단어를 하나씩 읽고, 지금까지 읽은 것을 숫자 8개로 된 은닉 상태에 담아 둡니다. 이 장에서는 그
+# 단계들을 손으로 계산해 봅니다.
 
 # %%
 import os
@@ -34,8 +34,8 @@ print("backend:", backend)
 # %% [markdown] lang="en"
 # ## The equation
 #
-# In each step the layer takes the vector `x` of a word (16 numbers) and the state `h` after the words before it (8
-# numbers), and computes the new state:
+# In each step the layer takes the vector `x` of a word (16 numbers) and the hidden state `h` after the words before it
+# (8 numbers), and computes the new state:
 #
 # ```text
 # new h = tanh(x W + h U + b)
@@ -94,7 +94,7 @@ plt.show()
 # Read the words "good film". All numbers of the state are 0 at first, so the first step uses only `W` and `b`.
 
 # %% [markdown] lang="ko"
-# ## 손으로 한 단계
+# ## 한 단계를 손으로 계산하기
 #
 # "good film"이라는 단어를 읽어 봅니다. 처음에는 은닉 상태의 숫자가 모두 0이므로 첫 단계에서는 `W`와 `b`만 쓰입니다.
 
@@ -109,10 +109,10 @@ h = np.tanh(x @ W + h @ U + b)
 print("h after good:", h, sep="\n")
 
 # %% [markdown] lang="en"
-# The second step takes the next word, and the state that the first has left.
+# The second step takes the next word, and the state after the first step.
 
 # %% [markdown] lang="ko"
-# 두 번째 단계는 다음 단어와, 첫 번째 단계가 남긴 은닉 상태를 받습니다.
+# 두 번째 단계는 다음 단어와 첫 번째 단계 뒤의 은닉 상태를 받습니다.
 
 # %%
 x = table[word_index["film"]]
@@ -122,14 +122,14 @@ print("h after good film:", h, sep="\n")
 # %% [markdown] lang="en"
 # ## The same as Keras
 #
-# Keras's layer with these weights does the same, on any backend. The small difference is rounding: the backends add up
-# products in another order.
+# The layer of Keras computes the same with these weights, on any backend. The small difference is rounding: a backend
+# may add up the products in another order than NumPy.
 
 # %% [markdown] lang="ko"
 # ## Keras와 같은 결과
 #
-# 이 가중치를 넣은 Keras의 층도 어느 백엔드에서나 똑같이 계산합니다. 작은 차이는 반올림 때문입니다. 백엔드마다 곱을
-# 더하는 순서가 다릅니다.
+# 이 가중치를 넣으면 Keras의 층도 어느 백엔드에서나 똑같이 계산합니다. 작은 차이는 반올림 때문입니다. 백엔드가 곱을
+# 더하는 순서는 NumPy와 다를 수 있습니다.
 
 # %% check="difference < 1e-6"
 words = table[[word_index["good"], word_index["film"]]]
@@ -145,14 +145,15 @@ print("the same within 0.000001:", difference < 1e-6)
 # %% [markdown] lang="en"
 # ## A whole review
 #
-# A loop over the words is all that is left. The network reads 100 ids. A short review is padded at its beginning with
-# the id 0, which has a row in the table like any other. So the state has settled somewhere before the first word.
+# For a whole review, a loop over the words is enough. The network reads 100 ids. A short review is padded at its
+# beginning with the id 0, which has a row in the table like any other id. So the state is no longer 0 when the first
+# word is read.
 
 # %% [markdown] lang="ko"
 # ## 리뷰 전체
 #
-# 남은 것은 단어를 차례로 도는 반복문뿐입니다. 신경망은 id를 100개 읽습니다. 짧은 리뷰는 앞쪽을 id 0으로 채우는데, 이
-# id도 다른 id처럼 표에 행이 있습니다. 그래서 첫 단어를 읽기 전에 은닉 상태는 이미 어떤 값에 자리를 잡습니다.
+# 리뷰 전체를 읽으려면 단어를 차례로 도는 반복문이면 충분합니다. 신경망은 id를 100개 읽습니다. 짧은 리뷰는 앞쪽을 id
+# 0으로 채우는데, 이 id도 다른 id처럼 표에 행이 있습니다. 그래서 첫 단어를 읽을 때 은닉 상태는 이미 0이 아닙니다.
 
 # %%
 text = (
@@ -168,14 +169,14 @@ states = np.array(states)
 print("states:", states.shape)
 
 # %% [markdown] lang="en"
-# The last layer has 9 numbers: it weighs the 8 numbers of the state, adds one, and turns the sum into a score between 0
-# and 1. Usually it only reads the last state. With the states of all words it tells what the network would say if the
-# review ended there.
+# The last layer has 9 numbers: a weight for each of the 8 numbers of the state, and a bias. It turns the weighted sum
+# into a score between 0 and 1. Usually it reads only the last state. From the state after each word, it computes the
+# score that the network would give if the review ended there.
 
 # %% [markdown] lang="ko"
-# 마지막 층에는 숫자가 9개 있습니다. 은닉 상태의 숫자 8개에 가중치를 곱해 더하고 하나를 더한 뒤, 그 합을 0과 1 사이의
-# 점수로 바꿉니다. 보통은 마지막 은닉 상태만 읽습니다. 모든 단어의 은닉 상태를 넣어 보면, 리뷰가 거기서 끝난다면
-# 신경망이 뭐라고 할지 알 수 있습니다.
+# 마지막 층에는 숫자가 9개 있습니다. 은닉 상태의 숫자 8개에 대한 가중치와 편향입니다. 이 층은 가중합을 0과 1 사이의
+# 점수로 바꿉니다. 보통은 마지막 은닉 상태만 읽습니다. 각 단어 다음의 은닉 상태를 넣으면, 리뷰가 거기서 끝날 때 신경망이
+# 매길 점수가 나옵니다.
 
 # %% check=["out.size + out_b.size == 9", "abs(scores[-1] - classifier.predict_review(text).score) < 1e-6"]
 scores = 1 / (1 + np.exp(-(states @ out + out_b)[:, 0]))
@@ -183,7 +184,7 @@ print(f"last layer: {out.size + out_b.size} numbers")
 print(f"score by hand:         {scores[-1]:.5f}")
 print(f"score of the library:  {classifier.predict_review(text).score:.5f}")
 
-# %% picture="states" check="scores[labels.index('boring') - len(labels)] < 0.5 < scores[-1]" en="The eight units and the score along a review" ko="리뷰를 읽는 동안의 은닉 상태 8개와 점수"
+# %% picture="states" check="scores[labels.index('boring') - len(labels)] < 0.5 < scores[-1]" en="The eight units and the score along a review" ko="리뷰를 읽는 동안의 유닛 8개와 점수"
 labels = [
     "(padding)",
     "(start)",
@@ -204,17 +205,17 @@ below.set_xticklabels(labels, rotation=60, ha="right")
 plt.show()
 
 # %% [markdown] lang="en"
-# Read the picture from left to right. No unit has a meaning of its own; what has been read is spread over all eight. A
-# word changes several units at once, and a part of the change stays for some words. This is the memory of the network.
-# It fades, because each step mixes the state anew. So late words count more than early ones: after "boring" the score
-# is low, and the good ending decides.
+# Read the picture from left to right. A unit need not have a meaning of its own: what has been read is spread over all
+# eight. A word changes several units at once, and a part of the change remains for a few words. This is the memory of
+# the network. It fades, because each step mixes the state anew. So late words usually count more than early ones: after
+# "boring" the score is low, and the good ending decides.
 #
-# [The next chapter](4-training.md) asks where all these numbers come from.
+# [The next chapter](4-training.md) shows where all these numbers come from.
 
 # %% [markdown] lang="ko"
-# 그림을 왼쪽에서 오른쪽으로 읽어 보십시오. 유닛 하나하나에 따로 뜻이 있는 것은 아니며, 지금까지 읽은 내용은 여덟 유닛에
-# 나뉘어 담깁니다. 단어 하나는 여러 유닛을 한꺼번에 바꾸고, 그 변화의 일부는 몇 단어 동안 남습니다. 이것이 신경망의
-# 기억입니다. 단계마다 은닉 상태가 새로 섞이므로 기억은 흐려집니다. 그래서 뒤쪽 단어가 앞쪽 단어보다 더 중요합니다.
-# "boring" 다음에는 점수가 낮지만, 좋은 결말이 결과를 정합니다.
+# 그림을 왼쪽에서 오른쪽으로 읽어 보십시오. 유닛 하나하나에 꼭 따로 뜻이 있는 것은 아니며, 지금까지 읽은 내용은 여덟
+# 유닛에 나뉘어 담깁니다. 단어 하나는 여러 유닛을 한꺼번에 바꾸고, 그 변화의 일부는 몇 단어 동안 남습니다. 이것이
+# 신경망의 기억입니다. 단계마다 은닉 상태가 새로 섞이므로 기억은 흐려집니다. 그래서 대개 뒤쪽 단어가 앞쪽 단어보다
+# 점수에 더 크게 영향을 줍니다. "boring" 다음에는 점수가 낮지만, 좋은 결말이 결과를 정합니다.
 #
 # [다음 장](4-training.md)에서는 이 숫자들이 모두 어디에서 오는지 알아봅니다.

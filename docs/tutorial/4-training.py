@@ -1,14 +1,16 @@
 # %% [markdown] lang="en"
 # # 4. Training, the loss curve and early stopping
 #
-# All numbers of the network start at random. Training changes them in small steps, so that the scores come closer to
-# the labels. This chapter shows what "closer" means, what a step is, and when to stop.
+# Nearly all numbers of the network start at random; only the biases start at 0. Training changes them in small steps,
+# so that the scores come closer to the labels. This chapter shows what "closer" means, what a step is, and when to
+# stop.
 
 # %% [markdown] lang="ko"
 # # 4. 훈련, 손실 곡선, 조기 종료
 #
-# 신경망의 숫자는 모두 난수로 시작합니다. 훈련은 점수가 레이블에 더 가까워지도록 숫자를 조금씩 바꿉니다. 이 장에서는
-# "가깝다"는 것이 무슨 뜻인지, 한 단계에서 무엇을 하는지, 언제 멈추어야 하는지를 살펴봅니다.
+# 신경망의 숫자는 거의 모두 난수로 시작하고, 편향만 0에서 시작합니다. 훈련은 점수가 레이블에 더 가까워지도록 숫자를
+# 조금씩 바꿉니다. 이 장에서는 "가깝다"는 것이 무슨 뜻인지, 한 단계에서 무엇을 하는지, 언제 멈추어야 하는지를
+# 살펴봅니다.
 
 # %%
 import os
@@ -32,15 +34,16 @@ print("backend:", backend)
 # %% [markdown] lang="en"
 # ## The loss
 #
-# The network answers with a score between 0 and 1, the probability that the review is positive. The loss measures how
-# wrong the answer is: it is the negative logarithm of the probability that the network gave to the right label. This is
-# the binary cross-entropy.
+# The network answers with a score between 0 and 1, which is read as the probability that the review is positive. The
+# loss measures how wrong the answer is: it is the negative logarithm of the probability that the network gave to the
+# right label. This is the binary cross-entropy.
 
 # %% [markdown] lang="ko"
 # ## 손실
 #
-# 신경망은 0과 1 사이의 점수로 답합니다. 점수는 리뷰가 긍정적일 확률입니다. 손실은 그 답이 얼마나 틀렸는지를 나타내며,
-# 신경망이 올바른 레이블에 매긴 확률에 로그를 취하고 부호를 바꾼 값입니다. 이것을 이진 교차 엔트로피라고 합니다.
+# 신경망은 0과 1 사이의 점수로 답합니다. 이 점수를 리뷰가 긍정적일 확률로 봅니다. 손실은 그 답이 얼마나 틀렸는지를
+# 나타내며, 신경망이 올바른 레이블에 매긴 확률에 로그를 취하고 부호를 바꾼 값입니다. 이것을 이진 교차 엔트로피라고
+# 합니다.
 
 # %%
 import keras
@@ -59,15 +62,15 @@ for probability in (0.99, 0.9, 0.5, 0.1, 0.01):
     )
 
 # %% [markdown] lang="en"
-# A sure and right answer costs nearly nothing, a sure and wrong answer costs a lot. Whoever always says 0.5 pays 0.693.
+# The loss of a confident right answer is small, that of a confident wrong answer is large. The loss of the answer 0.5
+# is always 0.693.
 #
-# An untrained network is in this position. Its loss on the test reviews:
+# The loss of an untrained network is close to that. On the test reviews it is:
 
 # %% [markdown] lang="ko"
-# 자신 있게 맞힌 답에는 비용이 거의 들지 않고, 자신 있게 틀린 답에는 큰 비용이 듭니다. 언제나 0.5라고 답하면 0.693을
-# 치릅니다.
+# 자신 있게 맞힌 답은 손실이 작고, 자신 있게 틀린 답은 손실이 큽니다. 0.5라는 답의 손실은 언제나 0.693입니다.
 #
-# 훈련하지 않은 신경망이 바로 그렇습니다. 테스트 리뷰에 대한 손실은 다음과 같습니다.
+# 훈련하지 않은 신경망의 손실이 이에 가깝습니다. 테스트 리뷰에 대한 손실은 다음과 같습니다.
 
 # %% check="abs(loss - np.log(2)) < 0.05"
 corpus = imdb_rnn.load_reviews("synthetic")
@@ -86,21 +89,21 @@ print(f"untrained: loss {loss:.3f}, accuracy {(right > 0.5).mean():.3f}")
 # ## A step, and an epoch
 #
 # A step takes a batch of 64 reviews, computes for each of the 160,257 numbers whether the loss falls if the number
-# grows or shrinks, and moves all of them a little in that direction. How far is decided by Adam, the optimizer. When
-# all reviews have been used once, an epoch is over.
+# grows or shrinks, and moves each a little in the direction in which the loss falls. The optimizer, Adam, decides how
+# far. When all reviews to learn from have been used once, an epoch is over.
 #
 # A fifth of the training reviews are set aside for validation. The network never learns from them, so they show whether
-# it has learned something about reviews in general.
+# it has learned something that holds for reviews in general.
 
 # %% [markdown] lang="ko"
 # ## 단계와 에포크
 #
 # 한 단계에서는 리뷰 64개의 배치를 가져와, 숫자 160,257개 하나하나에 대해 숫자를 키우거나 줄이면 손실이 줄어드는지
-# 계산하고, 모든 숫자를 그 방향으로 조금씩 옮깁니다. 얼마나 옮길지는 옵티마이저인 Adam이 정합니다. 모든 리뷰를 한 번씩
-# 쓰면 한 에포크가 끝납니다.
+# 계산하고, 각 숫자를 손실이 줄어드는 방향으로 조금씩 옮깁니다. 얼마나 옮길지는 옵티마이저인 Adam이 정합니다. 학습에
+# 쓰는 리뷰를 모두 한 번씩 쓰면 한 에포크가 끝납니다.
 #
-# 훈련 리뷰의 오분의 일은 검증용으로 떼어 둡니다. 신경망은 이 리뷰로 배우지 않으므로, 신경망이 리뷰 일반에 대해 무언가를
-# 배웠는지 알 수 있습니다.
+# 훈련 리뷰의 오분의 일은 검증용으로 떼어 둡니다. 신경망은 이 리뷰로 배우지 않으므로, 다른 리뷰에도 두루 통하는 것을
+# 배웠는지 이 리뷰로 알 수 있습니다.
 
 # %%
 learned = len(corpus.train) * 4 // 5
@@ -158,22 +161,23 @@ plt.show()
 
 # %% [markdown] lang="en"
 # The training loss falls in every epoch. The validation loss falls, and then rises again: the network has begun to
-# learn its reviews by heart, which is called overfitting. With 160,257 numbers for 20,000 reviews this is no wonder.
+# memorize the training reviews, which is called overfitting. With 160,257 numbers and 20,000 reviews this is to be
+# expected.
 #
 # ## Early stopping
 #
 # So the training does not go on for 100 epochs. It waits 3 epochs for a lower validation loss, stops, and goes back to
-# the numbers of the best epoch. Nobody has to know beforehand how many epochs are right.
+# the numbers of the best epoch. The right number of epochs need not be known beforehand.
 #
 # Two remarks on the accuracy. In the made-up reviews one label in ten is wrong on purpose, so nine in ten is the best
 # that any network can reach. And on the IMDB reviews this recipe depends on luck: some seeds learn nothing, as
-# [Recipes](../../recipes.md) shows. [Chapter 7](7-short-reviews.md) returns to that.
+# [Recipes](../../recipes.md) shows. [Chapter 7](7-short-reviews.md) returns to this.
 #
-# First, the result should not be lost: [the next chapter](5-saving.md) saves it.
+# Before that, [the next chapter](5-saving.md) saves the result.
 
 # %% [markdown] lang="ko"
 # 훈련 손실은 에포크마다 줄어듭니다. 검증 손실은 줄어들다가 다시 커집니다. 신경망이 훈련 리뷰를 외우기 시작한 것이고,
-# 이를 과대적합이라고 합니다. 리뷰 20,000개에 숫자가 160,257개이니 놀랄 일은 아닙니다.
+# 이를 과대적합이라고 합니다. 숫자가 160,257개이고 리뷰가 20,000개이므로 예상할 수 있는 일입니다.
 #
 # ## 조기 종료
 #
@@ -181,8 +185,8 @@ plt.show()
 # 에포크의 숫자로 되돌아갑니다. 몇 에포크가 알맞은지 미리 알 필요가 없습니다.
 #
 # 정확도에 대해 두 가지를 덧붙입니다. 지어낸 리뷰에서는 레이블 열 개 가운데 하나가 일부러 틀려 있으므로, 어떤 신경망도
-# 열 개 가운데 아홉 개를 넘게 맞힐 수는 없습니다. 그리고 IMDB 리뷰에서 이 설정의 결과는 운에 달려 있습니다.
-# [Recipes](../../recipes.md)에 나오듯이 어떤 시드에서는 아무것도 배우지 못합니다. 이 이야기는
-# [7장](7-short-reviews.md)에서 다시 합니다.
+# 열 개 가운데 아홉 개를 넘게 맞힐 수는 없습니다. 그리고 IMDB 리뷰에서 이 레시피의 결과는 운에 달려 있습니다.
+# [Recipes](../../recipes.md)에 나오듯이 어떤 시드에서는 아무것도 배우지 못합니다. 이 문제는
+# [7장](7-short-reviews.md)에서 다시 다룹니다.
 #
-# 먼저 결과를 잃어버리지 않아야 합니다. [다음 장](5-saving.md)에서 저장합니다.
+# 그 전에 [다음 장](5-saving.md)에서 결과를 저장합니다.

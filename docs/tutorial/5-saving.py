@@ -1,13 +1,14 @@
 # %% [markdown] lang="en"
 # # 5. Saving the model and its settings
 #
-# A saved model alone is useless. It reads ids, and whoever loads it must know which word has which id. So the tutorial
-# saves two files: the model, and the settings. This chapter opens both, and looks at what else is in the folder.
+# A saved model alone is not enough. It reads ids, and whoever loads it must know which word has which id. So the
+# tutorial saves two files: the model, and the settings. This chapter opens both, and looks at what else is in the
+# folder.
 
 # %% [markdown] lang="ko"
 # # 5. 모델과 설정 저장하기
 #
-# 모델만 저장해서는 쓸모가 없습니다. 모델은 id를 읽으므로, 모델을 불러오는 사람은 어느 단어의 id가 무엇인지 알아야
+# 모델만 저장해서는 충분하지 않습니다. 모델은 id를 읽으므로, 모델을 불러오는 사람은 어느 단어의 id가 무엇인지 알아야
 # 합니다. 그래서 튜토리얼은 모델과 설정, 두 파일을 저장합니다. 이 장에서는 두 파일을 열어 보고, 폴더에 그 밖에 무엇이
 # 있는지 살펴봅니다.
 
@@ -53,12 +54,12 @@ print(*names, sep="\n")
 # %% [markdown] lang="en"
 # ## The two files of the tutorial
 #
-# `best-embedding-model.keras` is a plain Keras file. `best-embedding-config.json` holds what the model cannot know:
+# `best-embedding-model.keras` is a plain Keras file. `best-embedding-config.json` holds what the model does not:
 
 # %% [markdown] lang="ko"
 # ## 튜토리얼의 두 파일
 #
-# `best-embedding-model.keras`는 보통의 Keras 파일입니다. `best-embedding-config.json`에는 모델이 알 수 없는 것이 들어
+# `best-embedding-model.keras`는 보통의 Keras 파일입니다. `best-embedding-config.json`에는 모델에 없는 것이 들어
 # 있습니다.
 
 # %% check=["config['word_index']['the'] == 1", "(config['max_len'], config['num_words']) == (100, 10_000)"]
@@ -71,8 +72,8 @@ print("word_index:", dict(list(config["word_index"].items())[:6]), "…")
 
 # %% [markdown] lang="en"
 # `word_index` holds ranks, as in the tutorial: the most frequent word has the rank 1. The id of a word is its rank plus
-# 3, because 0, 1 and 2 have meanings of their own and 3 is not used. If somebody takes ranks for ids, nothing fails;
-# the network just reads other words. [The next chapter](6-predicting.md) measures what that costs.
+# 3, because 0, 1 and 2 have meanings of their own and 3 is not used. If ranks are used as ids, no error is raised; the
+# network only reads other words. [The next chapter](6-predicting.md) measures what that costs.
 #
 # ## Keras alone can open it
 #
@@ -100,15 +101,16 @@ print(f"score by the library:   {by_library:.5f}")
 # %% [markdown] lang="en"
 # ## The record of the training
 #
-# `manifest.json` says how the model came about: with which versions, on which backend, from which reviews, with which
-# settings, and how good it is. It is enough to train the same model again, with `imdb-rnn reproduce`.
+# `manifest.json` says how the model was made: with which versions, on which backend, from which reviews and with which
+# settings. It also says how good the model is. The command `imdb-rnn reproduce` trains the model again from this
+# record, and compares the results.
 
 # %% [markdown] lang="ko"
 # ## 훈련의 기록
 #
-# `manifest.json`에는 모델이 어떻게 만들어졌는지가 적혀 있습니다. 어떤 버전과 백엔드에서, 어떤 리뷰와 설정으로 훈련했고,
-# 결과가 얼마나 좋은지를 알 수 있습니다. 이것만 있으면 `imdb-rnn reproduce` 명령으로 같은 모델을 다시 훈련할 수
-# 있습니다.
+# `manifest.json`에는 모델이 어떻게 만들어졌는지가 적혀 있습니다. 어떤 버전과 백엔드에서 어떤 리뷰와 설정으로
+# 훈련했는지를 알 수 있습니다. 모델의 성능이 얼마나 좋은지도 적혀 있습니다. `imdb-rnn reproduce` 명령은 이 기록대로
+# 모델을 다시 훈련하고 결과를 비교합니다.
 
 # %%
 manifest = training.manifest
@@ -136,14 +138,14 @@ display(Image(folder / "history.png"))
 # %% [markdown] lang="en"
 # ## A damaged file is refused
 #
-# The manifest also holds a hash of each file. Swap two letters in the settings, and the folder is no longer opened.
-# Without this, a model would quietly read other words.
+# The manifest also holds a hash of each file. If two letters in the settings are swapped, the folder is not opened any
+# more. Without this check, the model would read other words, and no error would be raised.
 
 # %% [markdown] lang="ko"
 # ## 손상된 파일은 열지 않습니다
 #
-# 매니페스트에는 파일마다 해시도 들어 있습니다. 설정에서 글자 두 개의 자리만 바꾸어도 폴더가 열리지 않습니다. 이런
-# 장치가 없다면 모델은 아무 말 없이 다른 단어를 읽게 될 것입니다.
+# 매니페스트에는 각 파일의 해시도 들어 있습니다. 설정에서 글자 두 개의 자리만 바꾸어도 폴더를 더는 열 수 없습니다.
+# 이렇게 확인하지 않으면 모델이 다른 단어를 읽게 되고 오류도 나지 않을 것입니다.
 
 # %% check="refused"
 damaged = Path("damaged-model")

@@ -1,16 +1,16 @@
 # %% [markdown] lang="en"
 # # 6. Predicting, and why the tokenization must be the same
 #
-# The model is trained and saved. Now it reads reviews that somebody types. Between the text and the model stands a
-# small piece of code that turns words into ids, and if it is not exactly that of the training, nothing fails: the
-# scores are only worse. This chapter makes the mistakes on purpose, and measures them.
+# The model is trained and saved. Now it reads reviews that somebody types. Between the text and the model, a small
+# piece of code turns words into ids. If it is not exactly that of the training, no error is raised, but the scores are
+# worse. This chapter makes such mistakes on purpose, and measures what they cost.
 
 # %% [markdown] lang="ko"
-# # 6. 예측과, 토큰화가 같아야 하는 까닭
+# # 6. 예측, 그리고 토큰화가 같아야 하는 까닭
 #
 # 모델을 훈련하고 저장했습니다. 이제 누군가 입력한 리뷰를 읽습니다. 글과 모델 사이에는 단어를 id로 바꾸는 작은 코드가
-# 있습니다. 이 코드가 훈련할 때와 정확히 같지 않아도 오류는 나지 않고, 점수만 나빠집니다. 이 장에서는 일부러 실수를 해
-# 보고 그 대가를 재어 봅니다.
+# 있습니다. 이 코드가 훈련할 때와 정확히 같지 않으면, 오류는 나지 않지만 점수가 나빠집니다. 이 장에서는 일부러 그런
+# 실수를 해 보고 그 대가를 재어 봅니다.
 
 # %%
 import os
@@ -51,12 +51,12 @@ print(f"test accuracy: {training.manifest.test_accuracy:.3f}")
 # %% [markdown] lang="en"
 # ## Predict as in the tutorial
 #
-# The tutorial prints the first 30 characters of a review, a face, and the probability of the label.
+# The tutorial prints the first 30 characters of a review, an emoji, the label and its probability.
 
 # %% [markdown] lang="ko"
 # ## 튜토리얼처럼 예측하기
 #
-# 튜토리얼은 리뷰의 처음 30글자와 얼굴, 레이블의 확률을 출력합니다.
+# 튜토리얼은 리뷰의 처음 30글자, 이모지, 레이블과 그 확률을 출력합니다.
 
 # %%
 texts = [
@@ -83,14 +83,14 @@ scores = [show(text) for text in texts]
 # %% [markdown] lang="en"
 # ## What the model reads
 #
-# The text becomes words, and the words become ids. In the training every punctuation mark but the apostrophe separated
-# words, and letters were lower case. So the same must happen here.
+# The text becomes words, and the words become ids. In the training, all punctuation marks except the apostrophe
+# separated words, and letters were in lower case. The same must happen here.
 
 # %% [markdown] lang="ko"
 # ## 모델이 읽는 것
 #
-# 글은 단어가 되고 단어는 id가 됩니다. 훈련할 때에는 아포스트로피를 뺀 모든 문장 부호가 단어를 나누었고, 글자는 모두
-# 소문자였습니다. 그러므로 여기에서도 똑같이 해야 합니다.
+# 글은 단어가 되고 단어는 id가 됩니다. 훈련할 때에는 아포스트로피를 뺀 모든 문장 부호에서 단어를 나누었고, 글자는
+# 소문자였습니다. 여기에서도 똑같이 해야 합니다.
 
 # %%
 vocabulary = classifier.vocabulary
@@ -98,8 +98,8 @@ print(imdb_rnn.tokenize(texts[0]))
 print(vocabulary.encode(texts[0]))
 
 # %% [markdown] lang="en"
-# Compare the function of the original tutorial. It lower-cases, but splits only at spaces. The words "cast." and "it."
-# with their full stops are not in the vocabulary, and become 0.
+# Compare the function of the original tutorial. It converts the text to lower case, but splits it only at spaces. The
+# words "cast." and "it." with their full stops are not in the vocabulary, and become 0.
 
 # %% [markdown] lang="ko"
 # 원래 튜토리얼의 함수와 견주어 봅니다. 소문자로 바꾸기는 하지만 공백에서만 나눕니다. 마침표가 붙은 "cast."와 "it."은
@@ -120,26 +120,26 @@ print(ids)
 # %% [markdown] lang="en"
 # ## Measure it
 #
-# Does it matter? Four sentences cannot tell. So take the texts of 10,000 test reviews, before they became ids, from the
-# module that makes them up, and turn them into ids in several ways. Each way but the first contains one mistake:
+# Does it matter? Four texts are too few to tell. So take the texts of 10,000 test reviews from the module that makes
+# them up, and turn them into ids in several ways. Each way but the first contains one mistake:
 #
 # - split at spaces only, as above;
 # - capital letters are kept, so that "The" is unknown;
-# - the padding stands behind the words, not before them;
-# - ranks are taken for ids, so that every id is too small by 3;
-# - ids begin at another number, so that every id is too large by 1.
+# - the padding comes after the words, not before them;
+# - ranks are used as ids, so that the id of every word is too small by 3;
+# - ids begin at another number, so that the id of every word is too large by 1.
 
 # %% [markdown] lang="ko"
 # ## 재어 보기
 #
-# 이것이 중요할까요? 문장 네 개로는 알 수 없습니다. 그래서 리뷰를 지어내는 모듈에서, id로 바꾸기 전의 테스트 리뷰
-# 10,000개를 가져와 여러 방법으로 id로 바꾸어 봅니다. 첫 번째를 뺀 모든 방법에는 실수가 하나씩 들어 있습니다.
+# 이것이 중요할까요? 글 네 개만으로는 알 수 없습니다. 그래서 리뷰를 지어내는 모듈에서 테스트 리뷰 10,000개의 글을 가져와
+# 여러 방법으로 id로 바꾸어 봅니다. 첫 번째를 뺀 모든 방법에는 실수가 하나씩 들어 있습니다.
 #
 # - 위에서처럼 공백에서만 나눕니다.
 # - 대문자를 그대로 두어 "The"가 모르는 단어가 됩니다.
 # - 패딩을 단어 앞이 아니라 뒤에 붙입니다.
-# - 순위를 id로 써서 모든 id가 3만큼 작습니다.
-# - id가 다른 수에서 시작해 모든 id가 1만큼 큽니다.
+# - 순위를 id로 써서 모든 단어의 id가 3만큼 작습니다.
+# - id가 다른 수에서 시작해 모든 단어의 id가 1만큼 큽니다.
 
 # %% check="accuracy['as in the training'] > 0.8"
 from imdb_rnn.corpora.synthetic import make_texts
@@ -185,7 +185,7 @@ for name, value in accuracy.items():
         f"{name:<22} accuracy {value:.3f}, points lost: {100 * (best - value):4.1f}"
     )
 
-# %% picture="mistakes" check=["best - accuracy['split at spaces only'] > 0.05", "max(list(accuracy.values())[-2:]) < 0.55", "best - max(list(accuracy.values())[1:]) > 0.005"] en="Accuracy with each mistake" ko="실수에 따른 정확도"
+# %% picture="mistakes" check=["best - accuracy['split at spaces only'] > 0.05", "max(list(accuracy.values())[-2:]) < 0.55", "best - max(list(accuracy.values())[1:]) > 0.005"] en="Accuracy with each mistake" ko="실수별 정확도"
 figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
 axes.barh(
     list(accuracy), list(accuracy.values()), color=["tab:green"] + ["tab:red"] * 5
@@ -199,23 +199,23 @@ plt.show()
 
 # %% [markdown] lang="en"
 # Every mistake costs accuracy, and none of them raises an error. With shifted ids the network reads other words, and is
-# no better than a coin. With the words split at spaces only, more than 5 points of accuracy are lost, because every
-# word before a comma or a full stop is unknown, and so is the last word of nearly every review.
+# no better than tossing a coin. With the words split at spaces only, more than 5 points of accuracy are lost: the words
+# before a comma or a full stop are unknown, and so is the last word of every review.
 #
-# These are losses on the made-up reviews. On other texts they are other numbers, but the order of size is a warning.
+# These numbers were measured on the made-up reviews. On other texts they will be different.
 #
-# So the settings belong to the model, and one piece of code should read texts for both training and prediction. In this
-# library it does, and it also reads what people type: curly quotation marks, accents and emoji.
+# So the settings belong to the model, and one piece of code should read texts for both training and prediction. This
+# library works this way. It also reads what people type, such as curly quotation marks, dashes and emoji.
 
 # %% [markdown] lang="ko"
 # 모든 실수가 정확도를 떨어뜨리지만, 어느 것도 오류를 내지 않습니다. id가 밀리면 신경망은 다른 단어를 읽게 되고 동전
-# 던지기보다 나을 것이 없습니다. 공백에서만 나누면 정확도를 5포인트 넘게 잃습니다. 쉼표나 마침표 앞의 단어가 모두 모르는
-# 단어가 되고, 거의 모든 리뷰에서 마지막 단어도 그렇게 되기 때문입니다.
+# 던지기보다 나을 것이 없습니다. 공백에서만 나누면 정확도가 5포인트 넘게 떨어집니다. 쉼표나 마침표 앞의 단어가 모르는
+# 단어가 되고, 모든 리뷰의 마지막 단어도 그렇게 되기 때문입니다.
 #
-# 이것은 지어낸 리뷰에서 잰 값입니다. 다른 글에서는 다른 값이 나오겠지만, 이 정도의 크기라면 조심할 만합니다.
+# 이것은 지어낸 리뷰에서 잰 값입니다. 다른 글에서는 다른 값이 나올 것입니다.
 #
 # 그러므로 설정은 모델에 딸려 있어야 하고, 훈련과 예측에서 글을 읽는 코드는 하나여야 합니다. 이 라이브러리는 그렇게
-# 하며, 둥근 따옴표와 악센트, 이모지처럼 사람들이 실제로 입력하는 글자도 읽습니다.
+# 합니다. 둥근 따옴표, 줄표, 이모지처럼 사람들이 실제로 입력하는 글자도 읽습니다.
 
 # %% check="same"
 typed = "“A wonderful film” — I loved it … 😀"

@@ -1,14 +1,14 @@
 # %% [markdown] lang="en"
-# # 7. What short reviews get wrong, and a recipe that helps
+# # 7. What goes wrong with short reviews, and a recipe that helps
 #
-# The network was trained on the last 100 ids of each review. People type ten words. This chapter measures how good the
-# network is then, trains it in another way, and looks into single answers word by word.
+# The network was trained on the last 100 ids of each review. People often type only ten words or so. This chapter
+# measures how good the network is then, trains it in another way, and examines single answers word by word.
 
 # %% [markdown] lang="ko"
-# # 7. 짧은 리뷰에서 틀리는 것과, 나아지는 훈련 방법
+# # 7. 짧은 리뷰에서 생기는 문제와 도움이 되는 레시피
 #
-# 신경망은 각 리뷰의 마지막 id 100개로 훈련했습니다. 사람들이 입력하는 것은 단어 열 개쯤입니다. 이 장에서는 그럴 때
-# 신경망이 얼마나 잘 맞히는지 재고, 다른 방법으로 훈련해 보고, 답 하나하나를 단어별로 들여다봅니다.
+# 신경망은 각 리뷰의 마지막 id 100개로 훈련했습니다. 그런데 사람들은 흔히 단어를 열 개쯤만 입력합니다. 이 장에서는 그럴
+# 때 신경망이 얼마나 잘 맞히는지 재고, 다른 방법으로 훈련해 보고, 답 하나하나를 단어별로 들여다봅니다.
 
 # %%
 import os
@@ -32,18 +32,18 @@ print("backend:", backend)
 # %% [markdown] lang="en"
 # ## Two recipes
 #
-# `tutorial` is the recipe of the chapters so far. `robust` trains the same network, but lets it see other things: in
-# each epoch another part of each review, most of them short, and beside the label the opinion of a simpler model. It
-# starts from a network that adds up its words, and at the end it averages the numbers of the last epochs.
-# [Recipes](../../recipes.md) describes each ingredient. It takes half a minute.
+# `tutorial` is the recipe of the chapters so far. `robust` trains the same network, but on other data: in each epoch
+# the network reads another part of each review, usually a short one. It learns from the label and also from the
+# prediction of a simpler model. It starts as a network that adds up its words, and at the end the numbers of the last
+# epochs are averaged. [Recipes](../../recipes.md) describes each ingredient. The training takes about half a minute.
 
 # %% [markdown] lang="ko"
 # ## 두 가지 레시피
 #
-# `tutorial`은 지금까지 쓴 레시피입니다. `robust`는 같은 신경망을 훈련하지만 다른 것을 보여 줍니다. 에포크마다 각 리뷰의
-# 다른 부분을, 대개는 짧게 잘라 보여 주고, 레이블과 함께 더 단순한 모델의 의견도 알려 줍니다. 단어를 더해 나가는
-# 신경망에서 출발하고, 끝에서는 마지막 에포크들의 숫자를 평균합니다. 재료 하나하나는 [Recipes](../../recipes.md)에
-# 설명되어 있습니다. 훈련은 삼십 초쯤 걸립니다.
+# `tutorial`은 지금까지 쓴 레시피입니다. `robust`는 같은 신경망을 다른 데이터로 훈련합니다. 에포크마다 신경망은 각
+# 리뷰의 다른 부분을 읽는데, 대개는 짧은 부분입니다. 레이블뿐 아니라 더 단순한 모델의 예측에서도 배웁니다. 처음에는
+# 단어들을 더하는 신경망으로 시작하고, 끝에서는 마지막 에포크들의 숫자를 평균합니다. 구성 요소 하나하나는
+# [Recipes](../../recipes.md)에 설명되어 있습니다. 훈련은 삼십 초쯤 걸립니다.
 
 # %% check=["robust.model.count_params() == tutorial.model.count_params() == 160_257"]
 import matplotlib.pyplot as plt
@@ -112,15 +112,15 @@ axes.legend()
 plt.show()
 
 # %% [markdown] lang="en"
-# Both need words: from five words alone nobody can tell every review. But `robust` is better at every length, because
-# it has practised them all. On the IMDB reviews the gain is larger, and the result does not depend on the luck of a
+# Both do better with more words; five words often say too little. But `robust` is better at every length: it was
+# trained on parts of many lengths. On the IMDB reviews the gain is larger, and the result does not depend on a lucky
 # seed any more; [Recipes](../../recipes.md) has the numbers.
 #
 # ## Single reviews
 
 # %% [markdown] lang="ko"
-# 둘 다 단어가 있어야 합니다. 단어 다섯 개만으로 모든 리뷰를 알아맞힐 수는 없습니다. 그러나 `robust`는 모든 길이를
-# 연습했기 때문에 어느 길이에서나 더 잘 맞힙니다. IMDB 리뷰에서는 차이가 더 크고, 결과가 더는 시드의 운에 좌우되지
+# 둘 다 단어가 많을수록 더 잘 맞힙니다. 단어 다섯 개만으로는 알기 어려운 때가 많습니다. 그러나 `robust`는 여러 길이의
+# 부분으로 훈련했으며, 어느 길이에서나 더 잘 맞힙니다. IMDB 리뷰에서는 차이가 더 크고, 결과가 더는 시드의 운에 좌우되지
 # 않습니다. 그 숫자는 [Recipes](../../recipes.md)에 있습니다.
 #
 # ## 리뷰 하나하나
@@ -158,15 +158,16 @@ for text, positive in samples:
 print("wrong:", wrong)
 
 # %% [markdown] lang="en"
-# Negations stay hard. "I was not bored" is wrong under both recipes, on the IMDB reviews as well. To see why, ask what
-# each word contributes: how much lower would the logit be (the score before it is squeezed between 0 and 1) if the word
-# were left out?
+# Negations remain hard. The answer to "I was not bored" is wrong under both recipes. Trained on the IMDB reviews,
+# `robust` gets it wrong with every seed, too. To see why, ask what each word contributes. The logit is the number that
+# is turned into the score between 0 and 1. How much lower would it be if a word were left out?
 
 # %% [markdown] lang="ko"
-# 부정문은 여전히 어렵습니다. "I was not bored"는 두 레시피 모두에서 틀리고, IMDB 리뷰에서도 그렇습니다. 까닭을 알려면
-# 단어마다 얼마나 기여하는지 물어보면 됩니다. 그 단어를 빼면 로짓(0과 1 사이로 눌러 넣기 전의 점수)이 얼마나 낮아질까요?
+# 부정문은 여전히 어렵습니다. "I was not bored"에 대한 답은 두 레시피 모두에서 틀립니다. IMDB 리뷰로 훈련해도 `robust`는
+# 모든 시드에서 틀립니다. 까닭을 알려면 각 단어의 기여도를 보면 됩니다. 로짓은 0과 1 사이의 점수로 바꾸기 전의 값입니다.
+# 단어 하나를 빼면 로짓이 얼마나 낮아질까요?
 
-# %% picture="contributions" check="max(not_bored.contributions[[words.index('bored'), words.index('single')]]) < 0" en="What each word contributes" ko="단어마다의 기여"
+# %% picture="contributions" check="max(not_bored.contributions[[words.index('bored'), words.index('single')]]) < 0" en="What each word contributes" ko="단어마다의 기여도"
 not_bored = imdb_rnn.explain(robust, "I was not bored for a single moment.")
 loved = imdb_rnn.explain(
     robust,
@@ -191,12 +192,12 @@ words = not_bored.words
 plt.show()
 
 # %% [markdown] lang="en"
-# "bored" and "single" pull the review down, and "not" does not turn "bored" round. Does the network have a reason?
-# Count the words in the training reviews.
+# "bored" and "single" lower the score, and "not" does not reverse the effect of "bored". The training reviews may show
+# why. Count the words in them.
 
 # %% [markdown] lang="ko"
-# "bored"와 "single"이 리뷰를 끌어내리고, "not"은 "bored"를 뒤집지 못합니다. 신경망에 그럴 만한 까닭이 있을까요? 훈련
-# 리뷰에서 이 단어들을 세어 봅니다.
+# "bored"와 "single"이 점수를 낮추고, "not"은 "bored"의 영향을 뒤집지 못합니다. 훈련 리뷰를 보면 까닭을 알 수 있을지
+# 모릅니다. 이 단어들을 세어 봅니다.
 
 # %% check=["positive['bored'] < 0.4 and positive['single'] < 0.4", "count['not bored'] < count['bored'] / 10", "positive['not bored'] > 0.5"]
 labels = corpus.train.labels
@@ -212,19 +213,20 @@ for phrase in ("bored", "single", "not bored"):
     )
 
 # %% [markdown] lang="en"
-# It has. Both words stand mostly in negative reviews. Reviews with "not bored" are mostly positive, as they should be,
-# but they are too few to learn from. The network has learned words, and a few pairs of words.
+# Both words occur mostly in negative reviews. Reviews with "not bored" are mostly positive, as they should be, but
+# there are few of them. So the effect of the single words prevails.
 #
-# The same can be seen along a review. The score after each word is what the network would say if the review ended
-# there.
+# The score can also be followed along a review. The score after each word is the one that the network would give if the
+# review ended there.
 
 # %% [markdown] lang="ko"
-# 있습니다. 두 단어는 주로 부정적인 리뷰에 나옵니다. "not bored"가 들어 있는 리뷰는 마땅히 대부분 긍정적이지만,
-# 배우기에는 너무 적습니다. 신경망이 배운 것은 단어들과 몇몇 단어 쌍입니다.
+# 두 단어는 주로 부정적인 리뷰에 나옵니다. "not bored"가 들어 있는 리뷰는 당연히 대부분 긍정적이지만, 그런 리뷰가
+# 적습니다. 그래서 단어 하나하나의 영향이 더 큽니다.
 #
-# 리뷰를 따라가면서도 같은 것을 볼 수 있습니다. 단어마다의 점수는 리뷰가 거기서 끝난다면 신경망이 할 대답입니다.
+# 리뷰를 따라가며 점수가 어떻게 바뀌는지도 볼 수 있습니다. 각 단어 다음의 점수는 리뷰가 거기서 끝날 때 신경망이 매길
+# 점수입니다.
 
-# %% picture="score" check="abs(along['robust'].scores[-1] - robust.predict_review(text).score) < 1e-6" en="The score along a review" ko="리뷰를 따라가는 점수"
+# %% picture="score" check="abs(along['robust'].scores[-1] - robust.predict_review(text).score) < 1e-6" en="The score along a review" ko="리뷰를 읽어 가며 바뀌는 점수"
 text = "Although the plot is thin, the acting is so good that I loved it anyway."
 along = {
     name: imdb_rnn.explain(classifier, text)
@@ -244,9 +246,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown] lang="en"
-# `imdb-rnn explain` draws such pictures for your own texts. [The last chapter](8-another-backend.md) takes the model to
-# another backend.
+# `imdb-rnn explain` shows the contributions of the words of your own texts. [The last chapter](8-another-backend.md)
+# takes the model to another backend.
 
 # %% [markdown] lang="ko"
-# `imdb-rnn explain` 명령은 여러분의 글로 이런 그림을 그려 줍니다. [마지막 장](8-another-backend.md)에서는 모델을 다른
-# 백엔드로 옮깁니다.
+# `imdb-rnn explain` 명령은 여러분의 글에 나오는 단어의 기여도를 보여 줍니다. [마지막 장](8-another-backend.md)에서는
+# 모델을 다른 백엔드로 옮깁니다.

@@ -1,14 +1,14 @@
 # %% [markdown] lang="en"
 # # 8. The same model on another backend
 #
-# JAX, PyTorch and TensorFlow are three programs by three groups of people. Keras lets one model run on each of them. Is
-# it the same model then? This chapter checks step by step: the start, the scores, and the saved folder.
+# JAX, PyTorch and TensorFlow are three frameworks that were developed separately. Keras runs one model on each of them.
+# Is it the same model then? This chapter checks step by step: the start, the scores, and the saved folder.
 
 # %% [markdown] lang="ko"
 # # 8. 다른 백엔드에서 같은 모델
 #
-# JAX, PyTorch, TensorFlow는 서로 다른 사람들이 만든 세 가지 프로그램입니다. Keras를 쓰면 하나의 모델을 셋 모두에서
-# 실행할 수 있습니다. 그런데 그것은 정말 같은 모델일까요? 이 장에서는 출발점, 점수, 저장된 폴더를 차례로 확인합니다.
+# JAX, PyTorch, TensorFlow는 따로 개발된 세 가지 프레임워크입니다. Keras를 쓰면 하나의 모델을 셋 모두에서 실행할 수
+# 있습니다. 그러면 그것은 같은 모델일까요? 이 장에서는 출발점, 점수, 저장된 폴더를 차례로 확인합니다.
 
 # %%
 import os
@@ -32,16 +32,17 @@ print("backend:", backend)
 # %% [markdown] lang="en"
 # ## The same start
 #
-# A training begins with random numbers, and every backend has its own generator. The same seed would give other numbers
-# on each. So this library draws in NumPy: the initial numbers, and the order of the reviews in each epoch. The cell
-# below prints a fingerprint of the embedding at the start. It is the same on all backends; compare it.
+# A training begins with random numbers, and every backend has its own generator. The same seed would give different
+# numbers on each. So this library draws in NumPy: the initial numbers, and the order of the reviews in each epoch. The
+# cell below prints a fingerprint of the embedding at the start. It is the same on all backends: run this chapter on
+# another one to compare.
 
 # %% [markdown] lang="ko"
 # ## 같은 출발점
 #
 # 훈련은 난수로 시작하는데, 백엔드마다 난수 생성기가 다릅니다. 시드가 같아도 백엔드마다 다른 숫자가 나올 것입니다.
 # 그래서 이 라이브러리는 처음의 숫자와 에포크마다의 리뷰 순서를 NumPy로 뽑습니다. 아래 셀은 출발할 때 임베딩의 지문을
-# 출력합니다. 모든 백엔드에서 같으니 비교해 보십시오.
+# 출력합니다. 지문은 모든 백엔드에서 같습니다. 다른 백엔드에서 이 장을 실행해 비교해 보십시오.
 
 # %% check="fingerprint == '0902956e521791e9'"
 import hashlib
@@ -66,15 +67,15 @@ print("embedding at the start:", start[0].shape, fingerprint)
 # ## The same scores
 #
 # Train the model, and let the backend compute the scores of all test reviews. Then compute them a second time, in
-# NumPy, by the equations of [chapter 3](3-recurrent-layer.md). `Classifier` can do both: `probabilities` asks the
+# NumPy, by the equations of [chapter 3](3-recurrent-layer.md). `Classifier` can do both: `probabilities` uses the
 # backend, `logits` computes in NumPy.
 
 # %% [markdown] lang="ko"
 # ## 같은 점수
 #
 # 모델을 훈련하고, 백엔드로 모든 테스트 리뷰의 점수를 계산합니다. 그런 다음 [3장](3-recurrent-layer.md)의 식을 따라
-# NumPy로 한 번 더 계산합니다. `Classifier`로 두 가지를 다 할 수 있습니다. `probabilities`는 백엔드에 묻고, `logits`는
-# NumPy로 계산합니다.
+# NumPy로 한 번 더 계산합니다. `Classifier`로 두 가지를 다 할 수 있습니다. `probabilities`는 백엔드로 계산하고,
+# `logits`는 NumPy로 계산합니다.
 
 # %% check=["difference < 1e-5", "labels_differ <= 2"]
 folder = Path("my-model")
@@ -116,24 +117,25 @@ axes.legend()
 plt.show()
 
 # %% [markdown] lang="en"
-# The scores are between 0 and 1, and differ by less than 0.00001. Numbers of 32 bits have seven digits, and two
-# programs that add up in another order round differently in the last of them. The difference is rounding, nothing else.
+# The scores are between 0 and 1, and differ by less than 0.00001. Numbers of 32 bits have about seven digits, and two
+# programs that add up in another order round differently in the last of them. Differences of this size come from
+# rounding.
 #
 # ## The same folder
 #
-# A saved folder knows nothing about the backend that wrote it. A process has one backend, so the cell below starts a
-# new process for each. NumPy is always among them: it reads the folder without Keras. Other backends take part if they
-# are installed.
+# The manifest names the backend that a model was trained on, but every backend can read the folder. Keras uses one
+# backend per process, so the cell below starts a new process for each. NumPy is always among them: it reads the folder
+# without Keras. Other backends are included if they are installed.
 
 # %% [markdown] lang="ko"
 # 점수는 0과 1 사이에 있고, 차이는 0.00001보다 작습니다. 32비트 숫자에는 자릿수가 일곱 개쯤 있고, 더하는 순서가 다른 두
-# 프로그램은 마지막 자리에서 다르게 반올림합니다. 차이는 반올림일 뿐입니다.
+# 프로그램은 마지막 자리에서 다르게 반올림합니다. 이 정도의 차이는 반올림에서 생깁니다.
 #
 # ## 같은 폴더
 #
-# 저장된 폴더에는 어느 백엔드에서 저장했는지에 좌우되는 것이 없습니다. 프로세스 하나는 백엔드 하나만 쓰므로, 아래 셀은
-# 백엔드마다 프로세스를 새로 시작합니다. NumPy는 언제나 들어 있으며, Keras 없이 폴더를 읽습니다. 다른 백엔드는 설치되어
-# 있으면 함께 합니다.
+# 매니페스트에는 모델을 훈련한 백엔드가 적혀 있지만, 폴더는 어느 백엔드에서나 읽을 수 있습니다. Keras는 프로세스마다
+# 백엔드를 하나만 쓰므로, 아래 셀은 백엔드마다 프로세스를 새로 시작합니다. NumPy는 언제나 들어 있으며, Keras 없이 폴더를
+# 읽습니다. 다른 백엔드는 설치되어 있으면 함께 실행합니다.
 
 # %% check=["len(scores) == 1 + len(found)", "spread < 1e-5", "not with_keras['numpy alone']"]
 text = "The story is thin, but the cast is superb and I loved it."
@@ -169,21 +171,21 @@ print(f"the same within 0.00001: {spread < 1e-5}")
 # %% [markdown] lang="en"
 # ## What is not the same
 #
-# Train on two backends from the same start with the same batches, and the results are not the same to the last digit. A
-# step rounds, the next step begins from the rounded numbers, and thousands of steps amplify the difference. The two
-# models are equally good, but they are two models. [Do the backends agree?](../../agreement.md) measures each stage,
-# and [Switch backends](../../another-backend.md) says how to train a model further on another backend.
+# When two backends train from the same start with the same batches, the results are not the same to the last digit. A
+# step rounds, the next step begins from the rounded numbers, and over many steps the difference grows. The two models
+# are about equally good, but they are two models. [Do the backends agree?](../../agreement.md) measures each stage, and
+# [Switch backends](../../another-backend.md) says how to train a model further on another backend.
 #
-# This is the end of the tutorial. You have seen every number of the network: where it begins, what it does to a word,
-# how it is learned, saved, read and checked. To go on, train on [your own texts](../../own-texts.md).
+# This is the end of the tutorial. It has shown where the numbers of the network begin, what they do with a word, and
+# how they are learned, saved, read and checked. Next, you can train on [your own texts](../../own-texts.md).
 
 # %% [markdown] lang="ko"
 # ## 같지 않은 것
 #
 # 두 백엔드에서 같은 출발점과 같은 배치로 훈련해도 결과가 마지막 자리까지 같지는 않습니다. 한 단계에서 반올림하고, 다음
-# 단계는 반올림한 숫자에서 시작하며, 수천 단계를 거치면서 차이가 커집니다. 두 모델은 똑같이 좋지만 서로 다른 모델입니다.
-# 단계마다의 차이는 [Do the backends agree?](../../agreement.md)에서 재고, 모델을 다른 백엔드에서 더 훈련하는 방법은
-# [Switch backends](../../another-backend.md)에 있습니다.
+# 단계는 반올림한 숫자에서 시작하며, 많은 단계를 거치면서 차이가 커집니다. 두 모델은 성능이 거의 같지만 서로 다른
+# 모델입니다. 계산의 각 단계에서 잰 차이는 [Do the backends agree?](../../agreement.md)에 있고, 모델을 다른 백엔드에서
+# 더 훈련하는 방법은 [Switch backends](../../another-backend.md)에 있습니다.
 #
-# 튜토리얼은 여기까지입니다. 신경망의 숫자가 어디에서 시작하고, 단어로 무엇을 하며, 어떻게 배우고, 저장하고, 읽고,
-# 확인하는지 모두 보았습니다. 이제 [여러분의 글](../../own-texts.md)로 훈련해 보십시오.
+# 튜토리얼은 여기까지입니다. 신경망의 숫자가 어디에서 시작하고, 단어로 무엇을 계산하며, 그 숫자를 어떻게 배우고,
+# 저장하고, 읽고, 확인하는지 살펴보았습니다. 이제 [여러분의 글](../../own-texts.md)로 훈련해 볼 수 있습니다.

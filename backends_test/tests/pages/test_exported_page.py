@@ -858,7 +858,7 @@ def test_the_results_of_a_training_are_told_only_of_its_weights(opened: Open, ro
     # As after a training with `further.model`, which needs Keras.
     further._weights = [array * np.float32(0.5) for array in robust.weights()]
     told = opened(further).page.locator("#facts").inner_text()
-    assert "It was trained further since." in told
+    assert "It has been trained further since." in told
     assert "test reviews" not in told
 
 
