@@ -419,6 +419,49 @@ def export_model(
         print(f"               {file.name}")
 
 
+@app.command(
+    epilog=examples(
+        "imdb-rnn push my-model OWNER/film-reviews",
+        "imdb-rnn push my-model OWNER/film-reviews --private",
+    )
+)
+def push(
+    directory: Directory,
+    name: Annotated[str, typer.Argument(metavar="OWNER/MODEL", help="Name on the Hugging Face hub.")],
+    private: Annotated[bool, typer.Option("--private", help="Create a model that only its owner can see.")] = False,
+    interrupted: Annotated[
+        bool, typer.Option("--interrupted", help="Also upload a model whose training was interrupted.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Upload a saved model to the Hugging Face hub, with a model card.
+
+    `Classifier.load("hf://OWNER/MODEL")` loads it again. The card tells of the training and of what the model gets
+    wrong. It needs `huggingface_hub`, and a token: log in with `hf auth login`, or set HF_TOKEN.
+    """
+    from imdb_rnn import hub
+    from imdb_rnn.exporting.agreement import agreement_of
+    from imdb_rnn.inference import bundle
+    from imdb_rnn.inference.classifier import Classifier
+    from imdb_rnn.inference.model_card import model_card
+
+    name = hub.name_in(name) or name
+    hub.check_token(name)
+    classifier = Classifier.load(directory, strict=not interrupted)
+    if (directory / bundle.MANIFEST_FILE).exists():
+        # What is not needed to load the classifier is checked here.
+        for part in (bundle.HISTORY_FILE, bundle.ESTIMATOR_FILE):
+            if (directory / part).exists():
+                bundle.read_part(directory, part)
+    card = model_card(classifier, name, agreement_of(classifier))
+    address = hub.upload(directory, sorted(bundle.FILES), name, card, private=private)
+    if as_json:
+        _print_json({"name": f"{hub.PREFIX}{name}", "commit": address})
+    else:
+        print(f"uploaded       {hub.PREFIX}{name}")
+        print(f"commit         {printable(address)}")
+
+
 @app.command(epilog=examples("imdb-rnn summary"))
 def summary(
     encoder: Annotated[

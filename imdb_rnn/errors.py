@@ -27,7 +27,7 @@ class ExportError(ImdbRnnError):
 
 
 class MissingPackageError(ImdbRnnError, ImportError):
-    """A package that training or `ReviewClassifier` needs is not installed."""
+    """A package that is needed for training, `ReviewClassifier`, an export or the Hugging Face hub is not installed."""
 
     @classmethod
     def of(cls, error: ModuleNotFoundError) -> Self:

@@ -116,7 +116,7 @@ def _run(to: str, path: Path, rows: Any, scratch: Path) -> tuple[Any, str]:
     np.save(scratch / "rows.npy", rows)
     arguments = (to, path, scratch / "rows.npy", scratch / "scores.npy")
     runtime: str = _in_process("run", arguments, scratch / "result.json", {})
-    return np.load(scratch / "scores.npy"), runtime
+    return np.load(scratch / "scores.npy", allow_pickle=False), runtime
 
 
 def _in_process(module: str, arguments: tuple[Any, ...], result: Path, environment: dict[str, str]) -> Any:

@@ -42,15 +42,11 @@ def plain_model(
         weights: the weights, in the order of `build_model().weights`.
         unroll: whether the recurrent layer computes its steps one after the other, without a loop.
     """
-    keras = load_keras()
-    config = build_model(num_words, max_len).get_config()
-    for layer in config["layers"]:
-        if layer["class_name"] == "SimpleRNN":
-            layer["config"]["unroll"] = unroll
-    model = keras.Sequential.from_config(config)
+    model = build_model(num_words, max_len)
     model.set_weights(weights)
+    model.get_layer("simple_rnn").unroll = unroll
     # Keras can export only a model that has been called.
-    model(keras.Input((max_len,), dtype="int32"))
+    model(load_keras().Input((max_len,), dtype="int32"))
     return model
 
 
@@ -68,7 +64,7 @@ def write(name: str, model: "keras.Model", path: Path) -> None:
 def main() -> None:
     """Write the model that the arguments name."""
     name, content, path, result = sys.argv[1:]
-    with np.load(content) as arrays:
+    with np.load(content, allow_pickle=False) as arrays:
         num_words, max_len = int(arrays["num_words"]), int(arrays["max_len"])
         weights = [arrays[f"weight{i}"] for i in range(len(arrays.files) - 2)]
     write(name, plain_model(num_words, max_len, weights, unroll=name in UNROLLED), Path(path))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, overload
 import numpy as np
 import numpy.typing as npt
 
+from imdb_rnn import hub
 from imdb_rnn.backends import keras_session, load_keras
 from imdb_rnn.backends.keras_settings import EPSILON
 from imdb_rnn.errors import BundleError, ModelError, ReviewError
@@ -172,20 +173,30 @@ class Classifier:
 
     @classmethod
     def load(cls, directory: Path | str, *, strict: bool = False) -> Self:
-        """Load a folder saved by `train` or `save` on any backend. No backend is imported.
+        """Load a folder saved by `train` or `save` on any backend, or a model on the Hugging Face hub.
+
+        No backend is imported, and nothing is run that is in the folder or on the hub.
 
         A folder saved by the tutorial's own program can also be loaded; its `manifest` is empty. If the training was
         interrupted, the model is that of the best epoch so far: its scores are not calibrated, and later epochs may be
         better. A warning is logged.
 
         Args:
-            directory: the folder.
+            directory: the folder; or "hf://OWNER/MODEL" or "hf://OWNER/MODEL@REVISION", of which the files are fetched
+                into the cache of `huggingface_hub`.
             strict: whether to raise an error if the training was interrupted, instead of the warning.
 
         Raises:
-            BundleError: a file is missing, damaged, or does not match the others, or see `strict`.
+            BundleError: a file is missing, damaged, or does not match the others, or see `strict`; or the model cannot
+                be fetched from the hub.
+            MissingPackageError: the name is one of the hub, and `huggingface_hub` is not installed.
         """
-        saved = bundle.read_bundle(Path(directory))
+        name = hub.name_in(directory)
+        folder = Path(directory)
+        if name is not None:
+            directory = f"{hub.PREFIX}{name}"
+            folder = hub.download(name, (bundle.MODEL_FILE, bundle.CONFIG_FILE), also=(bundle.MANIFEST_FILE,))
+        saved = bundle.read_bundle(folder)
         if saved.manifest.complete is False:
             received = f"was interrupted after epoch {saved.manifest.epochs}"
             resume = "Resume it with `imdb-rnn train --resume`."

@@ -12,7 +12,7 @@ from backends_test.environments import ROOT
 
 # The environments of tox -> the extras of pyproject.toml that are installed there.
 ENVIRONMENTS = {
-    "lowest": ("jax", "tfds"),
+    "lowest": ("hub", "jax", "parquet", "tfds"),
     "lowest-torch": ("torch",),
     "lowest-tf": ("train",),
 }

@@ -39,7 +39,10 @@ def dangers_of(source: str, name: str) -> list[str]:
         if isinstance(node, ast.Call):
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
             owner = getattr(getattr(node.func, "value", None), "id", "")
-            pickled = owner in ("pickle", "np", "numpy", "torch") and called in ("load", "loads", "Unpickler")
+            pickles = not any(one.arg == "allow_pickle" and ast.unparse(one.value) == "False" for one in node.keywords)
+            pickled = (
+                pickles and owner in ("pickle", "np", "numpy", "torch") and called in ("load", "loads", "Unpickler")
+            )
             if (called in DANGEROUS or pickled) and (name, called) not in ALLOWED:
                 found.append(f"{owner}.{called}")
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -58,6 +61,7 @@ def test_no_function_that_runs_or_unpacks_a_file_is_called(path: Path) -> None:
     [
         "keras.models.load_model(path)",
         "from keras.saving import load_model as f; load_model(path)",
+        "np.load(path, allow_pickle=True)",
         "np.load(path, allow_pickle=True)",
         "import pickle; pickle.load(file)",
         "import tarfile",
