@@ -1,10 +1,11 @@
-# make demo   train on JAX, evaluate, predict; everything it makes lies in .venv/, demo/ and demo.html
-# make bench  a fast benchmark of every backend, in about ten minutes, after the installation
-# make test   what CI runs: lint, the tests under each backend, then every pair of backends compared
+# make demo       train on JAX, evaluate, predict; everything it makes lies in .venv/, demo/ and demo.html
+# make bench      a fast benchmark of every backend, in about ten minutes, after the installation
+# make notebooks  executes the chapters of the tutorial on every backend, in about ten minutes after the installation
+# make test       what CI runs: lint, the tests under each backend, then every pair of backends compared
 PYTHON ?= python3
 SHELL := /bin/bash
 
-.PHONY: demo bench test clean
+.PHONY: demo bench notebooks test clean
 
 demo: export KERAS_BACKEND := jax
 demo: .venv/installed
@@ -23,6 +24,10 @@ demo: .venv/installed
 bench: .venv-tox/installed
 	.venv-tox/bin/tox run --notest -e jax,torch,tf
 	.venv-tox/bin/tox run -e bench
+
+notebooks: .venv-tox/installed
+	.venv-tox/bin/tox run --notest -e jax,torch,tf
+	.venv-tox/bin/tox run -e notebooks
 
 test: .venv-tox/installed
 	.venv-tox/bin/tox run-parallel --parallel 2 --parallel-no-spinner
