@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from backends_test import oracle
 from backends_test.comparison.stages import sources_fingerprint
 from backends_test.environments import ROOT, TITLES
 from backends_test.markdown import markdown_table
-from imdb_rnn import Classifier, Corpus, EncodedReviews
+from imdb_rnn import Classifier, Corpus, EncodedReviews, Exported
+from imdb_rnn.exporting.formats import FORMATS
+from imdb_rnn.exporting.reference import BOUND
 from imdb_rnn.text.preprocessing import make_preprocessing
 
 REVIEWS = 1_000
@@ -53,6 +55,15 @@ class ExportRow:
     data: str
     difference: float
     bound: float
+
+    @classmethod
+    def of(cls, exported: Exported, data: str) -> Self:
+        """Return the row of an exported classifier; `data` is the source of the reviews it was checked with."""
+        if exported.writer is None or exported.runtime is None or exported.difference is None:
+            msg = f"Bad `exported`. Expected: a file that was checked. Received: {exported}."
+            raise ValueError(msg)
+        measured = (exported.writer, exported.runtime, exported.reviews, data, exported.difference, BOUND)
+        return cls(FORMATS[exported.format].title, *measured)
 
 
 def chosen_reviews(corpus: Corpus) -> EncodedReviews:

@@ -45,16 +45,7 @@ def test_an_exported_file_and_its_example_give_the_scores_of_the_model(
     assert exported.difference <= reference.BOUND
     assert exported.reviews == len(reviews)
     assert str(exported.writer).startswith(TABLE[BACKEND].title)
-    row = ExportRow(
-        FORMATS[to].title,
-        str(exported.writer),
-        str(exported.runtime),
-        exported.reviews,
-        corpus.source,
-        exported.difference,
-        reference.BOUND,
-    )
-    leave(artefacts, row)
+    leave(artefacts, ExportRow.of(exported, corpus.source))
     # Three windows, and words of which the model knows all.
     assert len(classifier.preprocessing.rows(reviews.take(np.array([len(reviews) - 1]))).x) > 2
     assert score_of_example(tmp_path / "out", LONG) == pytest.approx(classifier.predict_review(LONG).score, abs=2e-4)

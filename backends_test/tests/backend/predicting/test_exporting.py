@@ -45,18 +45,7 @@ def test_a_file_of_openvino_gives_the_scores_of_the_model(
         "model.xml",
         "settings.json",
     }
-    leave(
-        artefacts,
-        ExportRow(
-            "OpenVINO",
-            str(exported.writer),
-            str(exported.runtime),
-            exported.reviews,
-            corpus.source,
-            exported.difference,
-            reference.BOUND,
-        ),
-    )
+    leave(artefacts, ExportRow.of(exported, corpus.source))
 
 
 @pytest.mark.skipif(BACKEND == "openvino", reason="OpenVINO writes its own format")
