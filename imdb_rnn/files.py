@@ -22,6 +22,8 @@ _END = struct.Struct("<4s4H2LH")
 _LOCATOR_SIZE = 20  # the size of the locator that precedes the end record of a ZIP64 archive
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _CHUNK = 1 << 16
+# The beginning of every page that this library writes.
+_HTML = b"<!doctype html>"
 
 
 @contextmanager
@@ -48,6 +50,19 @@ def atomic_write(path: Path) -> Iterator[Path]:
         move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_html(path: Path, page: str) -> None:
+    """Write an HTML page atomically. An existing file is replaced only if it is an HTML page.
+
+    Raises:
+        OSError: the file exists and is not an HTML page, or it cannot be written.
+    """
+    if path.exists() and not path.read_bytes().startswith(_HTML):
+        msg = f"{path} already exists and is not an HTML page"
+        raise FileExistsError(msg)
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def move(source: Path, target: Path) -> None:

@@ -86,55 +86,71 @@ def download(name: str, files: Collection[str], also: Collection[str] = ()) -> P
             lacks a file, a file is too large, the hub does not answer, or the disk is full.
         MissingPackageError: `huggingface_hub` is not installed.
     """
-    model, revision = _parsed(name, "load")
+    _parsed(name, "load")  # a bad name is refused before the client is imported
     with _client(), _errors_in_one_line("load", name):
-        from huggingface_hub import HfApi, snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
-
-        def fetched(*, from_cache: bool) -> Path | None:
-            """Return the folder of the files; None if the cache does not have them all."""
-            try:
-                folder = Path(
-                    snapshot_download(
-                        model, revision=revision, allow_patterns=[*files, *also], local_files_only=from_cache
-                    )
-                )
-            except LocalEntryNotFoundError:
-                if from_cache:
-                    return None
-                raise
-            _check_places(name, folder, [*files, *also])
-            return folder if all((folder / file).is_file() for file in files) else None
-
-        if (
-            revision is not None
-            and _COMMIT.fullmatch(revision)
-            and (folder := fetched(from_cache=True)) is not None
-            and all((folder / file).is_file() for file in also)
-        ):
-            return folder
-        try:
-            _check_content(name, HfApi().model_info(model, revision=revision, files_metadata=True), files, also)
-        except _failures() as error:
-            if not _is_away(error):
-                raise
-            folder = fetched(from_cache=True)
-            if folder is None:
-                raise _error("load", name, f"{_received(error)}, and no complete copy in the cache") from error
-            if not isinstance(error, OfflineModeIsEnabled):
-                told = f"{PREFIX}{name} is read from the cache, commit {folder.name[:7]}"
-                _log.warning("%s, because the hub does not answer: %s.", told, _received(error))
-            return folder
-        try:
-            folder = fetched(from_cache=False)
-        except _failures() as error:
-            if not _is_away(error):
-                raise
-            # Not every version of the client goes on with a download that has stopped, but each does when called again.
-            folder = fetched(from_cache=False)
+        folder = _pinned(name, files, also)
+        if folder is None:
+            folder = _current(name, files, also)
     if folder is None:
         raise _error("load", name, "only a part of its files. Load it again")
     return folder
+
+
+def _pinned(name: str, files: Collection[str], also: Collection[str]) -> Path | None:
+    """Return the folder of a commit that the cache has completely; None for other revisions and commits."""
+    _, revision = _parsed(name, "load")
+    if revision is None or not _COMMIT.fullmatch(revision):
+        return None
+    folder = _snapshot(name, files, also, from_cache=True)
+    return folder if folder is not None and all((folder / file).is_file() for file in also) else None
+
+
+def _current(name: str, files: Collection[str], also: Collection[str]) -> Path | None:
+    """Fetch a revision as it is on the hub now; if the hub does not answer, return what the cache has.
+
+    Returns:
+        The folder of the files; None if they were fetched in part.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    model, revision = _parsed(name, "load")
+    try:
+        _check_content(name, HfApi().model_info(model, revision=revision, files_metadata=True), files, also)
+    except _failures() as error:
+        if not _is_away(error):
+            raise
+        folder = _snapshot(name, files, also, from_cache=True)
+        if folder is None:
+            raise _error("load", name, f"{_received(error)}, and no complete copy in the cache") from error
+        if not isinstance(error, OfflineModeIsEnabled):
+            told = f"{PREFIX}{name} is read from the cache, commit {folder.name[:7]}"
+            _log.warning("%s, because the hub does not answer: %s.", told, _received(error))
+        return folder
+    try:
+        return _snapshot(name, files, also, from_cache=False)
+    except _failures() as error:
+        if not _is_away(error):
+            raise
+        # Not every version of the client goes on with a download that has stopped, but each does when called again.
+        return _snapshot(name, files, also, from_cache=False)
+
+
+def _snapshot(name: str, files: Collection[str], also: Collection[str], *, from_cache: bool) -> Path | None:
+    """Return the folder of the files, from the cache or from the hub; None if it does not have all of `files`."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    model, revision = _parsed(name, "load")
+    wanted = [*files, *also]
+    try:
+        folder = Path(snapshot_download(model, revision=revision, allow_patterns=wanted, local_files_only=from_cache))
+    except LocalEntryNotFoundError:
+        if from_cache:
+            return None
+        raise
+    _check_places(name, folder, wanted)
+    return folder if all((folder / file).is_file() for file in files) else None
 
 
 def upload(folder: Path, files: Collection[str], name: str, card: str, *, private: bool = False) -> str:

@@ -207,7 +207,7 @@ plt.show()
 # %% [markdown] lang="en"
 # Read the picture from left to right. A unit need not have a meaning of its own: what has been read is spread over all
 # eight. A word changes several units at once, and a part of the change remains for a few words. This is the memory of
-# the network. It fades, because each step mixes the state anew. So late words usually count more than early ones: after
+# the network. It fades, because each step mixes the state again. So late words usually count more than early ones: after
 # "boring" the score is low, and the good ending decides.
 #
 # [The next chapter](4-training.md) shows where all these numbers come from.

@@ -20,10 +20,9 @@ from imdb_rnn.errors import ExportError
 from imdb_rnn.exporting import reference
 from imdb_rnn.exporting.formats import FORMAT_NAMES, FORMATS, FormatName, reader_of, writer_of
 from imdb_rnn.exporting.page import page_of
-from imdb_rnn.files import atomic_write
+from imdb_rnn.files import write_html
 from imdb_rnn.inference.bundle import json_bytes
 from imdb_rnn.inference.classifier import Classifier
-from imdb_rnn.inference.explanation import PAGE
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import OOV, PADDING, START
 
@@ -228,15 +227,11 @@ def _example(classifier: Classifier, to: str) -> str:
 
 
 def _write_page(classifier: Classifier, path: Path) -> None:
-    """Write the page atomically. An existing file is replaced only if it is an HTML page."""
-    content = page_of(classifier)
+    """Write the page; see `write_html`."""
+    page = page_of(classifier)
     try:
-        if path.exists() and not path.read_bytes().lower().startswith(PAGE):
-            msg = f"{path} already exists and is not an HTML page"
-            raise FileExistsError(msg)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+        write_html(path, page)
     except (OSError, ValueError) as error:
         msg = f"Cannot export to {path}. Expected: a file that can be written. Received: {error}"
         raise ExportError(msg) from error

@@ -19,14 +19,8 @@ from imdb_rnn.model.architecture import build_model
 if TYPE_CHECKING:
     import keras
 
-# Format -> its name in Keras.
-KERAS_FORMATS = {
-    "onnx": "onnx",
-    "openvino": "openvino",
-    "saved_model": "tf_saved_model",
-    "torch": "torch",
-    "litert": "litert",
-}
+# The format that has another name in Keras.
+KERAS_NAMES = {"saved_model": "tf_saved_model"}
 # Keras's loop over the steps has no form in these formats that takes any number of reviews.
 UNROLLED = ("torch", "litert")
 
@@ -58,7 +52,7 @@ def write(name: str, model: "keras.Model", path: Path) -> None:
 
         options["dynamic_shapes"] = {0: torch.export.Dim("reviews")}
     # Keras accepts no `Path` for every format.
-    model.export(str(path), format=KERAS_FORMATS[name], verbose=False, **options)
+    model.export(str(path), format=KERAS_NAMES.get(name, name), verbose=False, **options)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.files import atomic_write
+from imdb_rnn.files import write_html
 from imdb_rnn.inference.classifier import Classifier, Prediction
 from imdb_rnn.model.numpy_forward import sigmoid
 from imdb_rnn.printable import printable
@@ -29,7 +29,6 @@ STRONG = 1.0
 GREEN, RED = (46, 160, 90), (220, 80, 60)
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN_WORDS = 5
-PAGE = b"<!doctype html>"
 
 
 class Explanation(NamedTuple):
@@ -165,13 +164,5 @@ def record_of(explanation: Explanation) -> dict[str, Any]:
 
 
 def write_page(explanation: Explanation, path: Path) -> None:
-    """Write `to_html` to a file atomically. An existing file is replaced only if it is an HTML page.
-
-    Raises:
-        OSError: the file exists and is not an HTML page, or it cannot be written.
-    """
-    if path.exists() and not path.read_bytes().startswith(PAGE):
-        msg = f"{path} already exists and is not an HTML page"
-        raise FileExistsError(msg)
-    with atomic_write(path) as temporary:
-        temporary.write_text(to_html(explanation), encoding="utf-8")
+    """Write `to_html` to a file; see `write_html`."""
+    write_html(path, to_html(explanation))

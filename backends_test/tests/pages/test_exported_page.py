@@ -424,7 +424,7 @@ def test_the_longest_text_that_is_read_has_the_score_of_the_library(page: "Page"
 
 
 def naive(classifier: Classifier, text: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The score after each word, and the contributions, each computed anew by the oracle."""
+    """The score after each word, and the contributions, each computed separately by the oracle."""
     ids = classifier.vocabulary.encode_typed(text)
     beginnings = logits_of(classifier, [ids[: stop + 1] for stop in range(1, len(ids))])
     without = logits_of(classifier, [ids[:left_out] + ids[left_out + 1 :] for left_out in range(1, len(ids))])
