@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from backends_test.data import training_batches
 from benchmarks.trainer import BATCH_SIZE, Trainer
-from imdb_rnn import execution_paths
+from imdb_rnn import paths
 from imdb_rnn.backends import keras_session, load_backend, load_training_backend
 from imdb_rnn.inference.classifier import FEW_REVIEWS
 from imdb_rnn.model.architecture import LOSS, OPTIMIZER, build_model, compile_model
@@ -70,10 +70,10 @@ class Keras(Trainer):
 
     def path(self) -> dict[str, str]:
         """See `benchmarks.trainer.Trainer.path`."""
-        (recurrence,) = execution_paths(self.model).values()
+        (recurrence,) = paths(self.model).values()
         return {
             "device": load_backend().device(),
-            "recurrence": recurrence,
+            "recurrence": recurrence.path,
             "jit_compile": str(self.model.jit_compile),
             "steps_per_execution": str(self.model.steps_per_execution),
             "optimizer": f"{type(self.model.optimizer).__module__}.{type(self.model.optimizer).__name__}",

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from imdb_rnn.inference.classifier import Classifier, Evaluation, Prediction, Unscored
     from imdb_rnn.inference.explanation import Explanation, explain
     from imdb_rnn.inference.manifest import Manifest
-    from imdb_rnn.model.acceleration import accelerate, execution_paths
+    from imdb_rnn.model.acceleration import accelerate
     from imdb_rnn.model.architecture import build_model, initial_weights
+    from imdb_rnn.model.paths import ExecutionPath, paths
     from imdb_rnn.scoring.score import Scored, score_file
     from imdb_rnn.text.reviews import EncodedReviews
     from imdb_rnn.text.tokens import Vocabulary, tokenize
@@ -54,6 +55,7 @@ _HOMES = {
     "EncodedReviews": "text.reviews",
     "Evaluation": "inference.classifier",
     "Explanation": "inference.explanation",
+    "ExecutionPath": "model.paths",
     "ExportError": "errors",
     "Exported": "exporting.export",
     "ImdbRnnError": "errors",
@@ -74,10 +76,10 @@ _HOMES = {
     "accelerate": "model.acceleration",
     "build_model": "model.architecture",
     "evaluate": "training.evaluation",
-    "execution_paths": "model.acceleration",
     "explain": "inference.explanation",
     "initial_weights": "model.architecture",
     "load_reviews": "corpora",
+    "paths": "model.paths",
     "reproduce": "training.reproduction",
     "score_file": "scoring.score",
     "tokenize": "text.tokens",
@@ -92,6 +94,7 @@ __all__ = [
     "DataError",
     "EncodedReviews",
     "Evaluation",
+    "ExecutionPath",
     "Explanation",
     "ExportError",
     "Exported",
@@ -113,10 +116,10 @@ __all__ = [
     "accelerate",
     "build_model",
     "evaluate",
-    "execution_paths",
     "explain",
     "initial_weights",
     "load_reviews",
+    "paths",
     "reproduce",
     "score_file",
     "tokenize",

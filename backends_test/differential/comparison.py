@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from backends_test.differential.consumers import SLOW, consumers
-from backends_test.differential.models import CHANGES, STRUCTURES, Case, build
-from imdb_rnn import execution_paths
+from backends_test.differential.models import CELLS, CHANGES, STRUCTURES, Case, build
+from imdb_rnn import paths
 
 # For float32, few time steps, and up to third derivatives.
 RELATIVE, ABSOLUTE = 2e-4, 2e-5
@@ -23,7 +23,7 @@ def outcome(case: Case, fast: bool) -> tuple[Arrays | Exception, str]:
     path = "left to Keras"
     try:
         model, x = build(case, fast)
-        if "fast" in execution_paths(model).values():
+        if any(found.path == "fast" for found in paths(model).values()):
             path = "fast"
         keras.utils.set_random_seed(case.seed)  # PyTorch draws dropout from its global generator
         results = keras.tree.flatten(consumers()[case.consumer](model, x))
@@ -63,8 +63,10 @@ def cases() -> st.SearchStrategy[Case]:
     """Draw a model, a change and a consumer."""
     layer = st.fixed_dictionaries(
         {
+            "cell": st.sampled_from(CELLS),
             "units": st.sampled_from([1, 3]),
             "activation": seldom("tanh", "relu", "linear"),
+            "recurrent_activation": seldom("sigmoid", "hard_sigmoid"),
             "use_bias": st.booleans(),
             "return_sequences": st.booleans(),
             "go_backwards": st.booleans(),

@@ -75,9 +75,10 @@ def with_state(model: keras.Model, x: np.ndarray) -> Any:
     layer.return_state = True
     features = layer.cell.kernel.shape[0]
     sequences = np.resize(x, (*x.shape[:2], features))
-    state = np.resize(np.linspace(-1, 1, 7, dtype=np.float32), (len(x), layer.units))
+    state = np.resize(np.linspace(-1, 1, 7, dtype=np.float32), (len(x), layer.cell.units))
+    count = len(layer.cell.state_size) if isinstance(layer.cell.state_size, (list, tuple)) else 1
     for given_state in (state, keras.ops.convert_to_tensor(state), keras.Variable(state)):
-        outputs += [layer(sequences, initial_state=given_state)]
+        outputs += [layer(sequences, initial_state=given_state if count == 1 else [given_state] * count)]
     return outputs
 
 

@@ -57,27 +57,49 @@ class Holder(keras.layers.Layer):  # type: ignore[misc]  # untyped where it is c
         return cls(keras.saving.deserialize_keras_object(config["inner"]))
 
 
-def _cell_layer(layer: dict[str, Any]) -> keras.layers.Layer:
-    of_layer = {name: layer.pop(name) for name in ("return_sequences", "go_backwards", "unroll", "stateful", "zero")}
-    zero = of_layer.pop("zero")
-    return keras.layers.RNN(keras.layers.SimpleRNNCell(**layer), zero_output_for_mask=zero, **of_layer)
+CELLS = ("SimpleRNN", "LSTM", "GRU", "GRU, reset before")
 
 
-def _simple(layer: dict[str, Any]) -> keras.layers.Layer:
-    return keras.layers.SimpleRNN(zero_output_for_mask=layer.pop("zero"), **layer)
+def _of_cell(layer: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the name of the class, and the arguments that it has."""
+    arguments = dict(layer)
+    cell, recurrent_activation = arguments.pop("cell"), arguments.pop("recurrent_activation")
+    if cell != "SimpleRNN":
+        arguments["recurrent_activation"] = recurrent_activation
+    if cell.startswith("GRU"):
+        arguments["reset_after"] = cell == "GRU"
+    return cell.split(",")[0], arguments
+
+
+def _rnn_of_cell(layer: dict[str, Any]) -> keras.layers.Layer:
+    name, arguments = _of_cell(layer)
+    of_layer = {name: arguments.pop(name) for name in ("return_sequences", "go_backwards", "unroll", "stateful")}
+    zero = arguments.pop("zero")
+    cell = getattr(keras.layers, f"{name}Cell")(**arguments)
+    return keras.layers.RNN(cell, zero_output_for_mask=zero, **of_layer)
+
+
+def _layer(layer: dict[str, Any]) -> keras.layers.Layer:
+    name, arguments = _of_cell(layer)
+    return getattr(keras.layers, name)(zero_output_for_mask=arguments.pop("zero"), **arguments)
 
 
 STRUCTURES: dict[str, Callable[[dict[str, Any]], list[keras.layers.Layer]]] = {
-    "a layer": lambda layer: [_simple(layer)],
+    "a layer": lambda layer: [_layer(layer)],
     "two layers": lambda layer: [
-        _simple(layer | {"return_sequences": True, "name": "lower"}),
-        _simple(layer | {"name": "upper"}),
+        _layer(layer | {"return_sequences": True, "name": "lower"}),
+        _layer(layer | {"name": "upper"}),
     ],
-    "RNN of a cell": lambda layer: [_cell_layer(layer)],
-    "a bidirectional layer": lambda layer: [keras.layers.Bidirectional(_simple(layer | {"go_backwards": False}))],
-    "a model in a model": lambda layer: [keras.Sequential([_simple(layer)])],
-    "a custom layer": lambda layer: [Holder(_simple(layer))],
-    "beside an LSTM": lambda layer: [_simple(layer | {"return_sequences": True}), keras.layers.LSTM(2)],
+    "RNN of a cell": lambda layer: [_rnn_of_cell(layer)],
+    "a bidirectional layer": lambda layer: [keras.layers.Bidirectional(_layer(layer | {"go_backwards": False}))],
+    "a model in a model": lambda layer: [keras.Sequential([_layer(layer)])],
+    "a custom layer": lambda layer: [Holder(_layer(layer))],
+    "beside a ConvLSTM": lambda layer: [
+        _layer(layer | {"return_sequences": True}),
+        keras.layers.Reshape((-1, layer["units"], 1)),
+        keras.layers.ConvLSTM1D(2, 1),
+        keras.layers.Flatten(),
+    ],
 }
 
 
@@ -107,7 +129,7 @@ def _hook(model: keras.Model) -> None:
 
 def _change_direction(model: keras.Model) -> None:
     for layer in model._flatten_layers():
-        if type(layer) is keras.layers.SimpleRNN:
+        if layer in layers_of(model):
             layer.go_backwards = not layer.go_backwards
 
 
@@ -115,6 +137,8 @@ CHANGES: dict[str, Callable[[keras.Model], None]] = {
     "nothing": lambda model: None,
     "another activation": _set("activation", keras.activations.relu),
     "no activation": _set("activation", None),
+    "another recurrent activation": _set("recurrent_activation", keras.activations.hard_sigmoid),
+    "the other reset": _set("reset_after", False),
     "dropout": _set("dropout", 0.5),
     "recurrent dropout": _set("recurrent_dropout", 0.5),
     "the other direction": _change_direction,
@@ -127,7 +151,9 @@ CHANGES: dict[str, Callable[[keras.Model], None]] = {
 
 def layers_of(model: keras.Model) -> list[Any]:
     """Return the layers that `accelerate` may change."""
-    return [layer for layer in model._flatten_layers() if type(layer) in (keras.layers.SimpleRNN, keras.layers.RNN)]
+    layers = keras.layers
+    kinds = (layers.SimpleRNN, layers.LSTM, layers.GRU, layers.RNN)
+    return [layer for layer in model._flatten_layers() if type(layer) in kinds]
 
 
 def build(case: Case, fast: bool) -> tuple[keras.Model, np.ndarray]:

@@ -63,9 +63,11 @@ def state_and_output(model: keras.Model, x: np.ndarray) -> Any:
     layer = layers_of(model)[0]
     layer.return_state = True
     with torch.no_grad():
-        out, state = layer(np.resize(x, (*x.shape[:2], layer.cell.kernel.shape[0])))
+        out, *states = layer(np.resize(x, (*x.shape[:2], layer.cell.kernel.shape[0])))
+        before = [state.clone() for state in states]
         out.zero_()
-    return state
+    # Keras's own LSTM and GRU return the same tensor as output and as state.
+    return states if type(layer.cell) is keras.layers.SimpleRNNCell else before
 
 
 def twice(model: keras.Model, x: np.ndarray) -> Any:

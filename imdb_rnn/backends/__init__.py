@@ -2,14 +2,14 @@
 
 `backends/table.py` lists the backends, `backends/choice.py` chooses one, and `backends/start.py` starts it. Each has a
 module `backends/<name>.py` that provides the names of `Backend` and, if it can train, those of `TrainingBackend`.
-`backends_test.oracle` defines what they compute. `backends/eligibility.py` decides which models a hand-written training
-step supports.
+`backends_test.oracle` defines what they compute. `backends/recurrence/` has the loops over time, and
+`backends/eligibility.py` decides which models a hand-written training step supports.
 
 To add a backend, add an entry to `TABLE` in `backends/table.py` and write the module `backends/<name>.py`.
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -89,40 +89,10 @@ class Steps:
 
 
 class TrainingBackend(Backend, Protocol):
-    """The interface of a module `backends/<name>.py` whose backend can train.
-
-    Attributes:
-        output_begins_at_zero: whether Keras's layer outputs zeros before the first unmasked step; otherwise it outputs
-            its initial state.
-    """
-
-    output_begins_at_zero: bool
-
-    def supports_recurrence(self, tensors: Sequence[Any]) -> bool:
-        """Return whether `recurrence` supports these tensors and the current caller.
-
-        Args:
-            tensors: all tensors that the layer computes with.
-        """
+    """The interface of a module `backends/<name>.py` whose backend can train."""
 
     def hook_of(self, layer: Any) -> str:
         """Describe the hooks of a layer that run only if Keras calls the layer; "" if it has none."""
-
-    def recurrence(
-        self, inputs: Any, initial: Any, recurrent_kernel: Any, mask: Any | None, return_sequences: bool
-    ) -> Any:
-        """Compute h_t = tanh(a_t + h_{t-1} U), and h_t = h_{t-1} where the mask is false. It is differentiable.
-
-        Args:
-            inputs: a_1 … a_T, shape (T, reviews, units). All tensors are the backend's.
-            initial: h_0, shape (reviews, units).
-            recurrent_kernel: U, shape (units, units).
-            mask: bool, shape (T, reviews, 1), or None.
-            return_sequences: whether to return all states or only the last one.
-
-        Returns:
-            h_1 … h_T, shape (T, reviews, units), or h_T alone, shape (reviews, units).
-        """
 
     def compile_steps(self, model: Any) -> Steps:
         """Return a function that trains a compiled model by many steps per call.

@@ -1,8 +1,6 @@
 """The JAX backend. `imdb_rnn.backends.TrainingBackend` documents the functions."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +10,6 @@ from jax import lax
 from imdb_rnn.backends import Steps
 
 jit_compile = True
-output_begins_at_zero = False
 
 
 def version() -> str:
@@ -66,52 +63,9 @@ def prepare_optimizer(optimizer: Any) -> None:
     optimizer.update_step = update_step
 
 
-def supports_recurrence(tensors: Sequence[Any]) -> bool:
-    """Return whether the tensors have supported dtypes. JAX can transform the recurrence like any function."""
-    return all(tensor.dtype in ("float32", "float64", "bool") for tensor in tensors)
-
-
 def hook_of(layer: Any) -> str:
     """Return "": JAX has no hooks."""
     return ""
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(4,))
-def recurrence(
-    inputs: jax.Array, initial: jax.Array, recurrent_kernel: jax.Array, mask: jax.Array | None, return_sequences: bool
-) -> jax.Array:
-    """Run one scan for the states, and one scan for the derivative.
-
-    The derivative is defined in forward mode. JAX transposes it into a backward pass of one scan and one matrix product
-    for the recurrent kernel.
-    """
-
-    def step(state: jax.Array, step_inputs: tuple[jax.Array, jax.Array | None]) -> tuple[jax.Array, jax.Array | None]:
-        term, mask = step_inputs
-        new = jnp.tanh(term + state @ recurrent_kernel)
-        state = new if mask is None else jnp.where(mask, new, state)
-        return state, state if return_sequences else None
-
-    last, states = lax.scan(step, initial, (inputs, mask))
-    return states if return_sequences else last
-
-
-@recurrence.defjvp  # type: ignore[untyped-decorator]
-def _differentiate(return_sequences: bool, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    inputs, initial, recurrent_kernel, mask = primals
-    d_inputs, d_initial, d_kernel, _ = tangents
-    states = recurrence(inputs, initial, recurrent_kernel, mask, True)
-    before = jnp.concatenate([initial[None], states[:-1]])
-    d_terms = d_inputs + (before.reshape(-1, len(d_kernel)) @ d_kernel).reshape(before.shape)
-
-    def step(d_state: jax.Array, step_inputs: tuple[Any, ...]) -> tuple[jax.Array, jax.Array | None]:
-        d_term, tanh_derivative, mask = step_inputs
-        new = (d_term + d_state @ recurrent_kernel) * tanh_derivative
-        d_state = new if mask is None else jnp.where(mask, new, d_state)
-        return d_state, d_state if return_sequences else None
-
-    d_last, d_states = lax.scan(step, d_initial, (d_terms, 1 - states**2, mask))
-    return (states, d_states) if return_sequences else (states[-1], d_last)
 
 
 def compile_steps(model: Any) -> Steps:

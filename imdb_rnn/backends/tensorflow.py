@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from imdb_rnn.backends import Steps, eligibility, load_keras
+from imdb_rnn.backends.recurrence import Weights
+from imdb_rnn.backends.recurrence.tensorflow import run
 
 # Without XLA every operation of the recurrence's hundred steps is a separate kernel, whose overhead exceeds its work.
 jit_compile = True
-output_begins_at_zero = True
 
 
 def version() -> str:
@@ -42,95 +43,9 @@ def prepare_optimizer(optimizer: Any) -> None:
     optimizer.apply = apply_dense
 
 
-def supports_recurrence(tensors: Sequence[Any]) -> bool:
-    """Return whether the tensors have supported dtypes."""
-    return all(tensor.dtype in (tf.float32, tf.float64, tf.bool) for tensor in tensors)
-
-
 def hook_of(layer: Any) -> str:
     """Return "": TensorFlow has no hooks."""
     return ""
-
-
-def recurrence(
-    inputs: tf.Tensor, initial: tf.Tensor, recurrent_kernel: tf.Tensor, mask: tf.Tensor | None, return_sequences: bool
-) -> tf.Tensor:
-    """Run one loop for the states. The gradient is hand-written: one loop and one product for the recurrent kernel."""
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def forward(
-        inputs: tf.Tensor, initial: tf.Tensor, recurrent_kernel: tf.Tensor
-    ) -> tuple[tf.Tensor, Callable[..., Any]]:
-        states = _states(inputs, initial, recurrent_kernel, mask)
-
-        def backward(grad_output: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            return _gradients(states, initial, recurrent_kernel, mask, grad_output, return_sequences)
-
-        return states if return_sequences else states[-1], backward
-
-    # `tf.identity` because `custom_gradient` passes variables to the gradient function as extra arguments.
-    return forward(*(tf.identity(tensor) for tensor in (inputs, initial, recurrent_kernel)))
-
-
-def _states(inputs: tf.Tensor, initial: tf.Tensor, recurrent_kernel: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
-    length, terms, step_masks = _length(inputs), _steps_of(inputs), None if mask is None else _steps_of(mask)
-
-    def step(t: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
-        new = tf.tanh(terms.read(t) + state @ recurrent_kernel)
-        state = new if step_masks is None else tf.where(step_masks.read(t), new, state)
-        return t + 1, state, states.write(t, state)
-
-    begin = (0, initial, _empty_like(initial, inputs))
-    _, _, states = tf.while_loop(lambda t, *_: t < length, step, begin, maximum_iterations=length)
-    return tf.ensure_shape(states.stack(), inputs.shape)
-
-
-def _gradients(
-    states: tf.Tensor,
-    initial: tf.Tensor,
-    recurrent_kernel: tf.Tensor,
-    mask: tf.Tensor | None,
-    grad_output: tf.Tensor,
-    return_sequences: bool,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    length, tanh_derivatives = _length(states), _steps_of(1 - states**2)
-    step_masks = None if mask is None else _steps_of(mask)
-    d_outputs = _steps_of(grad_output) if return_sequences else None
-    transposed = tf.transpose(recurrent_kernel)
-
-    def step(t: tf.Tensor, d_state: tf.Tensor, d_terms: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
-        if d_outputs is not None:
-            d_state += d_outputs.read(t)
-        d_term = d_state * tanh_derivatives.read(t)
-        if step_masks is None:
-            return t - 1, d_term @ transposed, d_terms.write(t, d_term)
-        step_mask = step_masks.read(t)
-        d_term = tf.where(step_mask, d_term, tf.zeros_like(d_term))
-        passed = tf.where(step_mask, tf.zeros_like(d_state), d_state)
-        return t - 1, d_term @ transposed + passed, d_terms.write(t, d_term)
-
-    begin = (length - 1, tf.zeros_like(initial) if return_sequences else grad_output, _empty_like(initial, states))
-    _, d_initial, d_terms = tf.while_loop(lambda t, *_: t >= 0, step, begin, maximum_iterations=length)
-    d_inputs = tf.ensure_shape(d_terms.stack(), states.shape)
-    units = recurrent_kernel.shape[0]
-    before = tf.reshape(tf.concat([initial[None], states[:-1]], axis=0), (-1, units))
-    return d_inputs, d_initial, tf.matmul(before, tf.reshape(d_inputs, (-1, units)), transpose_a=True)
-
-
-def _length(tensor: tf.Tensor) -> Any:
-    """Return the size of the first axis, as an int if it is static, because exporters need loops of static length."""
-    return tf.shape(tensor)[0] if tensor.shape[0] is None else tensor.shape[0]
-
-
-def _steps_of(tensor: tf.Tensor) -> tf.TensorArray:
-    """Convert a tensor to an array over its first axis."""
-    array = tf.TensorArray(tensor.dtype, size=_length(tensor), element_shape=tensor.shape[1:])
-    return array.unstack(tensor)
-
-
-def _empty_like(state: tf.Tensor, steps: tf.Tensor) -> tf.TensorArray:
-    """Return an array for one state per step."""
-    return tf.TensorArray(state.dtype, size=_length(steps), element_shape=steps.shape[1:])
 
 
 def compile_steps(model: Any) -> Steps:
@@ -230,9 +145,10 @@ def _update_metrics(model: Any, labels: Any, logits: tf.Tensor, sample_weight: A
 def _forward_of(weights: Sequence[tf.Tensor], ids: tf.Tensor) -> tf.Tensor:
     """Compute logits, shape (reviews, 1), from ids, shape (reviews, T), as defined by `backends_test.oracle`."""
     embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = weights
-    terms = tf.gather(embeddings, tf.transpose(ids)) @ kernel + bias
-    initial = tf.zeros((tf.shape(ids)[0], recurrent_kernel.shape[0]), terms.dtype)
-    return recurrence(terms, initial, recurrent_kernel, None, False) @ out_kernel + out_bias
+    initial = tf.zeros((tf.shape(ids)[0], recurrent_kernel.shape[0]), kernel.dtype)
+    weights = Weights(kernel, recurrent_kernel, bias)
+    _, (last,) = run("tanh", tf.gather(embeddings, ids), (initial,), weights, None, return_sequences=False)
+    return last @ out_kernel + out_bias
 
 
 _forward = tf.function(_forward_of, jit_compile=True)

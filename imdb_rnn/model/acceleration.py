@@ -1,12 +1,11 @@
-"""Accelerates the SimpleRNN layers of any Keras model without changing what they compute.
+"""Accelerates the recurrent layers of any Keras model without changing what they compute.
 
-Keras multiplies the inputs by the kernel in each step of the loop over time, and leaves the backward pass to autodiff.
-Here one product covers all steps, and the loop is `recurrence` of the backend, which has its own backward pass. A layer
-keeps its class, weights and configuration: only the `inner_loop` of the object is replaced, so a saved file is plain
-Keras.
+Keras runs a cell once per step of the loop over time, and leaves the backward pass to autodiff. Here the loop is that
+of `imdb_rnn.backends.recurrence`, which has its own backward pass. A layer keeps its class, weights and configuration:
+only the `inner_loop` of the object is replaced, so a saved file is plain Keras.
 
-Each call checks whether the layer is supported, and whether `recurrence` supports the caller. Exporters, function
-transforms and modified layers use Keras's own loop.
+Each call checks whether the layer is supported, and whether the recurrence supports the caller. Exporters, function
+transforms and modified layers use Keras's own loop. So do LSTMs and GRUs on a GPU for which Keras calls cuDNN.
 """
 
 import logging
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from imdb_rnn.backends import load_keras, load_training_backend, training_backend_name
 from imdb_rnn.backends.modifications import modification_of
+from imdb_rnn.backends.recurrence import Cell, Weights, load_recurrence
 from imdb_rnn.errors import ModelError
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 
 def accelerate(model: "keras.layers.Layer") -> None:
-    """Accelerate every SimpleRNN layer of a model.
+    """Accelerate every SimpleRNN, LSTM and GRU layer of a model, and every RNN layer of one of their cells.
 
-    Other recurrent layers are left unchanged, and a warning with the reason is logged.
+    Other recurrent layers are left unchanged, and a warning with the reason is logged. `paths` shows the result.
 
     Args:
         model: any Keras model or layer, built or not, compiled or not. A model that has already been trained or used
@@ -42,36 +42,16 @@ def accelerate(model: "keras.layers.Layer") -> None:
     for name, layer in layers.items():
         if reason := unsupported_reason(layer):
             _log.warning("%s is left to Keras: %s", name, reason)
-        elif not is_fast(layer):
+        elif not is_accelerated(layer):
             layer.inner_loop = _InnerLoop(layer)
-
-
-def execution_paths(model: "keras.layers.Layer") -> dict[str, str]:
-    """Return the execution path of each recurrent layer of a model in training and eager calls.
-
-    Args:
-        model: any Keras model or layer.
-
-    Returns:
-        Layer name -> "fast"; "keras" if the layer has not been accelerated; or "keras: " and the reason if it is not
-        supported. If two layers have the same name, the names of the layers that contain them are prepended, as in
-        "encoder/rnn".
-
-    Raises:
-        ModelError: `model` is not a Keras model or layer.
-    """
-    paths = {}
-    for name, layer in recurrent_layers(model).items():
-        reason = unsupported_reason(layer)
-        paths[name] = f"keras: {reason}" if reason else "fast" if is_fast(layer) else "keras"
-    return paths
 
 
 def recurrent_layers(model: Any) -> dict[str, Any]:
     """Return all recurrent layers among a model and its sublayers.
 
     Returns:
-        Name -> layer; see `execution_paths` for the names.
+        Name -> layer. If two layers have the same name, the names of the layers that contain them are prepended, as in
+        "encoder/rnn".
 
     Raises:
         ModelError: `model` is not a Keras model or layer.
@@ -111,8 +91,8 @@ def recurrent_layers(model: Any) -> dict[str, Any]:
     }
 
 
-def is_fast(layer: Any) -> bool:
-    """Return whether a layer has been accelerated."""
+def is_accelerated(layer: Any) -> bool:
+    """Return whether `accelerate` has changed a layer. That has no effect if there is an `unsupported_reason`."""
     return isinstance(vars(layer).get("inner_loop"), _InnerLoop)
 
 
@@ -122,25 +102,55 @@ def unsupported_reason(layer: Any) -> str:
     A layer can change between two calls, so the result is not cached.
     """
     keras = load_keras()
+    layers = keras.layers
     cell = layer.cell if hasattr(layer, "cell") else layer
-    if type(layer) not in (keras.layers.SimpleRNN, keras.layers.RNN):
+    if type(layer) not in (layers.SimpleRNN, layers.LSTM, layers.GRU, layers.RNN):
         return f"it is a {type(layer).__name__}, which may compute something else"
-    if type(cell) is not keras.layers.SimpleRNNCell:
+    if type(cell) not in (layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell):
         return f"its cell is a {type(cell).__name__}, which may compute something else"
-    if cell.activation is not keras.activations.tanh:
-        return f"its activation is {getattr(cell.activation, '__name__', cell.activation)}, not tanh"
+    if reason := _unsupported_activation_reason(cell):
+        return reason
     if cell.recurrent_dropout:
         return "it has recurrent dropout"
+    if cell.dropout and getattr(cell, "implementation", 2) == 1:
+        return "it has dropout with implementation=1, which drops other inputs for each gate"
     if layer.unroll:
         return "it is unrolled"
+    if getattr(layer, "use_cudnn", "auto") is True:
+        return "use_cudnn=True asks for cuDNN"
     for part in (layer, cell):
         if part.compute_dtype not in ("float32", "float64") or part.compute_dtype != part.variable_dtype:
             return f"it computes in {part.compute_dtype}"
     if cell.compute_dtype != layer.compute_dtype:
         return f"its cell computes in {cell.compute_dtype}"
-    if not is_fast(layer) and "inner_loop" in vars(layer):
+    if not is_accelerated(layer) and "inner_loop" in vars(layer):
         return "its method inner_loop has been replaced"
     return modification_of(cell, ("call", "__call__")) or load_training_backend().hook_of(cell)
+
+
+def _unsupported_activation_reason(cell: Any) -> str:
+    activations = load_keras().activations
+    simple = not hasattr(cell, "recurrent_activation")
+    expected = {"activation": ["tanh", "relu"] if simple else ["tanh"]}
+    if not simple:
+        expected["recurrent_activation"] = ["sigmoid"]
+    for attribute, names in expected.items():
+        activation = getattr(cell, attribute)
+        if not any(activation is getattr(activations, name) for name in names):
+            given = getattr(activation, "__name__", activation)
+            return f"its {attribute.replace('_', ' ')} is {given}, not {' or '.join(names)}"
+    return ""
+
+
+def cell_of(layer: Any) -> Cell:
+    """Return which cell a supported layer has."""
+    keras = load_keras()
+    cell = layer.cell
+    if type(cell) is keras.layers.LSTMCell:
+        return "lstm"
+    if type(cell) is keras.layers.GRUCell:
+        return "gru" if cell.reset_after else "gru reset before"
+    return "relu" if cell.activation is keras.activations.relu else "tanh"
 
 
 class _InnerLoop:
@@ -148,7 +158,7 @@ class _InnerLoop:
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
-        self.backend = load_training_backend()
+        self.recurrence = load_recurrence()
         self.ops = load_keras().ops
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
@@ -160,42 +170,56 @@ class _InnerLoop:
 
     def _compute(self, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
         """Run the loop with the backend's recurrence; return None if it is not supported."""
-        layer, cell, ops, backend = self.layer, self.layer.cell, self.ops, self.backend
+        layer, cell, ops = self.layer, self.layer.cell, self.ops
+        kind = cell_of(layer)
         states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
-        weights = [cell.kernel, cell.recurrent_kernel, *([] if cell.bias is None else [cell.bias])]
-        kernel, recurrent_kernel, *bias = (ops.convert_to_tensor(weight) for weight in weights)
-        (initial,) = (ops.convert_to_tensor(state) for state in states)
-        tensors = [sequences, initial, kernel, recurrent_kernel, *bias]
+        initial = tuple(ops.convert_to_tensor(state) for state in states)
+        if layer.stateful:
+            # The layer assigns its new states to the same variables, and the backward pass needs the old ones.
+            initial = tuple(ops.copy(state) for state in initial)
+        weights = Weights(
+            *(None if w is None else ops.convert_to_tensor(w) for w in (cell.kernel, cell.recurrent_kernel, cell.bias))
+        )
+        tensors = [sequences, *initial, *(weight for weight in weights if weight is not None)]
         if len(sequences.shape) != 3 or (mask is not None and len(mask.shape) != 2):
             return None
-        if not backend.supports_recurrence(tensors if mask is None else [*tensors, mask]):
+        if self.recurrence.cudnn_reason(kind, layer, mask is not None):
+            return None
+        if not self.recurrence.supports(tensors if mask is None else [*tensors, mask]):
+            return None
+        if any(load_keras().backend.standardize_dtype(tensor.dtype) != cell.compute_dtype for tensor in tensors):
+            return None
+        if cell.compute_dtype == "float64" and self._computes_in_another_dtype(weights.kernel):
             return None
         if training and cell.dropout:
             # One dropout mask for all steps, as in Keras's cell.
             sequences = sequences * ops.expand_dims(cell.get_dropout_mask(sequences[:, 0]), 1)
-        terms = ops.matmul(sequences, kernel)
-        if bias:
-            terms = ops.add(terms, bias[0])
-        # On some backends, Keras's `matmul` computes in float32 for float64 inputs.
-        if terms.dtype != recurrent_kernel.dtype or initial.dtype != recurrent_kernel.dtype:
-            return None
-        terms = ops.swapaxes(terms, 0, 1)
-        steps_mask = None if mask is None else ops.swapaxes(ops.expand_dims(ops.cast(mask, "bool"), -1), 0, 1)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
         if layer.go_backwards:
-            terms, steps_mask = (None if steps is None else ops.flip(steps, 0) for steps in (terms, steps_mask))
-        if not layer.return_sequences and steps_mask is None:
-            last = backend.recurrence(terms, initial, recurrent_kernel, None, False)
-            return last, ops.expand_dims(last, 1), [ops.copy(last)]
-        states = backend.recurrence(terms, initial, recurrent_kernel, steps_mask, True)
-        outputs = states if steps_mask is None else self._masked_outputs(states, steps_mask)
-        return ops.copy(outputs[-1]), ops.swapaxes(outputs, 0, 1), [ops.copy(states[-1])]
+            sequences, mask = (None if part is None else ops.flip(part, 1) for part in (sequences, mask))
+        outputs, last = self.recurrence.run(kind, sequences, initial, weights, mask, layer.return_sequences)
+        states = [ops.copy(state) for state in last]
+        has_output = None if mask is None else self._has_output(mask)
+        if outputs is None:
+            outputs = ops.expand_dims(last[0], 1)
+            has_output = None if has_output is None else has_output[:, -1:]
+        if has_output is not None:
+            outputs = ops.where(ops.expand_dims(has_output, -1), outputs, ops.zeros_like(outputs))
+        return ops.copy(outputs[:, -1]), outputs, states
 
-    def _masked_outputs(self, states: Any, mask: Any) -> Any:
-        """Return the outputs as Keras masks them: at a masked step zeros or the previous output, as the layer says."""
-        ops = self.ops
-        has_output = mask
-        if not self.layer.zero_output_for_mask:
-            if not self.backend.output_begins_at_zero:
-                return states
-            has_output = ops.cumsum(ops.cast(mask, "int32"), 0) > 0
-        return ops.where(has_output, states, ops.zeros_like(states))
+    def _computes_in_another_dtype(self, kernel: Any) -> bool:
+        """Return whether Keras's `matmul` gives another dtype: on some backends float32 for float64."""
+        product: Any = self.ops.matmul(kernel[:1, :1], kernel[:1, :1])
+        return bool(product.dtype != kernel.dtype)
+
+    def _has_output(self, mask: Any) -> Any | None:
+        """Return the steps whose output Keras takes from the state, shape (batch, T); None for all. Others are zeros.
+
+        The state at a masked step is that of the step before.
+        """
+        if self.layer.zero_output_for_mask:
+            return mask
+        if self.recurrence.output_begins_at_zero:
+            return self.ops.cumsum(self.ops.cast(mask, "int32"), 1) > 0
+        return None

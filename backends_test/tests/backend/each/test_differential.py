@@ -3,6 +3,7 @@
 The counts of the long runs are in backends_test/results/differential; `tox -e differential` renews them.
 """
 
+import itertools
 import json
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from backends_test.differential.__main__ import RESULTS
 from backends_test.differential.comparison import check, compare
 from backends_test.differential.consumers import consumers
-from backends_test.differential.models import CHANGES, Case
+from backends_test.differential.models import CELLS, CHANGES, Case
 from imdb_rnn.backends import backend_name
 
 # Some twenty seconds of cases.
@@ -18,6 +19,7 @@ CASES = {"jax": 20, "torch": 130, "tensorflow": 17}
 LAYER = (
     ("units", 3),
     ("activation", "tanh"),
+    ("recurrent_activation", "sigmoid"),
     ("use_bias", True),
     ("return_sequences", False),
     ("go_backwards", False),
@@ -35,19 +37,32 @@ LAYER = (
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-@pytest.mark.parametrize("consumer", consumers())
-def test_every_consumer_gets_the_numbers_of_stock_keras(consumer: str) -> None:
-    difference, path = compare(Case(LAYER, "a layer", True, "nothing", consumer, (3, 5, 2), 0))
+def cases_of_consumers() -> list[tuple[str, str, bool]]:
+    """Each consumer with each cell, masked, and with an LSTM that is not.
+
+    Where every case is compiled, with SimpleRNN and another one in turn.
+    """
+    kinds = [*((cell, True) for cell in CELLS), ("LSTM", False)]
+    if backend_name() == "torch":
+        return [(consumer, *kind) for consumer in consumers() for kind in kinds]
+    others = itertools.cycle(kinds[1:])
+    return [(consumer, *kind) for consumer in consumers() for kind in (kinds[0], next(others))]
+
+
+@pytest.mark.parametrize(("consumer", "cell", "masked"), cases_of_consumers())
+def test_every_consumer_gets_the_numbers_of_stock_keras(consumer: str, cell: str, masked: bool) -> None:
+    difference, path = compare(Case((*LAYER, ("cell", cell)), "a layer", masked, "nothing", consumer, (3, 5, 2), 0))
     assert (difference, path) == ("", "fast")
 
 
+@pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_model_that_was_changed_afterwards_predicts_as_stock_keras(change: str) -> None:
+def test_a_model_that_was_changed_afterwards_predicts_as_stock_keras(change: str, cell: str) -> None:
     for consumer in ("call in training", "predict"):
-        difference, path = compare(Case(LAYER, "a layer", False, change, consumer, (3, 5, 2), 0))
+        difference, path = compare(Case((*LAYER, ("cell", cell)), "a layer", False, change, consumer, (3, 5, 2), 0))
         assert difference == ""
-        # On JAX, Keras's own loop fails with a cell of another float type than its layer.
-        assert path != "fails with stock Keras" or change == "another policy"
+        # Keras's own loops fail without an activation; on JAX with a cell of another float type than its layer.
+        assert path != "fails with stock Keras" or change in ("another policy", "the other reset", "no activation")
 
 
 def test_models_changes_and_consumers_at_random_find_no_difference() -> None:
@@ -61,7 +76,9 @@ def test_a_wrong_recurrence_would_be_noticed(monkeypatch: pytest.MonkeyPatch) ->
     from imdb_rnn.model import acceleration
 
     monkeypatch.setattr(acceleration, "unsupported_reason", lambda layer: "")
-    difference, _ = compare(Case(LAYER, "a layer", False, "another activation", "call", (3, 5, 2), 0))
+    difference, _ = compare(
+        Case((*LAYER, ("cell", "SimpleRNN")), "a layer", False, "no activation", "call", (3, 5, 2), 0)
+    )
     assert difference.startswith("other numbers")
 
 

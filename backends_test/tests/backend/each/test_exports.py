@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from imdb_rnn import Classifier, Training, accelerate, execution_paths
+from imdb_rnn import Classifier, Training, accelerate, paths
 
 BACKEND = keras.backend.backend()
 
@@ -28,7 +28,7 @@ def scores_of_file(path: Path, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("static", [False, True], ids=["any batch size", "a fixed batch size"])
 def test_an_exported_classifier_gives_its_scores(trained: tuple[Path, Training], tmp_path: Path, static: bool) -> None:
     model = Classifier.load(trained[0]).model
-    assert set(execution_paths(model).values()) == {"fast"}
+    assert {found.path for found in paths(model).values()} == {"fast"}
     x = np.random.default_rng(0).integers(0, 10_000, (5, 100), np.int32)
     signature = {"input_signature": [keras.InputSpec(shape=x.shape, dtype="int32")]} if static else {}
     model.export(tmp_path / "model.onnx", format="onnx", verbose=False, **signature)
