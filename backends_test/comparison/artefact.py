@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 import imdb_rnn
+from backends_test.comparison import recurrent
 from backends_test.comparison.inputs import SEED, STEPS, Inputs, load_corpus, make_inputs
 from backends_test.comparison.reference import (
     CLIP_NORM,
@@ -31,7 +32,7 @@ from backends_test.comparison.reference import (
     saturated_batch,
     saturated_weights,
 )
-from backends_test.comparison.stages import sources_fingerprint
+from backends_test.comparison.stages import sources_fingerprint, stage_name
 from imdb_rnn import build_model, initial_weights
 from imdb_rnn.backends import PREDICTING_BACKENDS, backend_name, load_backend, load_training_backend
 from imdb_rnn.model.architecture import compile_model, parameters
@@ -47,6 +48,13 @@ def adam() -> keras.optimizers.Adam:
     return keras.optimizers.Adam(LEARNING_RATE, beta_1=exact(0.9), beta_2=exact(0.999))
 
 
+# The other recurrent layers: name -> the layer of 8 units.
+LAYERS: dict[str, Callable[[], keras.layers.Layer]] = {
+    "LSTM": lambda: keras.layers.LSTM(8),
+    "GRU": lambda: keras.layers.GRU(8, reset_after=True),
+    "GRU, reset_after=False": lambda: keras.layers.GRU(8, reset_after=False),
+    "SimpleRNN, relu": lambda: keras.layers.SimpleRNN(8, activation="relu"),
+}
 OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
     "SGD": lambda: keras.optimizers.SGD(1.0),
     "Adam": adam,
@@ -70,10 +78,17 @@ def compute_in_float64() -> None:
 
 
 class Way(NamedTuple):
-    """How a model is compiled and trained: by this library, or by Keras alone."""
+    """How a model is compiled and trained: by this library, or by Keras alone.
+
+    Attributes:
+        compile: compiles the tutorial's model.
+        train: trains it on each batch.
+        accelerate: is called for the models with other recurrent layers, which Keras compiles and trains.
+    """
 
     compile: Callable[[keras.Model, Any, list[Any]], None]
     train: Callable[[keras.Model, Iterable[Arrays]], Iterator[float]]
+    accelerate: Callable[[keras.Model], None]
 
 
 def compile_stock(model: keras.Model, optimizer: Any, metrics: list[Any]) -> None:
@@ -98,7 +113,10 @@ def train_fast(model: keras.Model, batches: Iterable[Arrays]) -> Iterator[float]
         yield float(model.get_metrics_result()["loss"])
 
 
-WAYS = {"fast": Way(compile_model, train_fast), "stock": Way(compile_stock, train_stock)}
+WAYS = {
+    "fast": Way(compile_model, train_fast, imdb_rnn.accelerate),
+    "stock": Way(compile_stock, train_stock, lambda model: None),
+}
 
 
 def model_of(weights: list[np.ndarray], optimizer: Any, way: Way, metrics: Sequence[Any] = ()) -> keras.Model:
@@ -152,10 +170,15 @@ def evaluated(model: keras.Model, reviews: Arrays) -> Tensors:
 
 
 def gradients(start: list[np.ndarray], batch: Arrays, way: Way) -> Tensors:
-    """Return the gradients: with momentum, the first velocity is minus the learning rate (1) times the gradient."""
+    """Return the gradients of a batch."""
     model = model_of(start, keras.optimizers.SGD(1.0, momentum=0.5), way)
     list(way.train(model, [batch]))
-    velocities = [v for v in model.optimizer.variables if tuple(v.shape) and "momentum" in v.path]
+    return first_gradients(model.optimizer)
+
+
+def first_gradients(optimizer: keras.optimizers.SGD) -> Tensors:
+    """Return the gradients of the first step: minus the velocities, if the learning rate is 1 and there is momentum."""
+    velocities = [v for v in optimizer.variables if tuple(v.shape) and "momentum" in v.path]
     return named(-keras.ops.convert_to_numpy(velocity) for velocity in velocities)
 
 
@@ -184,6 +207,53 @@ def training_losses(inputs: Inputs, way: Way) -> np.ndarray:
     return losses_of(model_of(inputs.initial, adam(), way), inputs.batches, way)
 
 
+def compute_recurrent(inputs: Inputs, way: Way) -> dict[str, Tensors]:
+    """Compute the stages of the other recurrent layers: stage -> tensor -> array."""
+    return {
+        stage_name(layer, stage): tensors
+        for layer in LAYERS
+        for stage, tensors in compute_layer(layer, inputs, way).items()
+    }
+
+
+def compute_layer(layer: str, inputs: Inputs, way: Way) -> dict[str, Tensors]:
+    """Compute the stages of one layer. Keras compiles and trains, as it does in `fit`."""
+    first, *others = inputs.batches[:STEPS]
+    model = recurrent_model(layer, adam(), way)
+    reviews = inputs.reviews.x[: recurrent.REVIEWS]
+    stages = {
+        "forward": {
+            name: model.predict(x, batch_size=len(first.x), verbose=0)
+            for name, x in (("edges", first.x), ("reviews", reviews))
+        }
+    }
+    for stage, batch, masked in (("gradients", first, False), ("masked", recurrent.masked_batch(inputs), True)):
+        once = recurrent_model(layer, keras.optimizers.SGD(1.0, momentum=0.5), way, masked)
+        list(train_stock(once, [batch]))
+        stages[stage] = first_gradients(once.optimizer)
+    for stage, batches in (("Adam", [first]), ("fifty steps", others)):
+        list(train_stock(model, batches))
+        stages[stage] = named(np.array(array) for array in model.get_weights())
+    return stages
+
+
+def recurrent_model(layer: str, optimizer: Any, way: Way, masked: bool = False) -> keras.Model:
+    """Return the compiled model with another recurrent layer; the id 0 is masked or is an id like any other."""
+    start = recurrent.draw_start(layer)
+    model = keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            keras.layers.Embedding(*start[0].shape, mask_zero=masked),
+            LAYERS[layer](),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.set_weights(start)
+    way.accelerate(model)
+    compile_stock(model, optimizer, [])
+    return model
+
+
 def main() -> None:
     """Compute every stage and save it."""
     folder, dtype, way = Path(sys.argv[1]), sys.argv[2], WAYS[sys.argv[3]]
@@ -193,8 +263,11 @@ def main() -> None:
     # Removed first and written last: without the note, nobody takes an old file for a new one.
     (folder / f"{dtype}.json").unlink(missing_ok=True)
     inputs = make_inputs(load_corpus())
+    stages = compute(inputs, way)
+    if backend_name() not in PREDICTING_BACKENDS:
+        stages |= compute_recurrent(inputs, way)
     arrays: dict[str, Any] = {
-        f"{stage}/{name}": array for stage, tensors in compute(inputs, way).items() for name, array in tensors.items()
+        f"{stage}/{name}": array for stage, tensors in stages.items() for name, array in tensors.items()
     }
     np.savez(folder / f"{dtype}.npz", **arrays)
     model = model_of(inputs.start, "adam", way)

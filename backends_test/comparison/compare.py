@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from backends_test import oracle
-from backends_test.comparison import reference
+from backends_test.comparison import recurrent, reference
 from backends_test.comparison.inputs import load_corpus, make_inputs, read_batches
 from backends_test.comparison.stages import (
     DTYPES,
@@ -117,7 +117,7 @@ def gather(folder: Path) -> Artefacts:
         MissingArtefactError: see `read_all`.
     """
     inputs = make_inputs(load_corpus())
-    stages = reference.compute(inputs) | oracle_of_saved_models(folder)
+    stages = reference.compute(inputs) | recurrent.compute(inputs) | oracle_of_saved_models(folder)
     stages["training"] = {"losses": reference.training_losses(inputs)}
     note = {"backend": "oracle", "dtype": "float64", "device": "cpu", "versions": {"numpy": np.__version__}}
     gathered: Artefacts = {}

@@ -41,7 +41,7 @@ from backends_test.comparison.compare import (
 )
 from backends_test.comparison.inputs import HORIZON
 from backends_test.comparison.pictures import growth_figure, heat, title_of
-from backends_test.comparison.stages import DTYPES, LADDER
+from backends_test.comparison.stages import DTYPES, LAYER_STAGES, LAYERS, MODEL_STAGES, stage_name
 from backends_test.environments import ROOT, run_under
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import data_uri, render, save_png, write_json, write_text
@@ -103,11 +103,14 @@ def make_report(
 
 
 def summary_as_markdown(report: dict[str, Any]) -> str:
-    """Format the summary: pairs of backends in float32, and the largest difference of the oracle and in float64."""
+    """Format the summary of the tutorial's model.
+
+    It shows the pairs of backends in float32, and the largest difference of the oracle and in float64.
+    """
     pairs = [f"{one} - {other}" for one, other in combinations(TRAINING_BACKENDS, 2)]
     cells_of = {(row["stage"], row["dtype"]): row["pairs"] for row in report["rows"]}
     rows = []
-    for stage in LADDER:
+    for stage in MODEL_STAGES:
         single, double = cells_of[stage.name, "float32"], cells_of.get((stage.name, "float64"))
         oracle = _largest(single[f"oracle - {name}"] for name in TRAINING_BACKENDS)
         rows.append(
@@ -119,6 +122,17 @@ def summary_as_markdown(report: dict[str, Any]) -> str:
             ]
         )
     return markdown_table(["stage", *map(title_of, pairs), "oracle", "float64"], rows)
+
+
+def layers_as_markdown(report: dict[str, Any]) -> str:
+    """Format the summary of the other recurrent layers: the largest difference of any pair."""
+    pairs_of = {(row["stage"], row["dtype"]): row["pairs"].values() for row in report["rows"]}
+    rows = [
+        [f"{stage}, {dtype}", *(_cell(_largest(pairs_of[stage_name(layer, stage), dtype])) for layer in LAYERS)]
+        for dtype in DTYPES
+        for stage in LAYER_STAGES
+    ]
+    return markdown_table(["stage", *LAYERS], rows)
 
 
 def as_markdown(report: dict[str, Any], dtype: str) -> str:
@@ -220,6 +234,7 @@ def publish(report: dict[str, Any], folder: Path) -> None:
 def renew(page: str, report: dict[str, Any]) -> str:
     """Renew the tables in the text of docs/agreement.md."""
     page = replace_table(page, "parity", summary_as_markdown(report))
+    page = replace_table(page, "layers", layers_as_markdown(report))
     page = replace_table(page, "horizons", horizons_as_markdown(report))
     page = replace_table(page, "exported", exports.table(report["exported"]))
     results = json.loads(equivalence.RESULTS.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 # The modules outside the library on which an artefact depends, relative to this folder.
-COMPUTING = ("artefact.py", "inputs.py", "../data.py")
+COMPUTING = ("artefact.py", "inputs.py", "recurrent.py", "../data.py")
 DTYPES = ("float32", "float64")
 
 
@@ -46,7 +46,8 @@ class Stage:
     bounds: Mapping[str, Bound]
 
 
-LADDER = (
+# The stages of the tutorial's model.
+MODEL_STAGES = (
     Stage("parameters", "number of parameters of each layer", {"float32": EQUAL, "float64": EQUAL}),
     Stage("initial weights", "drawn with seed 42", {"float32": EQUAL, "float64": EQUAL}),
     Stage("batches", "digests of the batches of three epochs", {"float32": EQUAL, "float64": EQUAL}),
@@ -104,6 +105,65 @@ LADDER = (
         "continued training",
         "losses and weights of twenty more steps of the saved models",
         {"float32": Bound(1.3e-5, 3.4e-6)},
+    ),
+)
+
+# The stages of the model with another recurrent layer in place of its SimpleRNN: stage -> what its tensors are.
+LAYER_STAGES = {
+    "forward": "scores of 512 reviews and of edge cases: only padding, one token, the highest id",
+    "gradients": "gradients of the loss with respect to each weight",
+    "masked": "gradients of a batch of reviews of 1 to 100 ids, with the padding after them masked",
+    "Adam": "weights after one step",
+    "fifty steps": "weights after fifty steps of Adam",
+}
+# Layer -> stage -> the largest differences measured in float32 and in float64. The tolerances are four times as large.
+LAYERS = {
+    "LSTM": {
+        "forward": (8.9e-8, 1.1e-16),
+        "gradients": (2.8e-8, 2.8e-17),
+        "masked": (1.5e-8, 5.6e-17),
+        "Adam": (3.3e-8, 5.6e-17),
+        "fifty steps": (1.1e-6, 3.6e-16),
+    },
+    "GRU": {
+        "forward": (8.9e-8, 1.1e-16),
+        "gradients": (3.0e-8, 2.8e-17),
+        "masked": (2.2e-8, 2.1e-17),
+        "Adam": (6.0e-8, 1.1e-16),
+        "fifty steps": (6.7e-7, 5.0e-16),
+    },
+    "GRU, reset_after=False": {
+        "forward": (1.2e-7, 2.2e-16),
+        "gradients": (3.3e-8, 4.9e-17),
+        "masked": (4.7e-8, 3.1e-17),
+        "Adam": (3.6e-8, 5.6e-17),
+        "fifty steps": (9.5e-7, 3.9e-16),
+    },
+    "SimpleRNN, relu": {
+        "forward": (1.1e-7, 1.1e-16),
+        "gradients": (1.6e-8, 3.1e-17),
+        "masked": (4.1e-8, 3.1e-17),
+        "Adam": (3.2e-8, 1.1e-16),
+        "fifty steps": (1.2e-6, 2.2e-16),
+    },
+}
+
+
+def stage_name(layer: str, stage: str) -> str:
+    """Return the name of a stage of a layer, such as "LSTM: gradients"."""
+    return f"{layer}: {stage}"
+
+
+LADDER = (
+    *MODEL_STAGES,
+    *(
+        Stage(
+            stage_name(layer, stage),
+            compares,
+            {dtype: Bound(4 * value, value) for dtype, value in zip(DTYPES, measured[stage], strict=True)},
+        )
+        for layer, measured in LAYERS.items()
+        for stage, compares in LAYER_STAGES.items()
     ),
 )
 

@@ -21,13 +21,14 @@ from backends_test.comparison.report import (
     as_markdown,
     as_text,
     horizons_as_markdown,
+    layers_as_markdown,
     main,
     make_report,
     print_table,
     renew,
     summary_as_markdown,
 )
-from backends_test.comparison.stages import DTYPES, LADDER, Artefact
+from backends_test.comparison.stages import DTYPES, LADDER, LAYER_STAGES, LAYERS, MODEL_STAGES, Artefact, stage_name
 from backends_test.environments import ROOT
 from backends_test.markdown import markdown_table, replace_table
 from imdb_rnn.backends import PREDICTING_BACKENDS, TRAINING_BACKENDS
@@ -110,6 +111,25 @@ def test_the_farthest_is_what_the_summary_shows() -> None:
     rows = dict(re.findall(r"^\| ([^|]+) (\|.*) \|$", summary_as_markdown(made(1e-7)[0]), re.M))
     assert rows["Adam"] == "| 1.0e-07 | equal | 1.0e-07 | 1.0e-07 | equal"
     assert rows["saved model"] == "| equal | equal | equal | equal | float32 only"
+
+
+def test_the_summary_is_of_the_tutorials_model() -> None:
+    table = summary_as_markdown(made(0.0)[0])
+    assert re.findall(r"^\| ([^|]+) \|", table, re.M)[2:] == [stage.name for stage in MODEL_STAGES]
+
+
+def test_each_other_layer_has_a_column_with_the_largest_difference_of_any_pair() -> None:
+    report, _ = made(0.0)
+    (row,) = (row for row in report["rows"] if (row["stage"], row["dtype"]) == (stage_name("GRU", "masked"), "float64"))
+    row["pairs"]["jax - torch"]["difference"] = 2e-17
+    table = layers_as_markdown(report).splitlines()
+    assert table[0] == f"| stage | {' | '.join(LAYERS)} |"
+    assert len(table) == 2 + len(DTYPES) * len(LAYER_STAGES)
+    cells = {
+        line: ["2.0e-17" if line == "masked, float64" and layer == "GRU" else "equal" for layer in LAYERS]
+        for line in [f"{stage}, {dtype}" for dtype in DTYPES for stage in LAYER_STAGES]
+    }
+    assert table[2:] == [f"| {line} | {' | '.join(shown)} |" for line, shown in cells.items()]
 
 
 ROW = exports.ExportRow("ONNX", "PyTorch 2", "ONNX Runtime 1", 1_000, "imdb", 3e-6, 1.7e-5)

@@ -18,14 +18,15 @@ import keras
 import numpy as np
 import pytest
 
-from backends_test import oracle
-from backends_test.comparison import reference
+from backends_test import oracle, recurrent_oracle
+from backends_test.comparison import recurrent, reference
 from backends_test.comparison.inputs import STEPS, Inputs, load_corpus, make_inputs
 from backends_test.comparison.reference import LEARNING_RATE, Tensors, named
 from backends_test.comparison.stages import (
     DTYPES,
     EXCHANGED,
     LADDER,
+    LAYERS,
     OPENVINO,
     OPENVINO_LABELS,
     SATURATED,
@@ -33,8 +34,10 @@ from backends_test.comparison.stages import (
     Stage,
     differences,
     read_artefact,
+    stage_name,
 )
 from backends_test.oracle import Weights
+from backends_test.recurrent_oracle import Backward, Derivatives
 from imdb_rnn import build_model
 from imdb_rnn.backends import load_backend
 from imdb_rnn.text.batches import Arrays
@@ -56,7 +59,7 @@ def inputs() -> Inputs:
 
 @pytest.fixture(scope="session")
 def expected(inputs: Inputs) -> dict[str, Tensors]:
-    return reference.compute(inputs)
+    return reference.compute(inputs) | recurrent.compute(inputs)
 
 
 @pytest.fixture(scope="session", params=DTYPES)
@@ -76,7 +79,7 @@ def device(request: pytest.FixtureRequest) -> str:
 
 
 @cache
-def computed(folder: Path, dtype: str, gpu: bool, way: str = "fast") -> Artefact:
+def computed(folder: Path, dtype: str, *, gpu: bool, way: str = "fast") -> Artefact:
     """What this backend computes, on this device and in this dtype, in a fresh process."""
     variables = (NO_TF32 if gpu else CPU_ONLY) | {"JAX_ENABLE_X64": "1" if dtype == "float64" else "0"}
     command = [sys.executable, "-P", "-m", "backends_test.comparison.artefact", folder, dtype, way]
@@ -89,7 +92,7 @@ def computed(folder: Path, dtype: str, gpu: bool, way: str = "fast") -> Artefact
 def artefact(artefacts: Path, device: str, dtype: str) -> Artefact:
     """What this backend computes. That on a CPU is left for the pairwise report."""
     gpu = device == "gpu"
-    return computed(artefacts.with_name(f"{artefacts.name}-gpu") if gpu else artefacts, dtype, gpu)
+    return computed(artefacts.with_name(f"{artefacts.name}-gpu") if gpu else artefacts, dtype, gpu=gpu)
 
 
 @pytest.fixture(scope="session")
@@ -233,6 +236,69 @@ def test_a_swapped_batch_would_be_noticed(single: Artefact, inputs: Inputs) -> N
     mistaken = reference.steps(inputs.start, oracle.Adam(), swapped)
     with pytest.raises(AssertionError, match="fifty steps: embeddings"):
         check("fifty steps", "float32", single.stages["fifty steps"], named(mistaken.arrays()))
+
+
+@pytest.mark.parametrize(
+    ("layer", "mistake"),
+    [
+        ("LSTM", "gates f and c swapped"),
+        ("GRU", "gates z and r swapped"),
+        ("GRU", "reset before the product"),
+        ("GRU, reset_after=False", "gates z and r swapped"),
+        ("SimpleRNN, relu", "tanh"),
+    ],
+)
+def test_a_mistake_in_another_layer_would_be_noticed(
+    single: Artefact, inputs: Inputs, layer: str, mistake: str
+) -> None:
+    start = recurrent.draw_start(layer)
+    embeddings, kernel, recurrent_kernel, bias, *out = start
+    x = inputs.reviews.x[: recurrent.REVIEWS]
+    order = {
+        "gates f and c swapped": np.r_[:8, 16:24, 8:16, 24:32],
+        "gates z and r swapped": np.r_[8:16, :8, 16:24],
+    }
+    if mistake in order:
+        swapped = [array[..., order[mistake]] for array in (kernel, recurrent_kernel, bias)]
+        forward = recurrent_oracle.forward(
+            recurrent_oracle.LAYERS[layer], Weights.of([embeddings, *swapped, *out]), x
+        ).scores
+    elif mistake == "tanh":
+        forward = oracle.forward(Weights.of(start), x).scores
+    else:
+        before = Weights.of([embeddings, kernel, recurrent_kernel, bias.sum(axis=0), *out])
+        forward = recurrent_oracle.forward(recurrent_oracle.LAYERS["GRU, reset_after=False"], before, x).scores
+    name = stage_name(layer, "forward")
+    with pytest.raises(AssertionError, match=f"{name}: reviews"):
+        check(name, "float32", {"reviews": single.stages[name]["reviews"]}, {"reviews": forward})
+
+
+def lstm_without_carry(weights: Weights, x: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, Backward]:
+    """A step of an LSTM whose cell state passes no derivative on to the step before."""
+    after, backward = recurrent_oracle.lstm(weights, x, states)
+
+    def cut(d_states: np.ndarray) -> Derivatives:
+        derivatives = backward(d_states)
+        return derivatives._replace(states=derivatives.states * [[[1]], [[0]]])
+
+    return after, cut
+
+
+def test_a_derivative_that_is_not_carried_would_be_noticed(single: Artefact, inputs: Inputs) -> None:
+    mistaken = recurrent_oracle.Layer(2, lstm_without_carry)
+    gradients = recurrent_oracle.gradients(mistaken, Weights.of(recurrent.draw_start("LSTM")), *inputs.batches[0])
+    with pytest.raises(AssertionError, match="LSTM: gradients: embeddings"):
+        check("LSTM: gradients", "float32", single.stages["LSTM: gradients"], named(gradients.arrays()))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_mask_that_is_ignored_would_be_noticed(single: Artefact, inputs: Inputs, layer: str) -> None:
+    batch = recurrent.masked_batch(inputs)
+    weights = Weights.of(recurrent.draw_start(layer))
+    gradients = recurrent_oracle.gradients(recurrent_oracle.LAYERS[layer], weights, *batch)
+    name = stage_name(layer, "masked")
+    with pytest.raises(AssertionError, match=f"{name}: embeddings"):
+        check(name, "float32", single.stages[name], named(gradients.arrays()))
 
 
 def test_without_preparation_tensorflow_would_sum_squares(inputs: Inputs, backend: str) -> None:
