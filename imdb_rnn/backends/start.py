@@ -6,10 +6,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 
 from imdb_rnn.backends.choice import backend_name, keras_json
+from imdb_rnn.backends.jax_cache import programs_kept
+from imdb_rnn.backends.lazy_imports import lazy_imports
 from imdb_rnn.backends.table import TABLE
 from imdb_rnn.errors import BackendError
 
@@ -45,9 +47,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def keras_lock() -> AbstractContextManager[bool]:
-    """Return the lock for the use of Keras. It is reentrant."""
-    return _lock
+@contextmanager
+def keras_lock() -> Iterator[None]:
+    """Give one thread at a time the use of Keras, and keep the programs that JAX compiles. It is reentrant.
+
+    Raises:
+        BackendError: see `imdb_rnn.backends.jax_cache.programs_kept`.
+    """
+    with _lock, _programs_kept():
+        yield
+
+
+def _programs_kept() -> AbstractContextManager[None]:
+    return programs_kept() if backend_name() == "jax" else nullcontext()
 
 
 def load_keras() -> ModuleType:
@@ -84,10 +96,13 @@ def _start(name: str) -> None:
     if name in _broken:
         raise BackendError(_broken[name])
     try:
-        with _variables_of_keras(name):
+        with _variables_of_keras(name), lazy_imports():
             keras = importlib.import_module("keras")
         importlib.import_module(f"imdb_rnn.backends.{name}")
-        keras.ops.convert_to_numpy(keras.ops.ones(1, "float32") + 1)
+        with _programs_kept():
+            keras.ops.convert_to_numpy(keras.ops.ones(1, "float32") + 1)
+    except BackendError:
+        raise
     except Exception as error:
         msg = _reason_of_failure(name, error)
         if TABLE[name].package not in sys.modules and not _is_of_settings(error):

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
 from imdb_rnn.corpora import npy
 from imdb_rnn.corpora.corpus import Corpus
 from imdb_rnn.files import atomic_write, open_archive, open_file, read_member
-from imdb_rnn.home import expanded
+from imdb_rnn.home import cache_folder
 from imdb_rnn.printable import printable
 from imdb_rnn.text.reviews import EncodedReviews, check_reviews
 from imdb_rnn.text.tokens import Vocabulary
@@ -38,14 +37,6 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
-def folder() -> Path | None:
-    """Return the cache folder: `IMDB_RNN_CACHE`, else one in the user's cache; None for a user without a home."""
-    try:
-        return expanded(os.environ.get("IMDB_RNN_CACHE") or platformdirs.user_cache_dir("imdb_rnn"))
-    except RuntimeError:  # raised by platformdirs for a user without a home
-        return None
-
-
 def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[[], Corpus]) -> Corpus:
     """Read a corpus from the cache, or encode it and try to write it to the cache.
 
@@ -55,7 +46,7 @@ def cached(source: str, key: str, vocabulary: Vocabulary | None, make: Callable[
         vocabulary: the vocabulary of the encoding; None if the source has its own.
         make: reads and encodes the source.
     """
-    where = folder()
+    where = cache_folder()
     if where is None:
         _log.info("not cached: the user has no home folder, and IMDB_RNN_CACHE is not set")
         return make()

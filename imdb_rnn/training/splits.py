@@ -1,5 +1,7 @@
 """The split of the training reviews into training and validation."""
 
+import math
+
 import numpy as np
 
 from imdb_rnn.text.reviews import EncodedReviews
@@ -11,9 +13,7 @@ VALIDATION_SEED = 42
 
 def split_reviews(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews]:
     """Split the training reviews of a corpus into 80 % for training and 20 % for validation."""
-    # scikit-learn takes a second to import.
-    from sklearn.model_selection import train_test_split
-
-    positions = train_test_split(np.arange(len(reviews)), test_size=VALIDATION_SHARE, random_state=VALIDATION_SEED)
-    learned, validation = (reviews.take(part) for part in positions)
-    return learned, validation
+    # As `sklearn.model_selection.train_test_split`, which takes seconds to import.
+    order = np.random.RandomState(VALIDATION_SEED).permutation(len(reviews))
+    held_out = math.ceil(VALIDATION_SHARE * len(reviews))
+    return reviews.take(order[held_out:]), reviews.take(order[:held_out])
