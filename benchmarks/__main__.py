@@ -12,10 +12,10 @@ from benchmarks.baselines.c import NO_COMPILER
 from benchmarks.compare import compare
 from benchmarks.configurations import Backend, DeviceKind, configurations_on
 from benchmarks.devices import NO_GPU, Device, find_gpu
-from benchmarks.plan import FAST, FULL
+from benchmarks.plan import FAST, FAST_GPU, FULL
 from benchmarks.report import publish, write_report
 from benchmarks.runner import BenchmarkError, available, run
-from benchmarks.tables import terminal_table
+from benchmarks.tables import terminal_tables
 from imdb_rnn.errors import ImdbRnnError
 from imdb_rnn.processor import processor
 
@@ -72,12 +72,13 @@ def run_command(
     chosen = [
         one for one in configurations if (not backend or one.framework in backend) and (not only or one.name in only)
     ]
+    plan = FULL
+    if fast:
+        chosen = [one for one in chosen if one.fast or one.name in (only or ())]
+        plan = FAST if kind == "cpu" else FAST_GPU
     for configuration in chosen:
         if not available(configuration):
             print(f"{configuration.name} is left out: {NO_COMPILER}", file=sys.stderr)
-    plan = FAST if fast else FULL
-    if fast and kind == "gpu":
-        plan = replace(plan, scaling="batches")
     if rounds is not None:
         plan = replace(plan, rounds=rounds)
     if whole_runs is not None:
@@ -90,7 +91,7 @@ def run_command(
 @app.command("report")
 def report_command(out: Folder = DEFAULT) -> None:
     """Make the report again from the raw measurements, and print its table."""
-    print(terminal_table(write_report(out)))
+    print(terminal_tables(write_report(out)))
     print(f"\nThe whole report: {out / 'report.html'}")
 
 

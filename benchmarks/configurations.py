@@ -31,6 +31,7 @@ class Configuration:
         precision: on a GPU, "tf32" allows TensorFloat-32.
         cores: "one" core and one thread, which makes configurations comparable; "all" cores without any setting, as
             users run it; "busy", the same beside one busy process per core.
+        fast: whether it is part of a fast run.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Configuration:
     gpu: bool = True
     precision: Literal["float32", "tf32"] = "float32"
     cores: Cores = "one"
+    fast: bool = True
 
 
 def _keras(backend: Backend, settings: str, what: str, trainer: str, jit: bool = False, **more: Any) -> Configuration:
@@ -60,6 +62,24 @@ def _keras(backend: Backend, settings: str, what: str, trainer: str, jit: bool =
         {"jit_compile": str(jit)},
     )
     return replace(configuration, **more)
+
+
+def _without_settings(backend: Backend, path: Mapping[str, str], tutorial: Configuration) -> tuple[Configuration, ...]:
+    """What a user gets: the tutorial and this library on all cores, alone and beside busy processes."""
+    library = _keras(backend, "library", _LIBRARY, "Library", path=path, whole_run="command", gpu=False)
+    tutorial = replace(tutorial, gpu=False)
+    return (
+        replace(tutorial, name=f"{backend}-tutorial-all-cores", cores="all"),
+        replace(library, name=f"{backend}-all-cores", cores="all"),
+        replace(
+            tutorial,
+            name=f"{backend}-tutorial-busy",
+            description=f"{tutorial.description}{_BESIDE}",
+            cores="busy",
+            whole_run=None,
+        ),
+        replace(library, name=f"{backend}-busy", description=f"{library.description}{_BESIDE}", cores="busy"),
+    )
 
 
 def _loop(backend: Backend, loop: str, what: str, trainer: str, **more: Any) -> Configuration:
@@ -76,28 +96,44 @@ _COMPILED = {"jit_compile": "True", "recurrence": "fast", "steps": "compiled"}
 _HAND_WRITTEN = {"jit_compile": "False", "recurrence": "fast", "steps": "by hand"}
 _COMPILED_HAND_WRITTEN = _COMPILED | {"steps": "by hand"}
 _AGAIN = "the same again: the difference is noise"
-_ALL_CORES = "the same without any setting, on all cores"
-_BUSY = "the same without any setting, beside one busy process per core"
+_BESIDE = "; beside one busy process per core"
 _OTHER_ADAM = f"{_TUTORIAL}; its Adam computes another formula"
 _XLA = "Keras, best stock settings: XLA, 32 steps per call"
 
+_TUTORIALS = {
+    "jax": _keras("jax", "tutorial", _TUTORIAL, "Tutorial", jit=True, whole_run="script"),
+    "torch": _keras("torch", "tutorial", _TUTORIAL, "Tutorial", whole_run="script"),
+    "tensorflow": _keras("tensorflow", "tutorial", _OTHER_ADAM, "Tutorial", same_model=False, whole_run="script"),
+}
+
 CONFIGURATIONS = (
-    _keras("jax", "tutorial", _TUTORIAL, "Tutorial", jit=True, whole_run="script"),
+    *_without_settings("jax", _COMPILED, _TUTORIALS["jax"]),
+    *_without_settings("torch", _HAND_WRITTEN, _TUTORIALS["torch"]),
+    *_without_settings("tensorflow", _COMPILED_HAND_WRITTEN, _TUTORIALS["tensorflow"]),
+    _TUTORIALS["jax"],
     _keras("jax", "library", _LIBRARY, "Library", path=_COMPILED, whole_run="command", scales=True),
-    _keras("jax", "library-again", _AGAIN, "Library", path=_COMPILED),
-    _keras("jax", "all-cores", _ALL_CORES, "Library", path=_COMPILED, whole_run="command", cores="all", gpu=False),
-    _keras("jax", "busy", _BUSY, "Library", path=_COMPILED, whole_run="command", cores="busy", gpu=False),
-    _loop("jax", "step", "hand-written in JAX, one step per compiled call", "StepJax", path={"compiled": "each step"}),
-    _loop("jax", "epoch", "hand-written in JAX, 78 steps per compiled call", "EpochJax", whole_run="loop", scales=True),
-    _keras("torch", "tutorial", _TUTORIAL, "Tutorial", whole_run="script"),
-    _keras("torch", "library", _LIBRARY, "Library", path=_HAND_WRITTEN, whole_run="command", scales=True),
-    _keras(
-        "torch", "all-cores", _ALL_CORES, "Library", path=_HAND_WRITTEN, whole_run="command", cores="all", gpu=False
-    ),
-    _keras("torch", "busy", _BUSY, "Library", path=_HAND_WRITTEN, whole_run="command", cores="busy", gpu=False),
-    _keras("torch", "unrolled", "Keras, best stock settings: unrolled", "Unrolled"),
+    _keras("jax", "library-again", _AGAIN, "Library", path=_COMPILED, gpu=False),
     _loop(
-        "torch", "idiomatic", "hand-written in PyTorch, as documented", "IdiomaticTorch", path={"optimizer": "default"}
+        "jax",
+        "step",
+        "hand-written in JAX, one step per compiled call",
+        "StepJax",
+        path={"compiled": "each step"},
+        gpu=False,
+        fast=False,
+    ),
+    _loop("jax", "epoch", "hand-written in JAX, 78 steps per compiled call", "EpochJax", whole_run="loop", scales=True),
+    _TUTORIALS["torch"],
+    _keras("torch", "library", _LIBRARY, "Library", path=_HAND_WRITTEN, whole_run="command", scales=True),
+    _keras("torch", "unrolled", "Keras, best stock settings: unrolled", "Unrolled", gpu=False, fast=False),
+    _loop(
+        "torch",
+        "idiomatic",
+        "hand-written in PyTorch, as documented",
+        "IdiomaticTorch",
+        path={"optimizer": "default"},
+        gpu=False,
+        fast=False,
     ),
     _loop(
         "torch",
@@ -108,29 +144,9 @@ CONFIGURATIONS = (
         whole_run="loop",
         scales=True,
     ),
-    _keras("tensorflow", "tutorial", _OTHER_ADAM, "Tutorial", same_model=False, whole_run="script"),
+    _TUTORIALS["tensorflow"],
     _keras("tensorflow", "library", _LIBRARY, "Library", path=_COMPILED_HAND_WRITTEN, whole_run="command", scales=True),
-    _keras(
-        "tensorflow",
-        "all-cores",
-        _ALL_CORES,
-        "Library",
-        path=_COMPILED_HAND_WRITTEN,
-        whole_run="command",
-        cores="all",
-        gpu=False,
-    ),
-    _keras(
-        "tensorflow",
-        "busy",
-        _BUSY,
-        "Library",
-        path=_COMPILED_HAND_WRITTEN,
-        whole_run="command",
-        cores="busy",
-        gpu=False,
-    ),
-    _keras("tensorflow", "compiled", _XLA, "Compiled", jit=True, scales=True),
+    _keras("tensorflow", "compiled", _XLA, "Compiled", jit=True, scales=True, gpu=False),
     Configuration(
         "numpy",
         "jax",
@@ -162,12 +178,7 @@ def configurations_on(device: DeviceKind) -> list[Configuration]:
     """Return the configurations of a kind of device; on a GPU the main ones also run with TensorFloat-32."""
     if device == "cpu":
         return list(CONFIGURATIONS)
-    # The recurrence of cuDNN, which the loops in PyTorch use there, is further from the oracle than the tolerance.
-    on_gpu = [
-        replace(one, same_model=one.same_model and (one.kind, one.framework) != ("baseline", "torch"))
-        for one in CONFIGURATIONS
-        if one.gpu
-    ]
+    on_gpu = [_on_gpu(one) for one in CONFIGURATIONS if one.gpu]
     with_tf32 = [
         replace(
             one,
@@ -178,6 +189,13 @@ def configurations_on(device: DeviceKind) -> list[Configuration]:
             scales=False,
         )
         for one in on_gpu
-        if one.whole_run
+        if one.whole_run in ("command", "loop")
     ]
     return [*on_gpu, *with_tf32]
+
+
+def _on_gpu(one: Configuration) -> Configuration:
+    # The recurrence of cuDNN, which the loops in PyTorch use there, is further from the oracle than the tolerance.
+    one = replace(one, scales=True, same_model=one.same_model and (one.kind, one.framework) != ("baseline", "torch"))
+    # Whether Keras compiles with XLA is its own choice there.
+    return replace(one, path={}) if one.name == "tensorflow-tutorial" else one

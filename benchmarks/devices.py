@@ -1,9 +1,11 @@
 """The measured device: its name, the environment variables of a measured process, and the memory in use."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from benchmarks.configurations import Configuration, Cores, DeviceKind
 
 # Framework -> name of a GPU in `Trainer.path`.
 GPU_NAMES = {"jax": "gpu", "torch": "cuda", "tensorflow": "gpu"}
+REHEARSAL = "IMDB_RNN_GPU_REHEARSAL"
 NO_GPU = "No GPU: nvidia-smi lists none. Omit --device to measure the CPU."
 
 
@@ -39,11 +42,37 @@ def find_gpu() -> Device | None:
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
+# What tox sets for the tests, and a user does not: threads, precision on a GPU, a cache of what JAX has compiled.
+_OF_TESTS = re.compile(
+    r"(OMP|TF)_NUM_\w*THREADS|NVIDIA_TF32_OVERRIDE|JAX_(COMPILATION_CACHE|PERSISTENT_CACHE|DEFAULT_MATMUL)\w*"
+)
+
+
 def environment_of(kind: DeviceKind, configuration: Configuration) -> dict[str, str]:
     """Return the environment variables of a measured process."""
     threads = _ONE_THREAD if configuration.cores == "one" else {}
-    inherited = {name: value for name, value in os.environ.items() if name not in _ONE_THREAD}
+    inherited = {name: value for name, value in os.environ.items() if not _OF_TESTS.fullmatch(name)}
     return inherited | threads | _device_variables(kind, configuration.precision)
+
+
+@contextmanager
+def cache_of(configuration: Configuration, inputs: Path) -> Iterator[dict[str, str]]:
+    """Yield the variable of this library's cache: filled before if that is what a user gets, and otherwise empty.
+
+    Args:
+        configuration: what is measured; only this library's command has a cache.
+        inputs: the folder of benchmarks.inputs, which holds the filled cache.
+    """
+    if is_cached(configuration):
+        yield {"IMDB_RNN_CACHE": str(inputs.absolute() / "cache" / configuration.backend)}
+        return
+    with tempfile.TemporaryDirectory(prefix="imdb_rnn-") as empty:
+        yield {"IMDB_RNN_CACHE": empty}
+
+
+def is_cached(configuration: Configuration) -> bool:
+    """Whether a configuration is measured with a cache that was filled before."""
+    return configuration.cores != "one" and configuration.whole_run == "command"
 
 
 def _device_variables(kind: DeviceKind, precision: str) -> dict[str, str]:
@@ -61,9 +90,21 @@ def _device_variables(kind: DeviceKind, precision: str) -> dict[str, str]:
     }
 
 
+def use_device(kind: DeviceKind) -> None:
+    """Measure in this process, which has loaded no framework yet: one thread, on a CPU the last core, no TF32."""
+    os.environ.update(_ONE_THREAD | _device_variables(kind, "float32"))
+    if kind == "cpu" and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 def expected_device(kind: DeviceKind, framework: str) -> str:
     """Return the name that `Trainer.path` must give the device."""
-    return GPU_NAMES[framework] if kind == "gpu" else "cpu"
+    return GPU_NAMES[framework] if kind == "gpu" and not is_rehearsal() else "cpu"
+
+
+def is_rehearsal() -> bool:
+    """Whether a CPU takes the place of the GPU, so that benchmarks/gpu.sh can be tried where there is none."""
+    return os.environ.get(REHEARSAL) == "1"
 
 
 @contextmanager
@@ -127,6 +168,8 @@ def host_peak() -> int:
 def allocator_peak(framework: str) -> int | None:
     """Return the peak of the framework's GPU memory, in bytes; None if the framework does not report it."""
     peak: Any
+    if is_rehearsal():
+        return None
     if framework == "jax":
         import jax
 

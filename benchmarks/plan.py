@@ -39,6 +39,8 @@ class Plan:
 
 FULL = Plan(fast=False, rounds=7, batches=EPOCH_BATCHES, calls=150, whole_runs=5, epochs=3, scaling=True)
 FAST = Plan(fast=True, rounds=3, batches=32, calls=50, whole_runs=0, epochs=0, scaling=False)
+# A GPU is borrowed, often for minutes: one round is a result, the second shows how far it can be trusted.
+FAST_GPU = Plan(fast=True, rounds=2, batches=32, calls=20, whole_runs=0, epochs=0, scaling="batches")
 
 
 class Job(NamedTuple):
@@ -58,7 +60,8 @@ class Job(NamedTuple):
 def jobs_of(plan: Plan, configurations: list[Configuration], with_data: bool) -> Iterator[Job]:
     """Yield the jobs of every round, each round in a random order of its own.
 
-    The first rounds hold the whole runs, one seed per round. The scaling of a configuration is timed in one round.
+    The first rounds hold the whole runs, one seed per round. The scaling of a configuration is timed in one round; if
+    only batches grow, in the first one, because that run may be stopped.
 
     Args:
         plan: how much is measured.
@@ -71,5 +74,6 @@ def jobs_of(plan: Plan, configurations: list[Configuration], with_data: bool) ->
         jobs = [Job(number, "steady", one.name) for one in configurations]
         if with_data and number <= plan.whole_runs:
             jobs += [Job(number, "whole", one.name) for one in configurations if one.whole_run]
-        jobs += [Job(number, "scaling", name) for name in scaled[number - 1 :: plan.rounds]]
+        apart = 1 if plan.scaling == "batches" else plan.rounds
+        jobs += [Job(number, "scaling", name) for name in scaled[number - 1 :: apart] if number <= apart]
         yield from (jobs[i] for i in random.permutation(len(jobs)))

@@ -16,6 +16,7 @@ from benchmarks.plan import EPOCH_BATCHES
 from benchmarks.summary import summarize
 from benchmarks.tables import (
     NO_DIFFERENCE,
+    Table,
     as_markdown,
     bytes_of,
     device_sentence,
@@ -25,6 +26,7 @@ from benchmarks.tables import (
     page_table,
     plan_sentence,
     seconds,
+    users_table,
 )
 from imdb_rnn.files import atomic_write
 
@@ -61,8 +63,9 @@ def write_pages(report: dict[str, Any], folder: Path) -> None:
 def as_text(report: dict[str, Any]) -> str:
     """Format the whole report as Markdown."""
     parts = ["# Benchmarks", plan_sentence(report), noise_sentence(report), *method(report)]
-    main = main_table(report)
-    parts += [f"## {main.title}", main.note, as_markdown(main), "![Seconds per epoch](epoch.png)"]
+    for table in first_tables(report):
+        parts += [f"## {table.title}", table.note, as_markdown(table)]
+    parts.append("![Seconds per epoch](epoch.png)")
     for table in further_tables(report):
         parts += [f"## {table.title}", table.note, as_markdown(table) if table.lines else ""]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -78,13 +81,19 @@ def as_page(report: dict[str, Any], drawn: list[Picture]) -> str:
         noise=noise_sentence(report),
         facts=facts(report),
         frameworks={name: title for name, title in names(report).items() if name in COLOURS},
-        main=main_table(report),
+        first_tables=first_tables(report),
         pictures=drawn,
         tables=further_tables(report),
         method=method(report),
         no_difference=NO_DIFFERENCE,
     )
     return page.replace("SCRIPT-HASH", script_hash(page))
+
+
+def first_tables(report: dict[str, Any]) -> list[Table]:
+    """Return the tables above the figures: what a user gets, if it was measured, and one core."""
+    users, main = users_table(report), main_table(report)
+    return [users, main] if users.lines else [main]
 
 
 def script_hash(page: str) -> str:

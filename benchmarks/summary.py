@@ -15,7 +15,7 @@ from benchmarks.roofline import Machine, least_seconds, least_terms, work
 from benchmarks.store import Measurement, MeasurementKind
 from benchmarks.trainer import BATCH_SIZE
 
-SCHEMA = 4
+SCHEMA = 5
 RESAMPLES = 5_000
 LEVEL = 0.95
 # Two runs are compared in dozens of rows; at 95 %, some would differ by chance.
@@ -237,9 +237,15 @@ def _steady_state(configuration: Configuration, runs: Runs, scale: float, limit:
 
 
 def _ratios(configuration: Configuration, runs: Runs, loop: str | None) -> dict[str, Any]:
-    """Ratios of epochs to the tutorial's, and to those of the fastest hand-written loop."""
+    """Ratios of epochs: to the tutorial in the same conditions, to the fastest hand-written loop, to being alone."""
     epochs = per_round(runs, configuration.name, "epoch")
-    others = {"to_tutorial": f"{configuration.framework}-tutorial", "to_loop": loop}
+    pinned, busy = configuration.cores == "one", configuration.cores == "busy"
+    conditions = {"one": "", "all": "-all-cores", "busy": "-busy"}[configuration.cores]
+    others = {
+        "to_tutorial": f"{configuration.framework}-tutorial{conditions}",
+        "to_loop": loop if pinned else None,
+        "to_alone": configuration.name.replace("-busy", "-all-cores") if busy else None,
+    }
     return {
         key: ratio(epochs, per_round(runs, other, "epoch")) if other and other != configuration.name else None
         for key, other in others.items()

@@ -46,8 +46,12 @@ def loss(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
 
 
 def one_step(state: State, batch: Arrays, epsilon: float) -> State:
-    """Differentiate the loss of a batch, and make one step of Adam with epsilon where Keras adds it."""
-    gradients = jax.grad(loss)(state.weights, *batch)
+    """Differentiate the loss of a batch, and make one step of Adam."""
+    return adam(state, jax.grad(loss)(state.weights, *batch), epsilon)
+
+
+def adam(state: State, gradients: list[jax.Array], epsilon: float) -> State:
+    """Make one step of Adam, with epsilon where Keras adds it."""
     t = state.steps + 1
     rate = 0.001 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
     m = [m + 0.1 * (g - m) for m, g in zip(state.m, gradients, strict=True)]

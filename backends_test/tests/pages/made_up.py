@@ -29,12 +29,23 @@ class Made:
         return self.name.partition("-")[0]
 
     @property
+    def cores(self) -> str:
+        """As in `Configuration.cores`."""
+        return "all" if self.name.endswith("all-cores") else "busy" if self.name.endswith("busy") else "one"
+
+    @property
     def kind(self) -> str:
         """Whether it trains with Keras."""
         return "variant" if self.description.startswith(("Keras", "the same")) else "baseline"
 
 
-CPU = (
+USERS = (
+    Made("torch-tutorial-all-cores", TUTORIAL, 8.8, 0.12, 2.3e-2, 36.0),
+    Made("torch-all-cores", LIBRARY, 9.0, 0.12, 2.2e-2, 33.0),
+    Made("torch-tutorial-busy", f"{TUTORIAL}; beside one busy process per core", 19.0, 0.3, 5e-2),
+    Made("torch-busy", f"{LIBRARY}; beside one busy process per core", 18.5, 0.3, 5e-2, 70.0),
+)
+PINNED = (
     Made("jax-tutorial", TUTORIAL, 0.55, 1.34, 5.3e-4, 11.3),
     Made("jax-library", LIBRARY, 0.54, 1.27, 4.9e-4, 8.3),
     Made("jax-library-again", "the same again: the difference is noise", 0.545, 1.29, 4.9e-4),
@@ -51,6 +62,7 @@ CPU = (
     Made("numpy", "hand-written in NumPy", 0.58, 2.0e-3, 3.1e-4),
     Made("c", "hand-written in C, one core", 0.075, 4.7e-4, 7.5e-6, 1.6),
 )
+CPU = (*USERS, *PINNED)
 GPU = tuple(
     Made(
         one.name + suffix,
@@ -60,7 +72,7 @@ GPU = tuple(
         one.latency * 1.6,
         one.whole,
     )
-    for one in CPU
+    for one in PINNED
     if one.framework not in ("numpy", "c")
     for suffix, ending, share in (("", "", 0.8), ("-tf32", ", TensorFloat-32 on", 0.74))
     if not (suffix and one.name.endswith("again"))
@@ -68,7 +80,7 @@ GPU = tuple(
 
 
 def cpu() -> dict[str, Any]:
-    """A full run on one core."""
+    """A full run on a CPU."""
     return _report(CPU)
 
 
@@ -132,7 +144,7 @@ def _report(chosen: tuple[Made, ...] | list[Made]) -> dict[str, Any]:
     by_name = {one.name: one for one in chosen}
     return copy.deepcopy(
         {
-            "schema": 4,
+            "schema": 5,
             "plan": {
                 "fast": False,
                 "rounds": 7,
@@ -188,7 +200,7 @@ def _row(one: Made, by_name: dict[str, Made], positions: dict[str, list[int]]) -
         "backend": one.framework if one.framework in ("torch", "tensorflow") else "jax",
         "kind": one.kind,
         "description": one.description,
-        "cores": "one",
+        "cores": one.cores,
         "same_model": same,
         "expected_same_model": same,
         "difference": 1.3e-6 if same else 9e-3,
@@ -233,9 +245,12 @@ def _path(one: Made) -> dict[str, str]:
 
 
 def _ratios(one: Made, by_name: dict[str, Made]) -> dict[str, Any]:
-    tutorial = by_name.get(f"{one.framework}-tutorial")
-    loop = {"jax": "jax-epoch", "torch": "torch-tuned"}.get(one.framework, "")
+    conditions = {"one": "", "all": "-all-cores", "busy": "-busy"}[one.cores]
+    tutorial = by_name.get(f"{one.framework}-tutorial{conditions}")
+    loop = {"jax": "jax-epoch", "torch": "torch-tuned"}.get(one.framework, "") if one.cores == "one" else ""
+    alone = by_name[one.name.replace("-busy", "-all-cores")] if one.cores == "busy" else None
     return {
+        "to_alone": _ratio(one.epoch / alone.epoch) if alone else None,
         "to_tutorial": _ratio(one.epoch / tutorial.epoch) if tutorial and tutorial != one else None,
         "to_loop": _ratio(one.epoch / by_name[loop].epoch) if loop and loop != one.name else None,
     }

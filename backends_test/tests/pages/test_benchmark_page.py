@@ -28,7 +28,8 @@ from benchmarks.tables import (
     rate,
     seconds,
     spread_text,
-    terminal_table,
+    terminal_tables,
+    users_table,
 )
 
 if TYPE_CHECKING:
@@ -153,9 +154,9 @@ def test_a_ratio_is_no_difference_where_its_interval_touches_the_noise_floor() -
 @every_kind
 def test_every_row_of_a_table_fills_its_columns(kind: str) -> None:
     report = KINDS[kind]()
-    main = main_table(report)
-    assert [line.name for line in main.lines] == [row["name"] for row in report["rows"]]
-    for table in (main, *further_tables(report)):
+    users, main = users_table(report), main_table(report)
+    assert [line.name for table in (users, main) for line in table.lines] == [row["name"] for row in report["rows"]]
+    for table in (users, main, *further_tables(report)):
         for line in table.lines:
             refused = len(line.cells) == 1 and line.cells[0].text == NOT_TIMED
             assert refused or len(line.cells) == len(table.columns), (table.name, line.name)
@@ -179,7 +180,7 @@ def test_a_refused_row_is_one_labelled_row_and_stands_among_what_is_left_out() -
     tables = {table.name: table for table in further_tables(made_up.refused())}
     assert [line.name for line in tables["left-out"].lines] == ["c"]
     assert "c" not in [line.name for line in tables["steady"].lines]
-    (last,) = [line for line in terminal_table(made_up.refused()).splitlines() if line.startswith("c ")]
+    (last,) = [line for line in terminal_tables(made_up.refused()).splitlines() if line.startswith("c ")]
     assert last.endswith(NOT_TIMED)
 
 
@@ -203,10 +204,27 @@ def test_a_costlier_first_step_pays_off_after_what_it_costs_over_what_it_saves()
 
 def test_the_page_says_plan_processor_cores_date_and_whether_the_run_was_fast() -> None:
     full, fast = page_table(made_up.cpu()), page_table(made_up.fast())
-    for part in ("7 rounds", "Intel(R) Xeon(R) Processor", "one of 2 cores", "2026-11-24", "A full run:"):
+    for part in ("7 rounds", "on 2 cores of Intel(R) Xeon(R) Processor", "2026-11-24", "A full run:"):
         assert part in full.partition("\n")[0]
     assert "A fast run with rough results" in fast.partition("\n")[0]
     assert list(rows_of(full)) == [row["name"] for row in made_up.cpu()["rows"]]
+    assert "with one of 2 cores" in page_table(made_up.gpu()).partition("\n")[0]
+
+
+def test_what_a_user_gets_comes_first_beside_the_tutorial_in_the_same_conditions() -> None:
+    users, pinned = (list(rows_of(part)) for part in page_table(made_up.cpu()).split("One core and one thread"))
+    assert users == ["torch-tutorial-all-cores", "torch-all-cores", "torch-tutorial-busy", "torch-busy"]
+    assert pinned[0] == "jax-tutorial"
+    table = users_table(made_up.cpu())
+    lines = {line.name: dict(zip(table.columns, line.cells, strict=True)) for line in table.lines}
+    assert lines["torch-all-cores"]["ratio to tutorial"].value == pytest.approx(9.0 / 8.8)
+    assert lines["torch-busy"]["ratio to tutorial"].value == pytest.approx(18.5 / 19.0)
+    assert lines["torch-busy"]["ratio to alone"].value == pytest.approx(18.5 / 9.0)
+    assert lines["torch-tutorial-busy"]["ratio to alone"].value == pytest.approx(19.0 / 8.8)
+    assert lines["torch-all-cores"]["ratio to alone"].text == "—"
+    assert not users_table(made_up.gpu()).lines
+    assert "What a user gets" not in as_text(made_up.gpu())
+    assert as_text(made_up.cpu()).index("What a user gets") < as_text(made_up.cpu()).index("On one core")
 
 
 def test_labels_are_moved_apart_and_no_more_than_they_must() -> None:
@@ -265,7 +283,8 @@ def test_a_run_is_published_by_device(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_the_page_renders_without_a_complaint(kind: str, opened: Callable[..., Opened], written: Any) -> None:
     found = opened(written(kind))
     report = KINDS[kind]()
-    assert found.page.locator("#table-main tbody tr").count() == len(report["rows"])
+    rows = found.page.locator("#table-users tbody tr, #table-main tbody tr")
+    assert rows.count() == len(report["rows"])
     assert found.complaints == []
 
 
@@ -359,9 +378,10 @@ def test_the_page_never_scrolls_sideways(kind: str, width: int, opened: Callable
         assert page.locator(".scroll").first.evaluate("one => one.scrollWidth > one.clientWidth"), "nothing to scroll"
 
 
-def test_the_table_of_the_first_page_fits_a_wide_window(opened: Callable[..., Opened], written: Any) -> None:
-    scroll = opened(written("cpu")).page.locator(".scroll").first
-    assert scroll.evaluate("one => one.scrollWidth <= one.clientWidth")
+def test_the_first_tables_fit_a_wide_window(opened: Callable[..., Opened], written: Any) -> None:
+    page = opened(written("cpu")).page
+    for name in ("users", "main"):
+        assert page.locator(f".scroll:has(> #table-{name})").evaluate("one => one.scrollWidth <= one.clientWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
