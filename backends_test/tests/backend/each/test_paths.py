@@ -19,7 +19,7 @@ LAYERS = keras.layers
 OF_KERAS = {"jax": "compiled", "torch": "Python", "tensorflow": "graph"}[BACKEND]
 
 
-@pytest.mark.filterwarnings("ignore:Layer 'reshape':UserWarning")  # it does not pass the mask on
+@pytest.mark.filterwarnings("ignore:Layer 'reshape:UserWarning")  # it does not pass the mask on
 def test_every_recurrent_layer_of_a_model_has_a_path_and_a_reason() -> None:
     inputs = keras.Input((LENGTH, 4))
     x = LAYERS.Masking()(inputs)
