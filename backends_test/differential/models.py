@@ -170,6 +170,10 @@ def build(case: Case, fast: bool) -> tuple[keras.Model, np.ndarray]:
     for position, cell in enumerate(_cells(model)):
         # A bidirectional layer draws its own seeds.
         cell.seed_generator.state.assign(np.array([position, 0], np.uint32))
+    if settings_["stateful"]:
+        # Otherwise Keras on PyTorch overwrites the state before the backward pass reads it.
+        for layer in layers_of(model):
+            layer.use_cudnn = False
     if fast:
         accelerate(model)
     CHANGES[case.change](model)

@@ -121,6 +121,9 @@ def trained(cell: str, settings: dict[str, Any], fast: bool, masked: bool, seque
     """The weights after three steps of SGD of a model with such a layer."""
     inputs = keras.Input((LENGTH, WIDTH), batch_size=REVIEWS)
     layer = layer_of(settings, cell)
+    if layer.stateful:
+        # Otherwise Keras on PyTorch overwrites the state before the backward pass reads it, and fails.
+        layer.use_cudnn = False
     read = keras.layers.Masking(0.0)(inputs) if masked else inputs
     outputs = layer(read)
     parts = outputs if isinstance(outputs, (list, tuple)) else [outputs]
