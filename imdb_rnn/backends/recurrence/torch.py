@@ -3,7 +3,7 @@
 On a CPU, every PyTorch operation has an overhead of one or two microseconds, and autograd adds its own to each. So the
 loops here run few operations per time step, write into preallocated memory, and have backward passes of their own: all
 that does not depend on the step after it is computed for all steps at once, before the loop. Arrays have the axes
-(time, gates * units, reviews), which is the fastest layout for the matrix products, and makes each gate contiguous.
+(time, gates * units, batch), which is the fastest layout for the matrix products, and makes each gate contiguous.
 
 An LSTM without a mask is left to oneDNN on a CPU, which is faster still.
 """
@@ -73,7 +73,7 @@ def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
 
 def reason(cell: Cell, dtype: str, masked: bool) -> str:
     """Return what `run` is."""
-    if cell == "lstm" and not masked and dtype == "float32" and _has_onednn("cpu"):
+    if _runs_on_onednn(cell, dtype, masked, "cuda" if torch.cuda.is_available() else "cpu"):
         return "oneDNN's LSTM, as in torch.nn.LSTM; where steps are masked, a loop with a backward pass of its own"
     return "one product for the inputs of all steps, then a loop of few operations with a backward pass of its own"
 
@@ -92,14 +92,15 @@ def run(
     return_sequences: bool,
 ) -> tuple[Tensor | None, tuple[Tensor, ...]]:
     """Run one loop for the states, and one loop for the backward pass."""
-    on_onednn = cell == "lstm" and mask is None and sequences.dtype == torch.float32
-    function = _OneDnnLstm if on_onednn and _has_onednn(sequences.device.type) else _Loop
+    dtype = str(sequences.dtype).removeprefix("torch.")
+    function = _OneDnnLstm if _runs_on_onednn(cell, dtype, mask is not None, sequences.device.type) else _Loop
     outputs, *last = function.apply(cell, return_sequences, sequences, *weights, mask, *initial)
     return outputs, tuple(last)
 
 
-def _has_onednn(device: str) -> bool:
-    return device == "cpu" and torch.backends.mkldnn.is_available() and bool(torch._C._get_mkldnn_enabled())
+def _runs_on_onednn(cell: Cell, dtype: str, masked: bool, device: str) -> bool:
+    available = torch.backends.mkldnn.is_available() and bool(torch._C._get_mkldnn_enabled())
+    return (cell, dtype, masked, device) == ("lstm", "float32", False, "cpu") and available
 
 
 class _Loop(torch.autograd.Function):  # type: ignore[misc]
@@ -290,7 +291,7 @@ class _Grads(NamedTuple):
     """The gradients that a loop computes; the others follow from that of the terms.
 
     Attributes:
-        terms: shape (T, gates * units, reviews).
+        terms: shape (T, gates * units, batch).
         recurrent_kernel: shape (units, gates * units).
         recurrent_bias: of "gru", shape (3 * units,).
     """
@@ -305,11 +306,11 @@ class _CellLoop(NamedTuple):
 
     Attributes:
         forward: takes the terms (x_t W + b of all steps, overwritten with the values of the gates), the room for the
-            states, whose first is the initial one, the recurrent kernel and bias, and the mask, shape (T, 1, reviews).
+            states, whose first is the initial one, the recurrent kernel and bias, and the mask, shape (T, 1, batch).
             Returns other tensors that the backward pass needs.
         backward: takes the values of the gates, the states, those other tensors, the recurrent kernel, the mask, the
             gradients of the last states (overwritten with those of the initial ones), and those of all outputs, shape
-            (T, units, reviews), or None. Nothing else is overwritten, because a backward pass can run twice.
+            (T, units, batch), or None. Nothing else is overwritten, because a backward pass can run twice.
     """
 
     forward: Callable[[Tensor, list[Tensor], Tensor, Tensor | None, Tensor | None], list[Tensor]]
@@ -327,9 +328,9 @@ def run_simple(
     """Compute h_t = φ(a_t + Uᵀ h_{t-1}) in place.
 
     Args:
-        states: h_0 and the terms a_1 … a_T, each of shape (units, reviews). They are overwritten with h_0 … h_T.
+        states: h_0 and the terms a_1 … a_T, each of shape (units, batch). They are overwritten with h_0 … h_T.
         transposed: Uᵀ, shape (units, units).
-        mask: shape (T, 1, reviews); where it is false, the state stays as it is.
+        mask: shape (T, 1, batch); where it is false, the state stays as it is.
         activate: φ, in place.
     """
     state, *terms = states
@@ -350,11 +351,11 @@ def run_back_simple(
     """Compute da_t = dh_t φ' and dh_{t-1} = U da_t, in place.
 
     Args:
-        derivatives: φ' for t = 1 … T, each of shape (units, reviews). They are overwritten with da_1 … da_T.
-        d_state: dh_T, shape (units, reviews). It is overwritten with dh_0.
+        derivatives: φ' for t = 1 … T, each of shape (units, batch). They are overwritten with da_1 … da_T.
+        d_state: dh_T, shape (units, batch). It is overwritten with dh_0.
         kernel: U, shape (units, units).
         passing: see `_to_state_before`, for all steps.
-        d_steps: the incoming gradients of h_1 … h_T, shape (T, units, reviews); d_state includes that of h_T.
+        d_steps: the incoming gradients of h_1 … h_T, shape (T, units, batch); d_state includes that of h_T.
     """
     if passing is None and d_steps is None:
         for derivative in reversed(derivatives):
@@ -599,10 +600,10 @@ def _to_state_before(
     """Overwrite dh_t with dh_{t-1} = U da_t + dh_t ∘ passing + d_step.
 
     Args:
-        d_state: dh_t, shape (units, reviews).
+        d_state: dh_t, shape (units, batch).
         kernel: U, shape (units, gates * units).
-        d_terms: da_t, shape (gates * units, reviews).
-        passing: the share of h_{t-1} that h_t holds, broadcast to (units, reviews); None for nothing.
+        d_terms: da_t, shape (gates * units, batch).
+        passing: the share of h_{t-1} that h_t holds, broadcast to (units, batch); None for nothing.
         d_step: the incoming gradient of h_{t-1}, or None.
     """
     if passing is None and d_step is None:
@@ -643,14 +644,14 @@ def _biases(cell: Cell, bias: Tensor | None) -> tuple[Tensor | None, Tensor | No
 
 
 def _room_for_states(initial: Tensor, length: int) -> Tensor:
-    """Return room for h_0 … h_T, shape (T + 1, units, reviews), that begins with the initial state."""
+    """Return room for h_0 … h_T, shape (T + 1, units, batch), that begins with the initial state."""
     states = initial.new_empty((length + 1, *initial.shape))
     states[0] = initial
     return states
 
 
 def _time_first(mask: Tensor | None) -> Tensor | None:
-    """Transpose a mask, shape (reviews, T), to (T, 1, reviews)."""
+    """Transpose a mask, shape (batch, T), to (T, 1, batch)."""
     return None if mask is None else mask.T[:, None].contiguous()
 
 
@@ -660,10 +661,10 @@ def _sigmoid_derivative(values: Tensor) -> Tensor:
 
 
 def _over_time(left: Tensor, right: Tensor) -> Tensor:
-    """Compute Σ_t left_t right_tᵀ; both have the axes (time, units, reviews)."""
+    """Compute Σ_t left_t right_tᵀ; both have the axes (time, units, batch)."""
     return units_first(left) @ units_first(right).T
 
 
 def units_first(steps: Tensor) -> Tensor:
-    """Reshape (time, units, reviews) to (units, time * reviews)."""
+    """Reshape (time, units, batch) to (units, time * batch)."""
     return steps.transpose(0, 1).reshape(steps.shape[1], -1)
