@@ -257,6 +257,11 @@ def _unrolled_backwards(facts: Facts) -> list[str]:
     return [use.subject for use in backwards] if _masking(facts) else []
 
 
+def _stateful_kernels(facts: Facts) -> list[str]:
+    layers = [use for use in facts.used(("LSTM", "GRU"), "layers") if use.settings.get("stateful") is True]
+    return [use.subject for use in layers if use.settings.get("reset_after") is not False]
+
+
 def _wrapped(facts: Facts) -> list[str]:
     return [
         use.subject
@@ -400,6 +405,9 @@ TABLE: dict[str, Concern] = {
     ),
     "on-pytorch-an-unrolled-layer-cannot-go-backwards-with-a-mask": Concern(
         "unrolled and backwards, the layer fails with a mask", ("torch",), _unrolled_backwards
+    ),
+    "on-pytorch-a-stateful-lstm-or-gru-cannot-be-trained": Concern(
+        "on PyTorch a stateful layer overwrites the state that its gradient needs", ("torch",), _stateful_kernels
     ),
     "on-jax-the-metrics-of-a-training-step-count-padding": Concern(
         "in training on JAX metrics count what is masked", ("jax",), _masked_outputs

@@ -120,6 +120,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         model(layer("Masking"), layer("GRU", unroll=True, go_backwards=True)),
         model(layer("Masking"), layer("GRU", unroll=True, go_backwards=False)),
     ),
+    "on-pytorch-a-stateful-lstm-or-gru-cannot-be-trained": (
+        model(layer("LSTM", stateful=True)),
+        model(layer("GRU", stateful=True, reset_after=False), layer("SimpleRNN", stateful=True)),
+    ),
     "on-jax-the-metrics-of-a-training-step-count-padding": (
         model(layer("Embedding", mask_zero=True), layer("GRU", return_sequences=True), layer("Dense")),
         model(layer("Embedding", mask_zero=True), layer("GRU", return_sequences=False), layer("Dense")),
