@@ -31,15 +31,16 @@ def main() -> None:
         "versions": {"python": platform.python_version(), "keras": version("keras"), backend: load_backend().version()},
         "differences": 0,
     }
-    by_consumer: Counter[str] = Counter()
-    by_path: Counter[str] = Counter()
-    while sum(by_consumer.values()) < count:
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("paths", "cells", "consumers")}
+    cases = 0
+    while cases < count:
         checked = check(100, random=True)
-        by_consumer.update(checked["consumers"])
-        by_path.update(checked["paths"])
-        counts = {"cases": sum(by_consumer.values()), "paths": by_path, "consumers": dict(sorted(by_consumer.items()))}
-        target.write_text(json.dumps(note | counts, indent=1) + "\n", encoding="utf-8")
-        print(f"{counts['cases']} of {count} compared", file=sys.stderr)
+        cases += checked["cases"]
+        for name, by_name in counts.items():
+            by_name.update(checked[name])
+        found = {"cases": cases} | {name: dict(sorted(by_name.items())) for name, by_name in counts.items()}
+        target.write_text(json.dumps(note | found, indent=1) + "\n", encoding="utf-8")
+        print(f"{cases} of {count} compared", file=sys.stderr)
 
 
 if __name__ == "__main__":
