@@ -79,12 +79,13 @@ def backend_table(results: dict[str, Any]) -> str:
         [
             f"`{row['layer']}`",
             str(row["size"]),
+            row["path"],
             *(seconds_cell(row, way) for way in SHOWN[backend]),
             *(ratio_cell(row, *compared) for compared in ratios.values()),
         ]
         for row in results["rows"]
     ]
-    return f"{sentence}\n\n{markdown_table(['layer', 'units', *SHOWN[backend], *ratios], rows)}"
+    return f"{sentence}\n\n{markdown_table(['layer', 'units', 'path', *SHOWN[backend], *ratios], rows)}"
 
 
 def page_tables(folder: Path) -> str:

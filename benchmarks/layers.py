@@ -128,26 +128,37 @@ class KerasWay:
             accelerate(self.model)
         self.model.compile(optimizer="adam", loss="mse", jit_compile=True if xla else "auto")
         self.x, self.y = x, y
+        self.batches: Any = None
 
     def train(self, steps: int) -> None:
         """See `Way.train`."""
-        self.model.fit(self._batches(steps), steps_per_epoch=steps, shuffle=False, verbose=0)
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            self._train_on_tensorflow(steps)
+        else:
+            batches = (batch for batch in itertools.repeat((self.x, self.y), steps))
+            self.model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+
+    def _train_on_tensorflow(self, steps: int) -> None:
+        """Call what `fit` calls for each step. The end of `fit` sometimes waits 0.2 s for the threads of tf.data."""
+        import tensorflow as tf
+
+        if self.batches is None:
+            # A generator would copy every batch in Python.
+            self.batches = iter(tf.data.Dataset.from_tensors((self.x, self.y)).repeat())
+            self.model.fit(self.x, self.y, batch_size=len(self.x), verbose=0)
+            steps -= 1
+        for _ in range(steps):
+            logs = self.model.train_function(self.batches)
+        if steps:
+            logs["loss"].numpy()
 
     def gradients(self) -> list[Floats]:
         """See `Way.gradients`: Adam's first moment is 1 - β₁ = 0.1 of them."""
         variables = self.model.optimizer.variables
         moments: list[Floats] = [np.asarray(one.numpy()) for one in variables if one.path.endswith("_momentum")]
         return [moment / np.float32(0.1) for moment in moments]
-
-    def _batches(self, steps: int) -> Any:
-        import keras
-
-        if keras.backend.backend() == "tensorflow":
-            # From a generator, TensorFlow would copy every batch in Python.
-            import tensorflow as tf
-
-            return tf.data.Dataset.from_tensors((self.x, self.y)).repeat(steps)
-        return (batch for batch in itertools.repeat((self.x, self.y), steps))
 
 
 def native_way(backend: str, layer: str, weights: Sequence[Floats], x: Floats, y: Floats) -> Way | None:
@@ -191,6 +202,13 @@ def layers_alone(ways: Mapping[str, Way], x: Floats) -> dict[str, Callable[[int]
     return runs
 
 
+def path_of(way: Way) -> str:
+    """Return which code runs the layer; see `imdb_rnn.paths`."""
+    from imdb_rnn import paths
+
+    return ", ".join(sorted({found.path for found in paths(way.model).values()})) if isinstance(way, KerasWay) else ""
+
+
 def difference(gradients: Iterable[Floats], expected: Iterable[Floats]) -> float:
     """Return the largest difference of any array, relative to its largest entry."""
     pairs = zip(gradients, expected, strict=True)
@@ -229,9 +247,9 @@ def measure(backend: str, layer: str, size: int, plan: LayerPlan) -> dict[str, A
     """Check and time a layer.
 
     Returns:
-        `layer`, `size`, `difference` (way -> difference of its gradients from those of stock Keras), `first` (way ->
-        seconds of the first step, with compilation), `step` and `alone` (way -> seconds, one value per round). What
-        computes something else is not timed.
+        `layer`, `size`, `path` (of the accelerated layer, see `imdb_rnn.paths`), `difference` (way -> difference of its
+        gradients from those of stock Keras), `first` (way -> seconds of the first step, with compilation), `step` and
+        `alone` (way -> seconds, one value per round). What computes something else is not timed.
     """
     import keras
 
@@ -245,7 +263,13 @@ def measure(backend: str, layer: str, size: int, plan: LayerPlan) -> dict[str, A
     expected = ways["stock"].gradients()
     differences = {name: difference(way.gradients(), expected) for name, way in ways.items()}
     right = {name: way for name, way in ways.items() if differences[name] <= TOLERANCE}
-    row = {"layer": layer, "size": size, "difference": differences, "first": first}
+    row = {
+        "layer": layer,
+        "size": size,
+        "path": path_of(ways["accelerated"]),
+        "difference": differences,
+        "first": first,
+    }
     row["step"] = interleave({name: way.train for name, way in right.items()}, plan)
     row["alone"] = interleave(layers_alone(right, x), plan) if backend == "torch" else {}
     return row

@@ -1,4 +1,7 @@
-"""The consumers of a model on TensorFlow."""
+"""The consumers of a model on TensorFlow.
+
+They differentiate it as in training, because only then the fast path runs.
+"""
 
 import tempfile
 from typing import Any
@@ -14,11 +17,11 @@ def gradient(model: keras.Model, x: Any, order: int = 1) -> Any:
     weights = [variable.value for variable in model.trainable_variables]
     with tf.GradientTape() as outer:
         outer.watch(x)
-        loss = loss_of(model, x)
+        loss = loss_of(model, x, training=True)
         for _ in range(order - 1):
             with tf.GradientTape() as inner:
                 inner.watch(x)
-                loss = loss_of(model, x)
+                loss = loss_of(model, x, training=True)
             loss = tf.reduce_sum(inner.gradient(loss, x) ** 2)
     return outer.gradient(loss, [x, *weights])
 
@@ -26,7 +29,7 @@ def gradient(model: keras.Model, x: Any, order: int = 1) -> Any:
 def tangent(model: keras.Model, x: Any) -> Any:
     x = tf.convert_to_tensor(x)
     with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as accumulator:
-        loss = loss_of(model, x)
+        loss = loss_of(model, x, training=True)
     return accumulator.jvp(loss)
 
 
@@ -41,7 +44,7 @@ def jacobian(model: keras.Model, x: Any) -> Any:
     x = tf.convert_to_tensor(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        out = keras.tree.flatten(model(x))[0]
+        out = keras.tree.flatten(model(x, training=True))[0]
     return tape.jacobian(out, x)
 
 
@@ -49,13 +52,23 @@ def recomputed(model: keras.Model, x: Any) -> Any:
     x = tf.convert_to_tensor(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = tf.recompute_grad(lambda given: loss_of(model, given))(x)
+        loss = tf.recompute_grad(lambda given: loss_of(model, given, training=True))(x)
     return tape.gradient(loss, x)
 
 
 def in_function(consumer: Consumer, **options: Any) -> Consumer:
     def outer(model: keras.Model, x: Any) -> Any:
         return tf.function(lambda given: consumer(model, given), autograph=False, **options)(tf.constant(x))
+
+    return outer
+
+
+def with_free_axes(*axes: int) -> Consumer:
+    def outer(model: keras.Model, x: Any) -> Any:
+        shape = [None if axis in axes else size for axis, size in enumerate(x.shape)]
+        return tf.function(
+            lambda given: gradient(model, given), autograph=False, input_signature=[tf.TensorSpec(shape)]
+        )(tf.constant(x))
 
     return outer
 
@@ -89,6 +102,8 @@ CONSUMERS: dict[str, Consumer] = {
     "a function of a free batch size": lambda model, x: tf.function(
         lambda given: model(given), autograph=False, input_signature=[tf.TensorSpec((None, *x.shape[1:]))]
     )(x),
+    "training in a function of a free batch size": with_free_axes(0),
+    "training in a function of a free length": with_free_axes(0, 1),
     "map_fn": mapped,
     "a saved model": saved_model,
 }

@@ -89,7 +89,7 @@ def _hook_or_mode_reason(model: Any) -> str:
     tensors = [variable.value for variable in model.weights]
     if any(tensor._backward_hooks or tensor._post_accumulate_grad_hooks for tensor in tensors):
         return "hooks are registered on its weights"
-    return "" if supports(tensors) else "PyTorch does not run its operations eagerly and unchanged"
+    return "" if supports(tensors, True) else "PyTorch does not run its operations eagerly and unchanged"
 
 
 class _HandWrittenSteps:

@@ -185,7 +185,7 @@ class _InnerLoop:
             return None
         if self.recurrence.cudnn_reason(kind, layer, mask is not None):
             return None
-        if not self.recurrence.supports(tensors if mask is None else [*tensors, mask]):
+        if not self.recurrence.supports(tensors if mask is None else [*tensors, mask], training):
             return None
         if any(load_keras().backend.standardize_dtype(tensor.dtype) != cell.compute_dtype for tensor in tensors):
             return None

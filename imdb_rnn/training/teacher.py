@@ -6,6 +6,7 @@ one half of the reviews is fitted to the other half, so that the label of a revi
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -111,8 +112,8 @@ def with_soft_labels(windows: DrawnWindows, share: float, seed: int) -> Training
     sums = [np.zeros(len(column)) for column in columns]
     intercepts = np.zeros(len(labels))
     half_of_ids = np.repeat(half, windows.source.lengths)
-    for side, chosen in enumerate(fitted_to):
-        coefficients, intercepts[half == side] = _regression(present[chosen], labels[spans.review[chosen]])
+    for side, (coefficients, intercept) in enumerate(_regressions(present, labels[spans.review], fitted_to)):
+        intercepts[half == side] = intercept
         for values, column in zip(sums, columns, strict=True):
             values[half_of_ids == side] = coefficients[column[half_of_ids == side]]
     teacher = Teacher(tuple(np.concatenate([[0.0], np.cumsum(values)]) for values in sums), intercepts)
@@ -153,11 +154,20 @@ def _present(windows: DrawnWindows, spans: WindowSpans, columns: Sequence[Intege
     return present
 
 
-def _regression(present: "csr_matrix[Any]", labels: npt.NDArray[np.int8]) -> tuple[Floats, float]:
-    """Fit a logistic regression; return its coefficients, shape (2 ** COLUMNS_BITS,), and its intercept."""
+def _regressions(
+    present: "csr_matrix[Any]", labels: npt.NDArray[np.int8], fitted_to: Sequence[npt.NDArray[np.bool_]]
+) -> list[tuple[Floats, float]]:
+    """Fit a logistic regression to each choice of windows, all at the same time.
+
+    Returns:
+        The coefficients of each, shape (2 ** COLUMNS_BITS,), and its intercept.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    # Here again, because SciPy's BLAS may not have been loaded until now.
-    with one_blas_thread():
-        model = LogisticRegression(C=1 / REGULARIZATION, tol=TOLERANCE).fit(present, labels)
-    return model.coef_[0], float(model.intercept_[0])
+    def fit(chosen: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
+        model = LogisticRegression(C=1 / REGULARIZATION, tol=TOLERANCE).fit(present[chosen], labels[chosen])
+        return model.coef_[0], float(model.intercept_[0])
+
+    # Here again, because SciPy's BLAS may not have been loaded until now. SciPy's products run in parallel in threads.
+    with one_blas_thread(), ThreadPoolExecutor(len(fitted_to)) as threads:
+        return list(threads.map(fit, fitted_to))

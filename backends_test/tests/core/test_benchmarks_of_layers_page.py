@@ -26,7 +26,7 @@ def results(backend: str, kind: str = "cpu", **row: Any) -> dict[str, Any]:
         "versions": "python 3.11.7, keras 3.15.1, numpy 2.4.6, torch 2.13.0",
         "plan": {"rounds": 2, "batch": 64, "length": 100},
         "date": "2026-11-27",
-        "rows": [{"layer": "LSTM", "size": 8, "step": step, "alone": {}} | row],
+        "rows": [{"layer": "LSTM", "size": 8, "path": "fast", "step": step, "alone": {}} | row],
     }
 
 
@@ -50,6 +50,7 @@ def test_every_layer_and_size_was_measured_and_computes_what_stock_keras_compute
     rows = {(row["layer"], row["size"]): row for row in committed["rows"]}
     assert [*rows] == [(layer, size) for layer in LAYERS for size in PLANS["cpu"].sizes]
     assert not [key for key, row in rows.items() if row["step"].keys() != row["difference"].keys()]
+    assert {row["path"] for row in rows.values()} == {"fast"}
 
 
 def test_a_ratio_is_taken_round_by_round_and_below_one_is_faster(tmp_path: Path) -> None:
@@ -58,12 +59,12 @@ def test_a_ratio_is_taken_round_by_round_and_below_one_is_faster(tmp_path: Path)
         "PyTorch on one of 2 cores of A Processor: 2 rounds in random order, batches of 64, 100 time steps; keras "
         "3.15.1, torch 2.13.0, 2026-11-27."
     )
-    assert row == "| `LSTM` | 8 | 30 ms | 7.5 ms | 0.25 (0.25 to 0.25) | 0.50 (0.50 to 0.50) | — |"
+    assert row == "| `LSTM` | 8 | fast | 30 ms | 7.5 ms | 0.25 (0.25 to 0.25) | 0.50 (0.50 to 0.50) | — |"
 
 
 def test_a_way_that_computes_something_else_is_said_to_be_not_timed(tmp_path: Path) -> None:
     text = page_tables(write(tmp_path, results("jax", step={"stock": [0.04, 0.02]})))
-    assert text.splitlines()[-1] == f"| `LSTM` | 8 | 30 ms | {NOT_TIMED} | — | — |"
+    assert text.splitlines()[-1] == f"| `LSTM` | 8 | fast | 30 ms | {NOT_TIMED} | — | — |"
 
 
 def test_results_are_published_by_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

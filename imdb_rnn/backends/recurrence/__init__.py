@@ -54,11 +54,12 @@ class Recurrence(Protocol):
 
     output_begins_at_zero: bool
 
-    def supports(self, tensors: Sequence[Any]) -> bool:
+    def supports(self, tensors: Sequence[Any], training: bool) -> bool:
         """Return whether `run` supports these tensors and the current caller.
 
         Args:
-            tensors: all tensors that the layer computes with.
+            tensors: all tensors that the layer computes with, the sequences first.
+            training: whether the layer is called with `training=True`.
         """
 
     def run(

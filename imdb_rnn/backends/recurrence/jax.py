@@ -24,7 +24,7 @@ output_begins_at_zero = False
 Arrays = tuple[jax.Array, ...]
 
 
-def supports(tensors: Sequence[Any]) -> bool:
+def supports(tensors: Sequence[Any], training: bool) -> bool:
     """Return whether the tensors have supported dtypes. JAX can transform the recurrence like any function."""
     return all(tensor.dtype in ("float32", "float64", "bool") for tensor in tensors)
 

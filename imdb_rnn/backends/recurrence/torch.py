@@ -35,7 +35,7 @@ def _keys_of_plain_tensors() -> set[int]:
 _plain_keys = _keys_of_plain_tensors()
 
 
-def supports(tensors: Sequence[Any]) -> bool:
+def supports(tensors: Sequence[Any], training: bool) -> bool:
     """Return whether PyTorch runs operations on these tensors eagerly and unchanged.
 
     The recurrences write in place and have their own backward passes. Tracing, exporting, `vmap`, dispatch modes and
@@ -139,7 +139,7 @@ class _Loop(torch.autograd.Function):  # type: ignore[misc]
         given, saved = tensors[: 5 + context.states], tensors[5 + context.states :]
         # With create_graph=True autograd differentiates this pass; with is_grads_batched=True it batches gradients.
         incoming = [grad for grad in (d_outputs, *d_last) if grad is not None]
-        if torch.is_grad_enabled() or not supports([*incoming, saved[0]]):
+        if torch.is_grad_enabled() or not supports([*incoming, saved[0]], True):
             return _differentiable_backward(context, given, (d_outputs, *d_last))
         sequences, kernel, recurrent_kernel, bias, mask, *_ = given
         states, (terms, *kept) = saved[: context.states], saved[context.states :]
@@ -208,7 +208,7 @@ class _OneDnnLstm(torch.autograd.Function):  # type: ignore[misc]
     def backward(context: Any, d_outputs: Tensor | None, *d_last: Tensor | None) -> tuple[Tensor | None, ...]:
         given = context.saved_tensors
         incoming = [grad for grad in (d_outputs, *d_last) if grad is not None]
-        if torch.is_grad_enabled() or not supports([*incoming, given[0]]):
+        if torch.is_grad_enabled() or not supports([*incoming, given[0]], True):
             return _differentiable_backward(context, given, (d_outputs, *d_last))
         outputs, last_h, last_c = context.results
         d_h, d_c = (None if grad is None else grad[None] for grad in d_last)

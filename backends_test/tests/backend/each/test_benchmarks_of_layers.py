@@ -25,6 +25,7 @@ def test_every_way_to_train_a_layer_has_the_gradients_of_stock_keras_and_is_time
     no_native = BACKEND == "tensorflow" or (BACKEND, layer) == ("torch", "GRU(reset_after=False)")
     expected = {*SHOWN[BACKEND]} | (set() if no_native else {"native"})
     assert row["step"].keys() == row["difference"].keys() == row["first"].keys() == expected
+    assert row["path"] == "fast"
     assert max(row["difference"].values()) <= TOLERANCE
     times = [*row["step"].values(), *row["alone"].values()]
     assert [len(one) for one in times] == [2] * len(times)
