@@ -165,8 +165,12 @@ def _regressions(
     from sklearn.linear_model import LogisticRegression
 
     def fit(chosen: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
-        model = LogisticRegression(C=1 / REGULARIZATION, tol=TOLERANCE).fit(present[chosen], labels[chosen])
-        return model.coef_[0], float(model.intercept_[0])
+        rows, coefficients = present[chosen], np.zeros(present.shape[1])
+        # The coefficients of all other columns are zero, and would make each iteration of the solver slower.
+        used = np.flatnonzero(np.bincount(rows.indices))
+        model = LogisticRegression(C=1 / REGULARIZATION, tol=TOLERANCE).fit(rows[:, used], labels[chosen])
+        coefficients[used] = model.coef_[0]
+        return coefficients, float(model.intercept_[0])
 
     # Here again, because SciPy's BLAS may not have been loaded until now. SciPy's products run in parallel in threads.
     with one_blas_thread(), ThreadPoolExecutor(len(fitted_to)) as threads:
