@@ -86,4 +86,3 @@ def test_a_long_run_found_no_difference_in_two_thousand_cases() -> None:
     run = json.loads((RESULTS / f"{backend_name()}.json").read_text(encoding="utf-8"))
     assert run["differences"] == 0
     assert sum(run["consumers"].values()) == run["cases"] >= 2_000
-    assert min(run["cells"][cell] for cell in CELLS) >= 100  # on the fast path
