@@ -8,7 +8,7 @@ compute before the loop for all steps at once is faster in the loop, and four ar
 Higher derivatives are TensorFlow's own, because its tapes also record the operations in here.
 """
 
-import platform
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ def supports(tensors: Sequence[Any], training: bool) -> bool:
         # Forward-mode differentiation does not see what is compiled.
         and not forwardprop_util.pack_tangents([tf.convert_to_tensor(tensor) for tensor in tensors]).tangents
         # There, TensorFlow has no XLA.
-        and not (platform.system() == "Darwin" and tf.config.list_physical_devices("GPU"))
+        and not (sys.platform == "darwin" and tf.config.list_physical_devices("GPU"))
     )
 
 
