@@ -5,7 +5,8 @@ is told to, so the two loops of a training step, forward and gradient, are compi
 Within a loop, each step is computed from the inputs and the stored gates: under XLA on a CPU, what other frameworks
 compute before the loop for all steps at once is faster in the loop, and four arrays of gates are faster than one.
 
-Higher derivatives are TensorFlow's own, because its tapes also record the operations in here.
+Higher derivatives are those of the same loops in TensorFlow's own operations, because tapes cannot differentiate what
+is compiled.
 """
 
 import sys
