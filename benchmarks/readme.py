@@ -55,10 +55,9 @@ def difference(backend: str) -> str:
 def epochs(backend: str) -> list[str]:
     """Return the median seconds of an epoch with this library, and with Keras as in the tutorial: what a user gets."""
     rows = {row["name"]: row for row in json.loads(SPEED.read_text(encoding="utf-8"))["rows"]}
-    names = [f"{backend}-all-cores", f"{backend}-tutorial-all-cores"]
-    if names[1] not in rows:  # a run of before they were measured
-        names = [f"{backend}-library", f"{backend}-tutorial"]
-    return [f"{rows[name]['epoch']['median']:.2f} s" for name in names]
+    return [
+        f"{rows[name]['epoch']['median']:.2f} s" for name in (f"{backend}-all-cores", f"{backend}-tutorial-all-cores")
+    ]
 
 
 def row(backend: BackendEntry) -> list[str]:
