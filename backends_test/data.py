@@ -1,13 +1,15 @@
 """Splits and batches of a corpus as plain arrays, in the order in which the library trains on them."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn import Corpus
-from imdb_rnn.text.batches import Arrays, TrainingData, epoch_order, pad, targets
+from imdb_rnn.text.batches import Arrays, TrainingData, blocks_of_epoch, pad, targets
+from imdb_rnn.text.reviews import in_memory
 from imdb_rnn.training.splits import split_reviews
 
 
@@ -27,7 +29,7 @@ def split_corpus(corpus: Corpus, num_words: int, max_len: int) -> Splits:
         num_words: ids of this value or above become `OOV`.
         max_len: number of ids kept per review, the last ones.
     """
-    parts = (*split_reviews(corpus.train), corpus.test)
+    parts = map(in_memory, (*split_reviews(corpus.train), corpus.test))
     return Splits(*(Arrays(pad(part, num_words, max_len), targets(part)) for part in parts))
 
 
@@ -48,11 +50,6 @@ def training_batches(
     Yields:
         x, shape (batch_size or less, max_len), and y, shape (batch_size or less, 1).
     """
-    count = data.num_examples
-    epoch = first_epoch
-    while True:
-        arrays, order = data.epoch(seed, epoch), epoch_order(count, seed, epoch)
-        for start in range(0, count, batch_size):
-            chosen = order[start : start + batch_size]
-            yield arrays.x[chosen], arrays.y[chosen]
-        epoch += 1
+    for epoch in count(first_epoch):
+        for x, y in blocks_of_epoch(data, batch_size, seed, epoch, steps=1):
+            yield x[0], y[0]

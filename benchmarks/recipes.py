@@ -25,7 +25,7 @@ from imdb_rnn import Classifier, Corpus, Recipe, load_reviews
 from imdb_rnn.backends import TRAINING_BACKENDS
 from imdb_rnn.corpora.npz import KERAS_SHUFFLE_SEED
 from imdb_rnn.samples import SAMPLES
-from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.reviews import EncodedReviews, in_memory
 from imdb_rnn.training.splits import split_reviews
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -102,7 +102,7 @@ def train_one(corpus: Corpus, recipe: Recipe, test: bool) -> dict[str, Any]:
     """Train one model, and measure it on the test reviews or on the reviews set aside."""
     from imdb_rnn.training.fit import Source, Weighted, fit
 
-    learn, validation = split_reviews(corpus.train) if test else split_films(corpus.train)
+    learn, validation = split_reviews(corpus.train) if test else split_films(in_memory(corpus.train))
     began = time.perf_counter()
     training = fit(
         Weighted(learn),
@@ -116,7 +116,7 @@ def train_one(corpus: Corpus, recipe: Recipe, test: bool) -> dict[str, Any]:
     assert manifest.parameters == {"embedding": 160_048, "simple_rnn": 200, "dense": 9}  # noqa: S101
     content = manifest.to_json()
     kept = {name: content[name] for name in ("backend", "versions", "data", "best_epoch", "epochs", "val_accuracy")}
-    measured = measure(training.classifier, corpus.test if test else validation)
+    measured = measure(training.classifier, in_memory(corpus.test) if test else validation)
     return kept | {"recipe": asdict(recipe), "seed": recipe.seed, "seconds": round(seconds, 2)} | measured
 
 

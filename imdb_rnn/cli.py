@@ -108,7 +108,9 @@ app = typer.Typer(
 Data = Annotated[
     str,
     typer.Option(
-        "--data", metavar="SOURCE", help="Source of reviews: auto, imdb, tfds, folder:PATH, npz:PATH or synthetic."
+        "--data",
+        metavar="SOURCE",
+        help="Source of reviews: auto, imdb, tfds, folder:PATH, npz:PATH, shards:PATH or synthetic.",
     ),
 ]
 TrainedData = Annotated[
@@ -128,6 +130,12 @@ Epochs = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed for weights and shuffling.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", help="Reviews per step.")]
+TextColumn = Annotated[
+    str | None, typer.Option("--text-column", metavar="NAME", help="Column of the reviews in a table: text.")
+]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="Encoding of the file, such as cp1252 (default: UTF-8).")
+]
 NumWords = Annotated[int, typer.Option("--num-words", help="Size of the vocabulary.")]
 
 
@@ -279,12 +287,8 @@ def predict(
             help="Text file with one review per line, or CSV, TSV, JSON lines or Parquet; can be compressed by gzip.",
         ),
     ] = None,
-    text_column: Annotated[
-        str | None, typer.Option("--text-column", metavar="NAME", help="Column of the reviews in a table: text.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", help="Encoding of the file, such as cp1252 (default: UTF-8).")
-    ] = None,
+    text_column: TextColumn = None,
+    encoding: Encoding = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -545,6 +549,82 @@ def describe(
             f"{split['mean_words']} words on average, {split['longest']:,} in the longest"
         )
     print(f"first        ({description['first_review']['label']}) {printable(first)[:200]}")
+
+
+@app.command(
+    epilog=examples(
+        'imdb-rnn encode "files:reviews-*.parquet" encoded',
+        "imdb-rnn train --data shards:encoded --out my-model",
+    )
+)
+def encode(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="files:PATTERN for tables with labels, synthetic:COUNT, or a source as for train.",
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the encoded reviews.")],
+    test: Annotated[
+        str | None,
+        typer.Option("--test", metavar="PATTERN", help="Files for the evaluation (default: one row in ten)."),
+    ] = None,
+    text_column: TextColumn = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option("--label-column", metavar="NAME", help="Column of the labels: label. 0 or 1, neg or pos, …"),
+    ] = None,
+    encoding: Encoding = None,
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option(
+            "--vocabulary",
+            metavar="FILE",
+            help="Word index in JSON, word -> rank (default: the words of the training reviews, by frequency).",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the same encoding, if it was interrupted in this folder.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that encode (default: one per core).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Encode reviews that do not fit in memory into files, for `train --data shards:OUT`."""
+    from imdb_rnn.encoding.encode import encode as encode_source
+    from imdb_rnn.encoding.progress import bar
+    from imdb_rnn.text.tokens import Vocabulary
+
+    try:
+        with bar() as progress:
+            encoded = encode_source(
+                source,
+                out,
+                test=test,
+                text_column=text_column,
+                label_column=label_column,
+                encoding=encoding,
+                vocabulary=None if vocabulary is None else Vocabulary.load(vocabulary),
+                workers=workers,
+                resume=resume,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("To go on, give the same command with --resume.", err=True)
+        raise
+    for row in encoded.first_skipped:
+        typer.echo(f"imdb-rnn: left out {printable(row)}", err=True)
+    if encoded.skipped > len(encoded.first_skipped):
+        typer.echo(f"imdb-rnn: left out {encoded.skipped:,} rows in all", err=True)
+    if as_json:
+        _print_json({**encoded._asdict(), "out": str(out)})
+        return
+    print(f"train     {encoded.train:,} reviews")
+    print(f"test      {encoded.test:,} reviews")
+    print(f"words     {encoded.words:,}")
+    print(f"saved in  {printable(str(out))}, for --data {printable(f'shards:{out}')}")
 
 
 @app.command(epilog=examples("imdb-rnn encoders --data synthetic --epochs 5"))

@@ -135,7 +135,7 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         known = vocabulary.truncate(recipe.num_words)
         weighted = bool((weights != 1).any())
 
-        def part(positions: npt.NDArray[np.int64]) -> Weighted:
+        def part(positions: npt.NDArray[np.int64]) -> Weighted[EncodedReviews]:
             reviews = encode(known, [given[i] for i in positions], targets[positions])
             return Weighted(reviews, weights[positions] if weighted else None)
 

@@ -12,6 +12,7 @@ from backends_test.data import split_corpus, training_batches
 from imdb_rnn import Corpus, Recipe, load_reviews
 from imdb_rnn.model.architecture import draw_weights
 from imdb_rnn.text.batches import Arrays, steps_per_epoch
+from imdb_rnn.text.reviews import in_memory
 from imdb_rnn.text.windows import DrawnWindows
 from imdb_rnn.training.splits import split_reviews
 from imdb_rnn.training.teacher import with_soft_labels
@@ -73,7 +74,7 @@ def make_inputs(corpus: Corpus) -> Inputs:
     edged = Arrays(np.concatenate([batches[0].x[:-3], edges]), batches[0].y)
     epochs = 3 * steps_per_epoch(len(splits.train.x), BATCH_SIZE)
     recipe = Recipe()
-    learn = split_reviews(corpus.train)[0]
+    learn = in_memory(split_reviews(corpus.train)[0])
     # A teacher of all reviews takes long to fit, and tests nothing more.
     drawn, few = (
         DrawnWindows(reviews, 10_000, 100, recipe.short_windows, recipe.end_windows)

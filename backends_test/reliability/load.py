@@ -20,6 +20,7 @@ import numpy as np
 from backends_test.reliability.training import few_reviews
 from imdb_rnn import Classifier, Corpus, Recipe, train
 from imdb_rnn.backends import backend_name, load_backend, load_keras
+from imdb_rnn.text.reviews import in_memory
 
 THREADS = 8
 ROUNDS = 10
@@ -67,7 +68,7 @@ def answers(classifier: Classifier, corpus: Corpus, number: int = 0) -> list[Any
     Returns:
         Scores, probabilities, weights, the results of the Keras model in `classifier.model`, and those of `evaluate`.
     """
-    ids = classifier.preprocessing.rows(corpus.test).x[:100]
+    ids = classifier.preprocessing.rows(in_memory(corpus.test)).x[:100]
     uses: list[Callable[[], Any]] = [
         lambda: np.asarray(load_keras().ops.convert_to_numpy(classifier.model(ids, training=False))).tobytes(),
         lambda: [classifier.predict_review(text).score for text in TEXTS],

@@ -3,14 +3,14 @@
 import logging
 from pathlib import Path, PurePath
 
-from imdb_rnn.corpora import folder, imdb, npz, synthetic, tfds
+from imdb_rnn.corpora import folder, imdb, npz, shards, synthetic, tfds
 from imdb_rnn.corpora.corpus import Corpus, LabelledTexts
 from imdb_rnn.errors import DataError, ImdbRnnError
 from imdb_rnn.text.tokens import Vocabulary
 
 __all__ = ["SOURCES", "Corpus", "LabelledTexts", "load_reviews"]
 
-SOURCES = ("auto", "imdb", "tfds", "folder:PATH", "npz:PATH", "synthetic")
+SOURCES = ("auto", "imdb", "tfds", "folder:PATH", "npz:PATH", "shards:PATH", "synthetic")
 
 # Long enough to download 17 MB, short enough for users without a network.
 AUTO_PATIENCE_SECONDS = 10
@@ -22,8 +22,8 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
     """Load the reviews of a source.
 
     Args:
-        source: "auto", "imdb", "tfds", "folder:PATH", "npz:PATH" or "synthetic". "auto" is "imdb" if its files are
-            available, else "synthetic".
+        source: "auto", "imdb", "tfds", "folder:PATH", "npz:PATH", "shards:PATH" or "synthetic". "auto" is "imdb" if its
+            files are available, else "synthetic". The reviews of shards stay on the disk until they are taken.
         vocabulary: the words to encode with; None uses the vocabulary of the source.
 
     Returns:
@@ -43,6 +43,8 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
             return folder.load(Path(path).expanduser().resolve(), vocabulary)
         if kind == "npz" and path:
             return npz.load_beside_its_words(Path(path).expanduser().resolve(), vocabulary)
+        if kind == "shards" and path:
+            return shards.load(Path(path).expanduser().resolve(), vocabulary)
     except ImdbRnnError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # a name too long, a folder that may not be read, …

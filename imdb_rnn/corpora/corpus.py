@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from imdb_rnn.errors import DataError
 from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.sharded_reviews import ShardedReviews
 from imdb_rnn.text.tokens import OOV, Vocabulary
 
 
@@ -55,15 +56,14 @@ class Corpus:
     source: str
     fingerprint: str
     vocabulary: Vocabulary
-    train: EncodedReviews
-    test: EncodedReviews
+    train: EncodedReviews | ShardedReviews
+    test: EncodedReviews | ShardedReviews
 
     def with_vocabulary(self, vocabulary: Vocabulary) -> "Corpus":
         """Return the reviews in the ids of another vocabulary; words that are not in it become `OOV`."""
         table = np.arange(len(self.vocabulary) + 4, dtype=np.int32)
         table[4:] = [vocabulary.word_index.get(word, OOV) for word in self.vocabulary.words]
-        train, test = (EncodedReviews(table[part.ids], part.offsets, part.labels) for part in (self.train, self.test))
-        return Corpus(self.source, self.fingerprint, vocabulary, train, test)
+        return Corpus(self.source, self.fingerprint, vocabulary, self.train.with_ids(table), self.test.with_ids(table))
 
 
 def encode_texts(

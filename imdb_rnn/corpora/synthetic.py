@@ -83,6 +83,11 @@ def make_texts(
     return _make_split(train_count, random), _make_split(test_count, random)
 
 
+def make_reviews(count: int, seed: int) -> LabelledTexts:
+    """Generate any number of reviews, at least 1; see `make_texts`."""
+    return _make_split(count, np.random.RandomState(seed))
+
+
 def draw_verdicts(count: int, random: np.random.RandomState) -> tuple[Integers, npt.NDArray[np.int8]]:
     """Draw the verdict and the label of each review.
 

@@ -21,7 +21,7 @@ from imdb_rnn.model.architecture import Encoder, build_model, compile_model
 from imdb_rnn.model.numpy_forward import binary_crossentropy, check_logits, logits_of, sigmoid
 from imdb_rnn.printable import printable
 from imdb_rnn.text.preprocessing import Preprocessing
-from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.reviews import EncodedReviews, Reviews
 from imdb_rnn.text.texts import as_list, as_texts, described
 from imdb_rnn.text.tokens import OOV, Vocabulary
 from imdb_rnn.text.windows import combine
@@ -39,6 +39,8 @@ _log = logging.getLogger(__name__)
 MAX_REVIEW_WORDS = 100_000
 # Rows per step of a prediction: enough to use any backend well, with a few megabytes of memory.
 SCORING_BATCH = 1000
+# Reviews whose windows are in memory at the same time during an evaluation.
+EVALUATED_AT_ONCE = 25_000
 # BLAS uses one thread for so few reviews anyway, and setting the number of threads takes longer than the products.
 FEW_REVIEWS = 64
 AT_WORK = (
@@ -428,8 +430,11 @@ class Classifier:
             check_logits(scores, model.get_weights())
         return scores
 
-    def evaluate(self, reviews: EncodedReviews) -> Evaluation:
+    def evaluate(self, reviews: Reviews) -> Evaluation:
         """Compute the loss and accuracy of reviews with the backend.
+
+        Args:
+            reviews: reviews with labels, in the ids of this vocabulary, in memory or on disk.
 
         Raises:
             BackendError: see `imdb_rnn.backends.backend_name`.
@@ -438,12 +443,15 @@ class Classifier:
 
         Source: `keras.losses.BinaryCrossentropy`, `keras.metrics.BinaryAccuracy`.
         """
-        labels = reviews.required_labels()
-        x, review = self.preprocessing.rows(reviews)
-        scores = np.clip(self.probabilities(x).astype(np.float64), EPSILON, 1 - EPSILON)
-        logits = combine(np.log(scores) - np.log1p(-scores), review)
-        right = (logits > 0) == (labels == 1)
-        return Evaluation(binary_crossentropy(logits, labels), float(right.mean()))
+        logits, labels = [], []
+        for start in range(0, max(len(reviews), 1), EVALUATED_AT_ONCE):
+            part = reviews.take(np.arange(start, min(start + EVALUATED_AT_ONCE, len(reviews))))
+            labels.append(part.required_labels())
+            x, review = self.preprocessing.rows(part)
+            scores = np.clip(self.probabilities(x).astype(np.float64), EPSILON, 1 - EPSILON)
+            logits.append(combine(np.log(scores) - np.log1p(-scores), review))
+        right = (np.concatenate(logits) > 0) == (np.concatenate(labels) == 1)
+        return Evaluation(binary_crossentropy(np.concatenate(logits), np.concatenate(labels)), float(right.mean()))
 
     def weights(self) -> list[npt.NDArray[np.float32]]:
         """Return the current weights, in the order of `build_model().weights`.

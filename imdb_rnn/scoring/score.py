@@ -80,7 +80,7 @@ def score_file(
         ReviewError: the file cannot be read or written, or see `strict`.
     """
     run = {
-        "input": _digest_of_file(file),
+        "input": digest_of_file(file),
         "model": _identity_of(classifier),
         "options": [text_column or TEXT_COLUMN, encoding],
     }
@@ -127,7 +127,7 @@ def _identity_of(classifier: Classifier) -> str:
     return f"{digest_of(classifier.weights())} {classifier.vocabulary.fingerprint} {classifier.preprocessing}"
 
 
-def _digest_of_file(file: Path) -> str:
+def digest_of_file(file: Path) -> str:
     """Return a digest of the size, the beginning and the end of a file, which takes no time at any size.
 
     That of a pipe is empty, because it cannot be read twice.

@@ -1,6 +1,6 @@
 """Converts reviews to the arrays of training batches, in NumPy, so that they are the same on every backend."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -8,8 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn import seeds
-from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.permutation import permuted
+from imdb_rnn.text.reviews import EncodedReviews, Reviews
 from imdb_rnn.text.tokens import OOV, PADDING
+
+# The examples of an epoch that are in memory at the same time. A part of reviews of 250 words has 65 MB.
+PART = 65_536
 
 
 class Arrays(NamedTuple):
@@ -28,9 +32,13 @@ class Arrays(NamedTuple):
         """See `TrainingData`."""
         return len(self.x)
 
-    def epoch(self, seed: int, epoch: int) -> "Arrays":
-        """See `TrainingData`."""
+    def epoch(self, seed: int, epoch: int, part: int = 0) -> "Arrays":
+        """See `ExamplesInMemory`."""
         return self
+
+    def parts(self, seed: int, epoch: int) -> Iterator["Arrays"]:
+        """See `TrainingData`."""
+        yield self
 
 
 class TrainingData(Protocol):
@@ -40,8 +48,15 @@ class TrainingData(Protocol):
     def num_examples(self) -> int:
         """The number of examples per epoch."""
 
-    def epoch(self, seed: int, epoch: int) -> Arrays:
-        """Return the examples of an epoch, which depend only on (seed, epoch). `epoch_order` shuffles them."""
+    def parts(self, seed: int, epoch: int) -> Iterator[Arrays]:
+        """Yield the examples of an epoch, which depend only on (seed, epoch); `blocks_of_epoch` shuffles each part."""
+
+
+class ExamplesInMemory(TrainingData, Protocol):
+    """Examples that are made from reviews in memory: all of an epoch, or one part of `PartsOfReviews`."""
+
+    def epoch(self, seed: int, epoch: int, part: int = 0) -> Arrays:
+        """Return the examples of an epoch, or of a part of it. They depend only on (seed, epoch, part)."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +76,42 @@ class WeightedArrays:
         """See `TrainingData`."""
         return len(self.arrays.x)
 
-    def epoch(self, seed: int, epoch: int) -> Arrays:
-        """See `TrainingData`."""
-        drawn = draw_reviews(self.weights, self.num_examples, seeds.for_draws(seed, epoch))
+    def epoch(self, seed: int, epoch: int, part: int = 0) -> Arrays:
+        """See `ExamplesInMemory`."""
+        drawn = draw_reviews(self.weights, self.num_examples, seeds.for_draws(seed, epoch, part))
         return Arrays(self.arrays.x[drawn], self.arrays.y[drawn])
+
+    def parts(self, seed: int, epoch: int) -> Iterator[Arrays]:
+        """See `TrainingData`."""
+        yield self.epoch(seed, epoch)
+
+
+@dataclass(frozen=True)
+class PartsOfReviews:
+    """Examples of any number of reviews, of which only a part is in memory; implements `TrainingData`.
+
+    Each epoch divides the reviews into other parts, which are drawn from all reviews.
+
+    Attributes:
+        reviews: the reviews.
+        examples_of: makes the examples of a part, given its reviews and their positions in `reviews`, shape (m,).
+    """
+
+    reviews: Reviews
+    examples_of: Callable[[EncodedReviews, npt.NDArray[np.int64]], ExamplesInMemory]
+
+    @property
+    def num_examples(self) -> int:
+        """See `TrainingData`."""
+        return len(self.reviews)
+
+    def parts(self, seed: int, epoch: int) -> Iterator[Arrays]:
+        """See `TrainingData`."""
+        for part, start in enumerate(range(0, self.num_examples, PART)):
+            numbers = np.arange(start, min(start + PART, self.num_examples))
+            # In ascending order, because files are then read from beginning to end.
+            positions = np.sort(permuted(numbers, self.num_examples, seeds.of_parts(seed, epoch)))
+            yield self.examples_of(self.reviews.take(positions), positions).epoch(seed, epoch, part)
 
 
 def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np.int32]:
@@ -88,9 +135,9 @@ def pad(reviews: EncodedReviews, num_words: int, max_len: int) -> npt.NDArray[np
     return padded.astype(np.int32, copy=False)
 
 
-def epoch_order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Return a permutation of `count` examples that depends only on (seed, epoch)."""
-    return seeds.for_order(seed, epoch).permutation(count)
+def epoch_order(count: int, seed: int, epoch: int, part: int = 0) -> npt.NDArray[np.int64]:
+    """Return a permutation of the `count` examples of a part that depends only on (seed, epoch, part)."""
+    return seeds.for_order(seed, epoch, part).permutation(count)
 
 
 def draw_reviews(weights: npt.NDArray[np.float64], count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -114,6 +161,8 @@ def draw_reviews(weights: npt.NDArray[np.float64], count: int, random: np.random
 def blocks_of_epoch(data: TrainingData, batch_size: int, seed: int, epoch: int, steps: int) -> Iterator[Arrays]:
     """Yield the batches of an epoch in blocks of many batches.
 
+    The examples of each part are shuffled. Those that do not fill a batch come first in the next part.
+
     Args:
         data: the examples to train on.
         batch_size: examples per batch.
@@ -125,14 +174,19 @@ def blocks_of_epoch(data: TrainingData, batch_size: int, seed: int, epoch: int, 
         Blocks of full batches: x of shape (at most steps, batch_size, max_len), y of shape (at most steps, batch_size,
         1). A smaller last batch is a block of its own.
     """
-    arrays, order = data.epoch(seed, epoch), epoch_order(data.num_examples, seed, epoch)
-    full = len(order) // batch_size * batch_size
-    for start in range(0, full, steps * batch_size):
-        chosen = order[start : min(start + steps * batch_size, full)].reshape(-1, batch_size)
-        yield Arrays(arrays.x[chosen], arrays.y[chosen])
-    if full < len(order):
-        rest = order[None, full:]
-        yield Arrays(arrays.x[rest], arrays.y[rest])
+    rest: Arrays | None = None
+    for part, arrays in enumerate(data.parts(seed, epoch)):
+        order = epoch_order(len(arrays.x), seed, epoch, part)
+        if rest is not None:
+            order = np.concatenate([np.arange(len(rest.x)), order + len(rest.x)])
+            arrays = Arrays(np.concatenate([rest.x, arrays.x]), np.concatenate([rest.y, arrays.y]))
+        full = len(order) // batch_size * batch_size
+        for start in range(0, full, steps * batch_size):
+            chosen = order[start : min(start + steps * batch_size, full)].reshape(-1, batch_size)
+            yield Arrays(arrays.x[chosen], arrays.y[chosen])
+        rest = Arrays(arrays.x[order[full:]], arrays.y[order[full:]])
+    if rest is not None and len(rest.x):
+        yield Arrays(rest.x[None], rest.y[None])
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn.text.batches import Arrays, TrainingData, WeightedArrays, pad, targets
+from imdb_rnn.text.batches import Arrays, ExamplesInMemory, WeightedArrays, pad, targets
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.windows import DrawnWindows, Windows, last_windows, windows_of
 from imdb_rnn.validation import true_or_false, whole_number
@@ -39,7 +39,7 @@ class LastIds:
         weights: npt.NDArray[np.float64] | None,
         short_windows: float,
         end_windows: float,
-    ) -> TrainingData:
+    ) -> ExamplesInMemory:
         """Return the same rows for every epoch. The shares of windows have no effect; see `OverlappingWindows`."""
         arrays = Arrays(self.last_rows(reviews), targets(reviews))
         return arrays if weights is None else WeightedArrays(arrays, weights)
@@ -72,7 +72,7 @@ class OverlappingWindows:
         weights: npt.NDArray[np.float64] | None,
         short_windows: float,
         end_windows: float,
-    ) -> TrainingData:
+    ) -> ExamplesInMemory:
         """Return windows that are drawn again for each epoch; see `DrawnWindows`.
 
         Args:

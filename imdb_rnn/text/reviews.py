@@ -3,13 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn.errors import DataError
 from imdb_rnn.text.tokens import INDEX_FROM, START
+
+
+class Reviews(Protocol):
+    """Reviews in memory (`EncodedReviews`) or on disk (`imdb_rnn.text.sharded_reviews.ShardedReviews`)."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, order: npt.NDArray[np.int64], /) -> "EncodedReviews":
+        """Return the reviews at the given positions, shape (m,), in memory."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,10 @@ class EncodedReviews:
             raise DataError(msg)
         return self.labels
 
+    def with_ids(self, new_ids: npt.NDArray[np.int32]) -> "EncodedReviews":
+        """Return the reviews with `new_ids[i]` in the place of each id i."""
+        return EncodedReviews(new_ids[self.ids], self.offsets, self.labels)
+
     def take(self, order: npt.NDArray[np.integer[Any]]) -> "EncodedReviews":
         """Select or reorder reviews.
 
@@ -71,6 +84,11 @@ class EncodedReviews:
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         sources = np.repeat(self.offsets[:-1][order] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return EncodedReviews(self.ids[sources], offsets, None if self.labels is None else self.labels[order])
+
+
+def in_memory(reviews: Reviews) -> EncodedReviews:
+    """Return reviews in memory; those on disk are loaded."""
+    return reviews if isinstance(reviews, EncodedReviews) else reviews.take(np.arange(len(reviews)))
 
 
 def check_reviews(reviews: EncodedReviews, num_words: int) -> None:

@@ -67,6 +67,11 @@ def _words_of(chunk: str) -> list[tuple[str, int, int]]:
     return [(chunk, 0, len(chunk))] if _is_plain(chunk) else normalized_words(chunk)
 
 
+def words_in(chunk: str) -> list[str]:
+    """Return the words in one item of `tokenize`, as `Vocabulary.encode_typed` looks them up."""
+    return [word for word, _, _ in _words_of(chunk)]
+
+
 def _first_bad_word(words: Sequence[str]) -> str:
     """Describe the first word that a vocabulary cannot hold."""
     word, count = next(
@@ -133,7 +138,7 @@ class Vocabulary:
             chunks.update(tokenize(straighten_backticks(text)))
         counts: Counter[str] = Counter()
         for chunk, count in chunks.items():
-            for word, _, _ in _words_of(chunk):
+            for word in words_in(chunk):
                 if stripped := word.strip("'"):
                     counts[stripped] += count
         return cls(sorted((word for word in counts if counts[word] >= least), key=lambda word: (-counts[word], word)))

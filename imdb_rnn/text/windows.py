@@ -4,6 +4,7 @@ The model reads each window as a separate text, so a window begins with `START`,
 windows depend only on (seed, epoch) and are drawn in NumPy, so they are the same on every backend.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ class WindowSpans(NamedTuple):
 
 @dataclass(frozen=True)
 class DrawnWindows:
-    """Random windows of reviews, drawn again for each epoch; implements `imdb_rnn.text.batches.TrainingData`.
+    """Random windows of reviews, drawn again for each epoch; implements `imdb_rnn.text.batches.ExamplesInMemory`.
 
     Some windows have the full length and lie anywhere in their review. The others are short, because people type short
     texts; their lengths are log-uniform. Some of the short windows are the end of their review, which often states the
@@ -81,13 +82,17 @@ class DrawnWindows:
         """The number of windows per epoch: one per review, but at least `MIN_WINDOWS`."""
         return max(len(self.source), MIN_WINDOWS)
 
-    def epoch(self, seed: int, epoch: int) -> Arrays:
-        """Return the windows of an epoch."""
-        return self.at(self.spans(seed, epoch))
+    def epoch(self, seed: int, epoch: int, part: int = 0) -> Arrays:
+        """Return the windows of an epoch, or of a part of it."""
+        return self.at(self.spans(seed, epoch, part))
 
-    def spans(self, seed: int, epoch: int) -> WindowSpans:
-        """Draw the positions of the windows of an epoch."""
-        random = seeds.for_draws(seed, epoch)
+    def parts(self, seed: int, epoch: int) -> Iterator[Arrays]:
+        """See `imdb_rnn.text.batches.TrainingData`."""
+        yield self.epoch(seed, epoch)
+
+    def spans(self, seed: int, epoch: int, part: int = 0) -> WindowSpans:
+        """Draw the positions of the windows of an epoch, or of a part of it."""
+        random = seeds.for_draws(seed, epoch, part)
         weights = np.ones(len(self.source)) if self.weights is None else self.weights
         review = draw_reviews(weights, self.num_examples, random)
         words = self.source.lengths[review] - 1

@@ -7,12 +7,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from imdb_rnn import __version__
+from imdb_rnn import __version__, seeds
 from imdb_rnn.backends import keras_session, load_backend, load_keras, training_backend_name
 from imdb_rnn.corpora import Corpus, load_reviews
 from imdb_rnn.errors import BundleError, DataError, RecipeError
@@ -29,8 +29,9 @@ from imdb_rnn.model.architecture import (
     soft_label_accuracy,
 )
 from imdb_rnn.processor import processor
-from imdb_rnn.text.batches import Arrays, TrainingData, targets
-from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.batches import PART, Arrays, ExamplesInMemory, PartsOfReviews, TrainingData, targets
+from imdb_rnn.text.permutation import permuted
+from imdb_rnn.text.reviews import EncodedReviews, Reviews, in_memory
 from imdb_rnn.text.tokens import Vocabulary
 from imdb_rnn.text.windows import DrawnWindows
 from imdb_rnn.threads import one_blas_thread
@@ -41,7 +42,7 @@ from imdb_rnn.training.progress import progress_callbacks, waiting
 from imdb_rnn.training.recipe import Recipe
 from imdb_rnn.training.splits import split_reviews
 from imdb_rnn.training.state import check_same_training, training_of
-from imdb_rnn.training.teacher import with_soft_labels
+from imdb_rnn.training.teacher import FittedRegressions, fit_regressions
 
 if TYPE_CHECKING:
     import keras
@@ -65,7 +66,10 @@ class Training:
     manifest: Manifest
 
 
-class Weighted(NamedTuple):
+_Kind = TypeVar("_Kind", bound=Reviews, covariant=True)
+
+
+class Weighted(NamedTuple, Generic[_Kind]):
     """Reviews with labels and weights.
 
     Attributes:
@@ -73,7 +77,7 @@ class Weighted(NamedTuple):
         weights: the weight of each review, at least 0, shape (n,); None is 1 for each.
     """
 
-    reviews: EncodedReviews
+    reviews: _Kind
     weights: npt.NDArray[np.float64] | None = None
 
 
@@ -159,13 +163,13 @@ def train(
 @keras_session()
 @one_blas_thread()
 def fit(
-    learned: Weighted,
-    validation: Weighted,
+    learned: Weighted[Reviews],
+    validation: Weighted[EncodedReviews],
     vocabulary: Vocabulary,
     recipe: Recipe,
     source: Source,
     *,
-    test: EncodedReviews | None = None,
+    test: Reviews | None = None,
     folder: Path | None = None,
     resume: bool = False,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
@@ -253,14 +257,45 @@ def _finished(folder: Path, manifest: Manifest) -> Training | None:
     return Training(Classifier.load(folder), bundle.read_part(folder, bundle.HISTORY_FILE), written)
 
 
-def _training_data(learned: Weighted, recipe: Recipe) -> TrainingData:
-    data = recipe.preprocessing.training_data(*learned, recipe.short_windows, recipe.end_windows)
-    if isinstance(data, DrawnWindows) and recipe.teacher_share:
-        return with_soft_labels(data, recipe.teacher_share, recipe.seed)
-    return data
+def _training_data(learned: Weighted[Reviews], recipe: Recipe) -> TrainingData:
+    """Return the examples to train on: all in memory, or in parts if there are many reviews."""
+    reviews, weights = learned
+    fitted = _fitted_teacher(learned, recipe)
+
+    def examples_of(part: EncodedReviews, positions: npt.NDArray[np.int64]) -> ExamplesInMemory:
+        chosen = None if weights is None else weights[positions]
+        data = recipe.preprocessing.training_data(part, chosen, recipe.short_windows, recipe.end_windows)
+        if fitted is not None and isinstance(data, DrawnWindows):
+            return fitted.soft_labels(data, positions, recipe.teacher_share)
+        return data
+
+    # Reviews with weights are in memory anyway, and are drawn from all at once.
+    if weights is None and len(reviews) > PART:
+        return PartsOfReviews(reviews, examples_of)
+    return examples_of(in_memory(reviews), np.arange(len(reviews)))
 
 
-def _calibrate(model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, validation: Weighted) -> dict[str, float]:
+def _fitted_teacher(learned: Weighted[Reviews], recipe: Recipe) -> FittedRegressions | None:
+    """Fit the teacher to at most `recipe.teacher_reviews` of the reviews; None if the recipe has none."""
+    if not recipe.windows or not recipe.teacher_share:
+        return None
+    reviews, weights = learned
+    count = min(recipe.teacher_reviews, len(reviews))
+    sample = np.sort(permuted(np.arange(count), len(reviews), seeds.of_sample(recipe.seed)))
+    windows = DrawnWindows(
+        reviews.take(sample),
+        recipe.num_words,
+        recipe.max_len,
+        recipe.short_windows,
+        recipe.end_windows,
+        None if weights is None else weights[sample],
+    )
+    return fit_regressions(windows, sample, recipe.seed)
+
+
+def _calibrate(
+    model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, validation: Weighted[EncodedReviews]
+) -> dict[str, float]:
     """Divide the weights of the last layer by the temperature that fits the validation reviews with all their windows.
 
     Returns:

@@ -35,6 +35,7 @@ class Recipe:
         end_windows: the share of short windows that are the end of their review, 0 to 1.
         teacher_share: the weight of the teacher's soft label in the target of a window, 0 to 1; the rest is the label
             of the review. There is no teacher with 0 or without windows. See `imdb_rnn.training.teacher`.
+        teacher_reviews: the maximum number of reviews that the teacher is fitted to.
         recurrent_initializer: "orthogonal" or "identity"; see `initial_weights`.
         averaged_epochs: the number of last epochs whose weights are averaged.
         epochs: the maximum number of epochs.
@@ -50,6 +51,7 @@ class Recipe:
     short_windows: float = 0.8
     end_windows: float = 0.3
     teacher_share: float = 0.7
+    teacher_reviews: int = 50_000
     recurrent_initializer: RecurrentInitializer = "identity"
     averaged_epochs: int = 10
     epochs: int = 40
@@ -60,7 +62,19 @@ class Recipe:
     def __post_init__(self) -> None:
         # JSON has no NumPy numbers, and equal recipes must have equal manifests.
         for convert, names in (
-            (whole_number, ("num_words", "max_len", "averaged_epochs", "epochs", "batch_size", "patience", "seed")),
+            (
+                whole_number,
+                (
+                    "num_words",
+                    "max_len",
+                    "averaged_epochs",
+                    "epochs",
+                    "batch_size",
+                    "patience",
+                    "seed",
+                    "teacher_reviews",
+                ),
+            ),
             (share, ("short_windows", "end_windows", "teacher_share")),
             (true_or_false, ("windows",)),
         ):

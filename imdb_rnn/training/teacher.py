@@ -3,9 +3,10 @@
 A window of ten words from a positive review is often neutral, and sometimes negative, so the label of the review is a
 poor target. Therefore the target of a window is partly the probability from a logistic regression. The regression for
 one half of the reviews is fitted to the other half, so that the label of a review does not influence its soft labels.
+In a large corpus the regressions are fitted to a sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ from scipy.sparse import csr_matrix
 
 from imdb_rnn import seeds
 from imdb_rnn.model.numpy_forward import sigmoid
-from imdb_rnn.text.batches import Arrays, TrainingData
+from imdb_rnn.text.batches import Arrays
+from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.windows import DrawnWindows, WindowSpans
 from imdb_rnn.threads import one_blas_thread
 from imdb_rnn.training.calibration import fit_temperature
@@ -34,7 +36,7 @@ Integers = npt.NDArray[np.integer[Any]]
 
 
 class Teacher(NamedTuple):
-    """Two fitted regressions; each predicts for the half of the reviews that it was not fitted to.
+    """What two fitted regressions say of reviews; each predicts for the half that it was not fitted to.
 
     Attributes:
         sums: for words and for pairs, the cumulative sum of the coefficients before each position in
@@ -56,11 +58,11 @@ class Teacher(NamedTuple):
 
 @dataclass(frozen=True)
 class SoftLabelWindows:
-    """Random windows with soft labels; implements `TrainingData`.
+    """Random windows with soft labels; implements `imdb_rnn.text.batches.ExamplesInMemory`.
 
     Attributes:
         windows: the windows.
-        teacher: the teacher, fitted to their reviews.
+        teacher: the teacher of their reviews.
         temperature: the divisor of the teacher's logits.
         share: the weight of the teacher's probability in the target, 0 to 1; the rest is the label of the review.
     """
@@ -72,29 +74,85 @@ class SoftLabelWindows:
 
     @property
     def num_examples(self) -> int:
-        """See `TrainingData`."""
+        """See `imdb_rnn.text.batches.TrainingData`."""
         return self.windows.num_examples
 
-    def epoch(self, seed: int, epoch: int) -> Arrays:
-        """Return the windows of an epoch; y is between 0 and 1, rounded to two digits."""
-        spans = self.windows.spans(seed, epoch)
+    def epoch(self, seed: int, epoch: int, part: int = 0) -> Arrays:
+        """Return the windows of an epoch, or of a part of it; y is between 0 and 1, rounded to two digits."""
+        spans = self.windows.spans(seed, epoch, part)
         x, y = self.windows.at(spans)
         probabilities = sigmoid(self.teacher.logits(self.windows, spans) / self.temperature)
         y = self.share * probabilities[:, None] + (1 - self.share) * y
         # The last digits depend on the number of threads that fitted the teacher; the training must not.
         return Arrays(x, np.round(y, 2).astype(np.float32))
 
+    def parts(self, seed: int, epoch: int) -> Iterator[Arrays]:
+        """See `imdb_rnn.text.batches.TrainingData`."""
+        yield self.epoch(seed, epoch)
 
-def with_soft_labels(windows: DrawnWindows, share: float, seed: int) -> TrainingData:
-    """Fit a teacher and return windows with its soft labels.
+
+class Regression(NamedTuple):
+    """A fitted logistic regression.
+
+    Attributes:
+        coefficients: of each column, shape (2 ** COLUMNS_BITS,).
+        intercept: the intercept.
+    """
+
+    coefficients: Floats
+    intercept: float
+
+
+@dataclass(frozen=True)
+class FittedRegressions:
+    """The two regressions.
+
+    Attributes:
+        regressions: the regression for each half.
+        sample: the positions of the reviews that they were fitted to, ascending, shape (n,).
+        half: the half of each of these reviews, 0 or 1, shape (n,).
+        num_words: ids from this number on are `OOV`.
+        temperature: the divisor of the logits.
+    """
+
+    regressions: Sequence[Regression]
+    sample: Integers
+    half: Integers
+    num_words: int
+    temperature: float
+
+    def soft_labels(self, windows: DrawnWindows, positions: Integers, share: float) -> SoftLabelWindows:
+        """Return windows with soft labels.
+
+        Args:
+            windows: the windows of m reviews.
+            positions: the position of each review, shape (m,). Any that is not in the sample is predicted by either
+                regression.
+            share: see `SoftLabelWindows`.
+        """
+        place = np.minimum(np.searchsorted(self.sample, positions), len(self.sample) - 1)
+        half = np.where(self.sample[place] == positions, self.half[place], positions % 2)
+        teacher = _teacher(self.regressions, windows.source, half, self.num_words)
+        return SoftLabelWindows(windows, teacher, self.temperature, share)
+
+
+def with_soft_labels(windows: DrawnWindows, share: float, seed: int) -> SoftLabelWindows | DrawnWindows:
+    """Fit the regressions to all reviews of windows, and return the windows with soft labels; see `fit_regressions`."""
+    every = np.arange(len(windows.source))
+    fitted = fit_regressions(windows, every, seed)
+    return windows if fitted is None else fitted.soft_labels(windows, every, share)
+
+
+def fit_regressions(windows: DrawnWindows, sample: Integers, seed: int) -> FittedRegressions | None:
+    """Fit the two regressions to windows.
 
     Args:
-        windows: the training windows.
-        share: see `SoftLabelWindows`.
-        seed: the seed of the two halves, and of the windows that the teacher is fitted to.
+        windows: the windows of a sample of the reviews.
+        sample: the positions of these reviews, ascending, shape (n,).
+        seed: the seed of the two halves, and of the windows that the regressions are fitted to.
 
     Returns:
-        Windows with soft labels, or `windows` unchanged if a class has too few reviews for two halves.
+        The regressions; None if a class has too few reviews for two halves.
 
     Source: Hinton et al. 2015 (training on the probabilities of another model); Joachims 1998 (linear text
         classifiers).
@@ -106,19 +164,25 @@ def with_soft_labels(windows: DrawnWindows, share: float, seed: int) -> Training
     spans = WindowSpans(*(np.concatenate(parts) for parts in zip(*drawn, strict=True)))
     fitted_to = [half[spans.review] != side for side in range(2)]
     if any(len(np.unique(labels[spans.review[chosen]])) < 2 for chosen in fitted_to):
-        return windows
-    columns = _columns(np.minimum(windows.source.ids, windows.num_words))
-    present = _present(windows, spans, columns)
+        return None
+    present = _present(windows, spans, _columns(windows.source, windows.num_words))
+    regressions = _fit(present, labels[spans.review], fitted_to)
+    teacher = _teacher(regressions, windows.source, half, windows.num_words)
+    temperature = fit_temperature(teacher.logits(windows, spans), labels[spans.review])
+    return FittedRegressions(regressions, sample, half, windows.num_words, temperature)
+
+
+def _teacher(regressions: Sequence[Regression], reviews: EncodedReviews, half: Integers, num_words: int) -> Teacher:
+    """Let the regression of each half predict for the reviews of that half."""
+    columns = _columns(reviews, num_words)
     sums = [np.zeros(len(column)) for column in columns]
-    intercepts = np.zeros(len(labels))
-    half_of_ids = np.repeat(half, windows.source.lengths)
-    for side, (coefficients, intercept) in enumerate(_regressions(present, labels[spans.review], fitted_to)):
+    intercepts = np.zeros(len(reviews))
+    half_of_ids = np.repeat(half, reviews.lengths)
+    for side, (coefficients, intercept) in enumerate(regressions):
         intercepts[half == side] = intercept
         for values, column in zip(sums, columns, strict=True):
             values[half_of_ids == side] = coefficients[column[half_of_ids == side]]
-    teacher = Teacher(tuple(np.concatenate([[0.0], np.cumsum(values)]) for values in sums), intercepts)
-    temperature = fit_temperature(teacher.logits(windows, spans), labels[spans.review])
-    return SoftLabelWindows(windows, teacher, temperature, share)
+    return Teacher(tuple(np.concatenate([[0.0], np.cumsum(values)]) for values in sums), intercepts)
 
 
 def _halves(labels: npt.NDArray[np.int8], random: np.random.Generator) -> Integers:
@@ -130,9 +194,9 @@ def _halves(labels: npt.NDArray[np.int8], random: np.random.Generator) -> Intege
     return half
 
 
-def _columns(ids: npt.NDArray[np.int32]) -> tuple[Integers, ...]:
+def _columns(reviews: EncodedReviews, num_words: int) -> tuple[Integers, ...]:
     """Return the columns of the word, and of the pair of words, at each position: shape (total,) each."""
-    words = ids.astype(np.uint64)
+    words = np.minimum(reviews.ids, num_words).astype(np.uint64)
     pairs = ((words + np.uint64(1)) << np.uint64(32)) + np.append(words[1:], np.uint64(0))
     # Knuth's multiplicative hashing: the upper bits of a product. Collisions are few and mostly of rare pairs.
     shift = np.uint64(64 - COLUMNS_BITS)
@@ -154,23 +218,19 @@ def _present(windows: DrawnWindows, spans: WindowSpans, columns: Sequence[Intege
     return present
 
 
-def _regressions(
+def _fit(
     present: "csr_matrix[Any]", labels: npt.NDArray[np.int8], fitted_to: Sequence[npt.NDArray[np.bool_]]
-) -> list[tuple[Floats, float]]:
-    """Fit a logistic regression to each choice of windows, all at the same time.
-
-    Returns:
-        The coefficients of each, shape (2 ** COLUMNS_BITS,), and its intercept.
-    """
+) -> list[Regression]:
+    """Fit a logistic regression to each choice of windows, all at the same time."""
     from sklearn.linear_model import LogisticRegression
 
-    def fit(chosen: npt.NDArray[np.bool_]) -> tuple[Floats, float]:
+    def fit(chosen: npt.NDArray[np.bool_]) -> Regression:
         rows, coefficients = present[chosen], np.zeros(present.shape[1])
         # The coefficients of all other columns are zero, and would make each iteration of the solver slower.
         used = np.flatnonzero(np.bincount(rows.indices))
         model = LogisticRegression(C=1 / REGULARIZATION, tol=TOLERANCE).fit(rows[:, used], labels[chosen])
         coefficients[used] = model.coef_[0]
-        return coefficients, float(model.intercept_[0])
+        return Regression(coefficients, float(model.intercept_[0]))
 
     # Here again, because SciPy's BLAS may not have been loaded until now. SciPy's products run in parallel in threads.
     with one_blas_thread(), ThreadPoolExecutor(len(fitted_to)) as threads:

@@ -1,0 +1,344 @@
+"""`imdb-rnn encode` writes reviews of any number to files, and `shards:` reads them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from backends_test.tests.command_line import PROGRAM, Run
+from imdb_rnn import Corpus, DataError, load_reviews
+from imdb_rnn.corpora.corpus import LabelledTexts, encode_texts
+from imdb_rnn.corpora.synthetic import make_reviews
+from imdb_rnn.encoding import encode as encoding
+from imdb_rnn.encoding import words
+from imdb_rnn.encoding.encode import encode
+from imdb_rnn.encoding.sources import SYNTHETIC_BLOCK
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.tokens import OOV, Vocabulary
+
+# Every rule of the tokenizer: apostrophes, typographic ones, accents, symbols, words of several, none at all.
+ODD = [
+    "‘Rock’n’roll’ isn't ''dead'', it`s great 😀",
+    "don’t don't DON'T 'don't' — cafe\u0301 café",
+    "ﬁne ｆｉｎｅ fine… 'tis 'tis' 10/10 ★★★★★",
+    "well-made/over-long<br /><br />“good”",
+    "素晴らしい映画 great",
+    "' '' good",
+]
+
+
+def texts_and_labels(count: int) -> LabelledTexts:
+    made = make_reviews(count, 4)
+    return LabelledTexts(
+        [text if i % 7 else f"{ODD[i // 7 % len(ODD)]} {i}" for i, text in enumerate(made.texts)], made.labels
+    )
+
+
+def write_rows(path: Path, texts: LabelledTexts, **names: str) -> Path:
+    """Write a table in the format of its name, with the columns `text` and `label`, or of other names."""
+    columns = {names.get("text", "text"): texts.texts, names.get("label", "label"): texts.labels.tolist()}
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.table(columns), path, row_group_size=300)
+    elif path.suffix == ".jsonl":
+        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    else:
+        polars.DataFrame(columns).write_csv(path)
+    return path
+
+
+def part(texts: LabelledTexts, chosen: Any) -> LabelledTexts:
+    return LabelledTexts([texts.texts[i] for i in np.arange(len(texts.texts))[chosen]], texts.labels[chosen])
+
+
+def in_memory(part: Any) -> EncodedReviews:
+    reviews: EncodedReviews = part.take(np.arange(len(part)))
+    return reviews
+
+
+def assert_same(found: Corpus, expected: Corpus) -> None:
+    assert found.vocabulary == expected.vocabulary
+    for one, other in ((found.train, expected.train), (found.test, expected.test)):
+        for first, second in zip(vars(in_memory(one)).values(), vars(in_memory(other)).values(), strict=True):
+            np.testing.assert_array_equal(first, second)
+            assert first.dtype == second.dtype
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != encoding.LOCK_FILE}
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "SHARD_REVIEWS", 250)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
+@pytest.mark.usefixtures("small_shards")
+def test_files_are_encoded_as_a_corpus_in_memory_is(tmp_path: Path, suffix: str) -> None:
+    texts = texts_and_labels(1_200)
+    for number, chosen in enumerate((slice(0, 700), slice(700, 1_000))):
+        write_rows(tmp_path / f"train-{number}.{suffix}", part(texts, chosen))
+    write_rows(tmp_path / f"test.{suffix}", part(texts, slice(1_000, 1_200)))
+    found = encode(f"files:{tmp_path}/train-*.{suffix}", tmp_path / "out", test=f"{tmp_path}/test.{suffix}", workers=1)
+    expected = encode_texts("", "", part(texts, slice(0, 1_000)), part(texts, slice(1_000, 1_200)), None)
+    assert found == (1_000, 200, len(expected.vocabulary), 0, [])
+    corpus = load_reviews(f"shards:{tmp_path / 'out'}")
+    assert corpus.source == f"shards:{tmp_path / 'out'}"
+    assert len(list((tmp_path / "out").glob("train-*.arrow"))) > 1
+    assert_same(corpus, expected)
+
+
+def test_one_row_in_ten_is_for_the_evaluation_if_no_files_are(tmp_path: Path) -> None:
+    texts = texts_and_labels(995)
+    write_rows(tmp_path / "a.jsonl", part(texts, slice(0, 333)))
+    write_rows(tmp_path / "b.parquet", part(texts, slice(333, 995)))
+    encode(f"files:{tmp_path}/*.*", tmp_path / "out", workers=1)
+    is_test = np.arange(995) % 10 == 9
+    expected = encode_texts("", "", part(texts, ~is_test), part(texts, is_test), None)
+    assert_same(load_reviews(f"shards:{tmp_path / 'out'}"), expected)
+
+
+def test_a_given_vocabulary_encodes_as_in_memory(tmp_path: Path) -> None:
+    texts = texts_and_labels(400)
+    words = Vocabulary([*Vocabulary.from_texts(texts.texts[:50]).words, "''dead''", "zzz"])
+    write_rows(tmp_path / "a.parquet", texts)
+    encode(f"files:{tmp_path}/a.parquet", tmp_path / "out", vocabulary=words, workers=1)
+    is_test = np.arange(400) % 10 == 9
+    assert_same(
+        load_reviews(f"shards:{tmp_path / 'out'}"),
+        encode_texts("", "", part(texts, ~is_test), part(texts, is_test), words),
+    )
+
+
+def test_a_source_that_is_loaded_keeps_its_reviews_and_its_fingerprint(tmp_path: Path, reviews_folder: Path) -> None:
+    source = f"folder:{reviews_folder}"
+    encode(source, tmp_path / "out")
+    found, expected = load_reviews(f"shards:{tmp_path / 'out'}"), load_reviews(source)
+    assert found.fingerprint == expected.fingerprint
+    assert_same(found, expected)
+
+
+def test_other_words_can_be_asked_of_shards(tmp_path: Path, reviews_folder: Path) -> None:
+    encode(f"folder:{reviews_folder}", tmp_path / "out")
+    few = Vocabulary(["film", "good"])
+    expected = load_reviews(f"folder:{reviews_folder}").with_vocabulary(few)
+    assert_same(load_reviews(f"shards:{tmp_path / 'out'}", few), expected)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_any_number_of_processes_writes_the_same_files(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        encode(f"synthetic:{3 * SYNTHETIC_BLOCK + 10}", tmp_path / str(workers), workers=workers)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+KILLED = """
+import os, signal, sys
+from imdb_rnn.encoding import encode as encoding
+encoding.SHARD_REVIEWS = 250
+moment, count = sys.argv[3], 0
+def killed(name):
+    original = getattr(encoding, name)
+    def instead(*arguments):
+        global count
+        count += name == moment.split()[0]
+        if name == moment.split()[0] and count == int(moment.split()[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments)
+    setattr(encoding, name, instead)
+for name in ("write_shard", "write_state", "with_ids"):
+    killed(name)
+encoding.encode(sys.argv[1], encoding.Path(sys.argv[2]), workers=1)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment", ["write_shard 1", "write_shard 4", "write_state 2", "write_state 4", "with_ids 1", "with_ids 4"]
+)
+@pytest.mark.usefixtures("small_shards")
+def test_an_encoding_that_was_killed_goes_on_to_the_same_files(tmp_path: Path, moment: str) -> None:
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(2_500))
+    source = f"files:{tmp_path}/a.jsonl"
+    encode(source, tmp_path / "whole", workers=1)
+    ended = subprocess.run([sys.executable, "-c", KILLED, source, str(tmp_path / "out"), moment], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with pytest.raises(DataError, match="has completed"):
+        load_reviews(f"shards:{tmp_path / 'out'}")
+    with pytest.raises(DataError, match="--resume"):
+        encode(source, tmp_path / "out", workers=1)
+    encode(source, tmp_path / "out", workers=1, resume=True)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert encode(source, tmp_path / "out", workers=1, resume=True).train == 2_250
+
+
+def test_only_the_same_encoding_goes_on(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(100))
+    write_rows(tmp_path / "b.jsonl", texts_and_labels(200))
+    encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", workers=1)
+    before = contents(tmp_path / "out")
+    for source, settings in (
+        (f"files:{tmp_path}/b.jsonl", {}),
+        (f"files:{tmp_path}/a.jsonl", {"vocabulary": Vocabulary(["film"])}),
+        ("synthetic:100", {}),
+    ):
+        with pytest.raises(DataError, match="Received: others"):
+            encode(source, tmp_path / "out", workers=1, resume=True, **settings)
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_worker_that_is_killed_ends_the_encoding_which_can_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, "encode", "synthetic:60000", str(tmp_path / "out"), "--workers", "2"]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
+    deadline = time.monotonic() + 60
+    while len(found := children.read_text().split()) < 2:
+        assert started.poll() is None, started.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(int(found[-1]), signal.SIGKILL)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 1
+    assert "--resume" in said
+    assert said.count("\n") == 1, said
+
+
+def test_rows_without_a_text_or_a_label_are_left_out_and_named(tmp_path: Path, run_here: Run) -> None:
+    rows = [
+        {"text": "A good film", "label": "pos"},
+        {"text": "A bad film", "label": "neg"},
+        {"text": "…", "label": "neg"},
+        {"text": None, "label": 1},
+        {"text": "A film", "label": -1},
+        {"text": "A film", "label": None},
+        {"text": "A fine film", "label": True},
+        {"text": "A poor film", "label": "NEGATIVE"},
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    status, output, said = run_here("encode", "files:a.jsonl", "out", "--test", "a.jsonl", "--workers", "1", "--json")
+    assert status == 0, said
+    result = json.loads(output)
+    assert (result["train"], result["test"], result["skipped"]) == (4, 4, 8)
+    assert "a.jsonl, row 3: no words" in said
+    assert "a.jsonl, row 5: no label of two classes, but -1" in said
+    assert "left out 8 rows in all" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("files:none-*.csv", "out"), "Cannot read none-*.csv. Expected: files that match. Received: none."),
+        (("synthetic:0", "out"), "Bad source of reviews. Expected: files:PATTERN or synthetic:COUNT."),
+        (("unknown", "out"), "Bad source of reviews."),
+        (("files:a.jsonl", "out", "--label-column", "stars"), "Expected: a column 'stars'. Received: text, label."),
+        (("files:a.jsonl", "filled"), "Expected: a new or an empty folder."),
+        (("files:a.jsonl", "a.jsonl"), "Cannot write to a.jsonl."),
+        (("files:one.jsonl", "out", "--test", "a.jsonl"), "positive and negative reviews in its train split"),
+        (
+            ("files:few.jsonl", "out"),
+            "positive and negative reviews in its test split. Received: 0 positive, 0 negative",
+        ),
+        (("files:a.jsonl", "out", "--vocabulary", "none.json"), "Cannot read the word index none.json."),
+    ],
+)
+def test_what_cannot_be_encoded_is_refused_in_one_line(
+    tmp_path: Path, run_here: Run, arguments: tuple[str, ...], message: str
+) -> None:
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(60))
+    write_rows(tmp_path / "one.jsonl", LabelledTexts(["A good film"] * 5, np.ones(5, np.int8)))
+    write_rows(tmp_path / "few.jsonl", texts_and_labels(5))
+    (tmp_path / "filled").mkdir()
+    (tmp_path / "filled" / "mine.txt").write_text("mine", encoding="utf-8")
+    status, output, said = run_here("encode", *arguments, "--workers", "1")
+    assert status == 1
+    assert output == ""
+    assert message in said
+    assert said.count("\n") == 1, said
+    assert (tmp_path / "filled" / "mine.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.fixture
+def encoded(tmp_path: Path) -> Path:
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(120))
+    encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", workers=1)
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *product(
+            ("train-00000.arrow", "test-00000.arrow", "word_index.json"), ("missing", "shorter", "changed", "empty")
+        ),
+        *product(("shards.json",), ("missing", "shorter", "empty")),
+    ],
+)
+def test_a_damaged_file_is_named(encoded: Path, name: str, damage: str) -> None:
+    file = encoded / name
+    content = bytearray(file.read_bytes())
+    if damage == "missing":
+        file.unlink()
+    elif damage == "changed":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    else:
+        file.write_bytes(content[: len(content) // 2 if damage == "shorter" else 0])
+    with pytest.raises(DataError, match=f"Cannot read .*{name if name != 'shards.json' else ''}"):
+        load_reviews(f"shards:{encoded}")
+
+
+def test_a_shard_elsewhere_is_not_read(encoded: Path) -> None:
+    content = json.loads((encoded / "shards.json").read_bytes())
+    content["train"][0]["name"] = "../a.jsonl"
+    (encoded / "shards.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match="a shard with a path in its name"):
+        load_reviews(f"shards:{encoded}")
+
+
+def test_others_can_read_a_shard(encoded: Path) -> None:
+    frame = polars.read_ipc(encoded / "train-00000.arrow")
+    expected = in_memory(load_reviews(f"shards:{encoded}").train)
+    assert frame.columns == ["ids", "label"]
+    assert frame["ids"].to_list() == [expected[i].tolist() for i in range(len(expected))]
+    np.testing.assert_array_equal(frame["label"].to_numpy(), expected.labels)
+
+
+def test_shards_are_described_without_loading_them(encoded: Path, run_here: Run) -> None:
+    status, output, said = run_here("data", f"shards:{encoded}", "--json")
+    assert status == 0, said
+    assert json.loads(output)["train"]["reviews"] == 108
+
+
+def test_beyond_a_limit_the_rarest_words_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "MOST_COUNTED", 400)
+    texts = LabelledTexts(
+        [f"good bad film number{i} word{i}" for i in range(3_000)], (np.arange(3_000) // 3 % 2).astype(np.int8)
+    )
+    write_rows(tmp_path / "a.jsonl", texts)
+    found = encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", workers=1)
+    assert found.words <= 2_400
+    corpus = load_reviews(f"shards:{tmp_path / 'out'}")
+    assert corpus.vocabulary.words[:3] == ("bad", "film", "good")
+    assert corpus.vocabulary.decode(corpus.train[0]).startswith("good bad film")
+    # Of the words that occur once, those of the last block are known.
+    assert 0.3 < np.mean(in_memory(corpus.train).ids == OOV) < 0.4
+
+
+def test_a_long_vocabulary_is_cut_where_its_file_would_be_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "MOST_WORDS", 5)
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(60))
+    assert encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", workers=1).words == 5
+    assert len(load_reviews(f"shards:{tmp_path / 'out'}").vocabulary) == 5

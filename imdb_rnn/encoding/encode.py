@@ -1,0 +1,258 @@
+"""Encodes a source of reviews into a folder of shards; see `imdb_rnn.corpora.shards` for its files.
+
+The source is read once, in blocks. Several processes split the texts into words, and this process counts them. After
+every `SHARD_REVIEWS` reviews, shards are written, and then a state to go on from. Without a given vocabulary, these
+shards have the numbers of words; when all words are counted, they are replaced one by one by shards with ids.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from imdb_rnn.corpora import load_reviews, shards
+from imdb_rnn.corpora.shards import SPLITS, Shard, ShardList, write_shard
+from imdb_rnn.encoding.numbering import NumberedBlock, number_blocks
+from imdb_rnn.encoding.sources import STREAMS, Stream, open_stream
+from imdb_rnn.encoding.state import OTHER_RUN, STATE_FILE, State, read_state, write_state
+from imdb_rnn.encoding.words import WordCounts, as_reviews, with_ids
+from imdb_rnn.errors import DataError
+from imdb_rnn.files import atomic_write
+from imdb_rnn.processes import available_cores
+from imdb_rnn.text.reviews import EncodedReviews
+from imdb_rnn.text.sharded_reviews import ShardedReviews, joined, opened
+from imdb_rnn.text.tokens import Vocabulary
+
+# A shard is full with so many reviews or ids, whichever comes first; it then has some 70 MB.
+SHARD_REVIEWS = 65_536
+SHARD_IDS = 1 << 24
+LOCK_FILE = ".lock"
+# The folder of the shards whose words are not ranked yet.
+UNRANKED = "unranked"
+_SHOWN_SKIPPED = 3
+
+
+class Encoded(NamedTuple):
+    """What was encoded.
+
+    Attributes:
+        train: training reviews.
+        test: test reviews.
+        words: words of the vocabulary.
+        skipped: rows that were left out.
+        first_skipped: why the first of them were.
+    """
+
+    train: int
+    test: int
+    words: int
+    skipped: int
+    first_skipped: Sequence[str]
+
+
+# Is called after each block with the number of reviews so far, and the share of the work that is done, 0 to 1.
+Progress = Callable[[int, float], None]
+
+
+def encode(
+    source: str,
+    out: Path,
+    *,
+    test: str | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str | None = None,
+    vocabulary: Vocabulary | None = None,
+    workers: int | None = None,
+    resume: bool = False,
+    progress: Progress = lambda reviews, share: None,
+) -> Encoded:
+    """Encode a source of reviews into shards, in constant memory.
+
+    Args:
+        source: "files:PATTERN", "synthetic:COUNT", or a source of `imdb_rnn.load_reviews`, which is loaded.
+        out: a new or empty folder.
+        test: a pattern of files for the evaluation; None takes one row in ten for it.
+        text_column: the column of the reviews in tables, by default "text".
+        label_column: the column of the labels, by default "label"; see `imdb_rnn.encoding.sources`.
+        encoding: the encoding of the tables, by default UTF-8.
+        vocabulary: the words to encode with; None ranks the words of the training reviews.
+        workers: the number of processes, by default that of the cores. The result is the same for any number.
+        resume: whether to go on with the same encoding, if it was interrupted in this folder.
+        progress: is called after each block.
+
+    Returns:
+        The numbers of reviews.
+
+    Raises:
+        DataError: the source cannot be read, lacks a class, or the folder cannot be written.
+        MissingPackageError: pyarrow is not installed.
+    """
+    shards.check_pyarrow(f"write {out}")
+    with _reserved(out, resume):
+        stream = None
+        if ":" in source and source.partition(":")[0] in STREAMS:
+            stream = open_stream(source, test, text_column=text_column, label_column=label_column, encoding=encoding)
+        given = "" if vocabulary is None else vocabulary.fingerprint
+        identity = f"{SHARD_REVIEWS} {source if stream is None else stream.identity} {given}"
+        run = hashlib.sha256(identity.encode()).hexdigest()
+        if (out / shards.SHARDS_FILE).exists():
+            return _completed(run, out)
+        if stream is None:
+            return _copy(source, out, run, vocabulary)
+        state, words = read_state(out, run)
+        if not state.ranked:
+            state = _number_all(stream, out, state, words, workers or available_cores(), progress)
+        return _rank(stream.source, out, state, words, words.vocabulary() if vocabulary is None else vocabulary)
+
+
+@contextmanager
+def _reserved(out: Path, resume: bool) -> Iterator[None]:
+    """Reserve a folder for one encoding within a block."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with FileLock(out / LOCK_FILE, timeout=0):
+            if not resume and any(entry.name != LOCK_FILE for entry in out.iterdir()):
+                msg = (
+                    f"Cannot write to {out}. Expected: a new or an empty folder. Received: one that is not empty. "
+                    "Choose another one, or go on with the same encoding by --resume; nothing in it was changed."
+                )
+                raise DataError(msg)
+            yield
+    except Timeout as error:
+        msg = f"Cannot write to {out}. Expected: a folder that nothing else writes to. Received: one that is in use."
+        raise DataError(msg) from error
+    except OSError as error:
+        msg = f"Cannot write to {out}. Expected: a folder that can be written. Received: {error}"
+        raise DataError(msg) from error
+
+
+def _completed(run: str, out: Path) -> Encoded:
+    """Return what a complete folder has.
+
+    Raises:
+        DataError: it was written by another encoding.
+    """
+    content = shards.read_list(out)
+    if content.run != run:
+        raise DataError(OTHER_RUN.format(out))
+    vocabulary = shards.read_words(out, content)
+    return _encoded({"train": [*content.train], "test": [*content.test]}, vocabulary, State(""))
+
+
+def _number_all(stream: Stream, out: Path, state: State, words: WordCounts, workers: int, progress: Progress) -> State:
+    """Write the reviews of a source that are not in shards yet, as numbers of words."""
+    (out / UNRANKED).mkdir(exist_ok=True)
+    waiting: list[EncodedReviews] = []
+    are_test: list[npt.NDArray[np.bool_]] = []
+    reviews = sum(shard.reviews for part in state.shards.values() for shard in part)
+    after = state
+    for block in number_blocks(islice(stream.blocks, state.blocks, None), workers):
+        waiting.append(as_reviews(words.add(block.texts, ~block.is_test), block.texts.lengths, block.labels))
+        are_test.append(block.is_test)
+        after = _after(after, block)
+        reviews += len(block.labels)
+        progress(reviews, stream.done())
+        if sum(map(len, waiting)) >= SHARD_REVIEWS or sum(len(part.ids) for part in waiting) >= SHARD_IDS:
+            after = _write(out, after, words, joined(waiting), np.concatenate(are_test))
+            waiting, are_test = [], []
+    if waiting:
+        after = _write(out, after, words, joined(waiting), np.concatenate(are_test))
+    for split in SPLITS:
+        total, positive = sum(shard.reviews for shard in after.shards[split]), after.positive[split]
+        if not 0 < positive < total:
+            msg = (
+                f"Cannot learn from {stream.source}. Expected: positive and negative reviews in its {split} split. "
+                f"Received: {positive:,} positive, {total - positive:,} negative, and {after.skipped:,} rows that were "
+                f"left out{_examples(after.first_skipped)}."
+            )
+            raise DataError(msg)
+    after = replace(after, ranked=True)
+    write_state(out, after, words)
+    return after
+
+
+def _after(state: State, block: NumberedBlock) -> State:
+    """Return the state after a block, apart from its shards."""
+    positive = {
+        split: state.positive[split] + int(block.labels[block.is_test == (split == "test")].sum()) for split in SPLITS
+    }
+    return replace(
+        state,
+        blocks=state.blocks + 1,
+        fingerprint=hashlib.sha256(f"{state.fingerprint} {block.fingerprint}".encode()).hexdigest(),
+        positive=positive,
+        skipped=state.skipped + len(block.skipped),
+        first_skipped=[*state.first_skipped, *block.skipped][:_SHOWN_SKIPPED],
+    )
+
+
+def _write(
+    out: Path, state: State, words: WordCounts, reviews: EncodedReviews, is_test: npt.NDArray[np.bool_]
+) -> State:
+    """Write one shard per split, and then the state."""
+    for split in SPLITS:
+        part = reviews.take(np.flatnonzero(is_test == (split == "test")))
+        if len(part):
+            written = state.shards[split]
+            shard = write_shard(out / UNRANKED / f"{split}-{len(written):05}.arrow", part)
+            state = replace(state, shards=state.shards | {split: [*written, shard]})
+    write_state(out, state, words)
+    return state
+
+
+def _rank(source: str, out: Path, state: State, words: WordCounts, vocabulary: Vocabulary) -> Encoded:
+    """Replace the numbers of words by ids, and complete the folder."""
+    table = words.ids(vocabulary)
+    final: dict[str, list[Shard]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        for shard in state.shards[split]:
+            unranked, file = out / UNRANKED / shard.name, out / shard.name
+            if unranked.exists():
+                with opened(unranked) as reviews:
+                    final[split].append(write_shard(file, with_ids(reviews, table)))
+                unranked.unlink()
+            else:  # ranked before an interruption
+                final[split].append(replace(shard, sha256=shards.sha256_of(file)))
+    _complete(out, ShardList(source, state.fingerprint, vocabulary.fingerprint, state.run, **final), vocabulary)
+    return _encoded(final, vocabulary, state)
+
+
+def _copy(source: str, out: Path, run: str, vocabulary: Vocabulary | None) -> Encoded:
+    """Write the reviews of a source that is loaded as a whole."""
+    corpus = load_reviews(source, vocabulary)
+    final: dict[str, list[Shard]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        reviews: EncodedReviews | ShardedReviews = getattr(corpus, split)
+        for number, start in enumerate(range(0, len(reviews), SHARD_REVIEWS)):
+            part = reviews.take(np.arange(start, min(start + SHARD_REVIEWS, len(reviews))))
+            final[split].append(write_shard(out / f"{split}-{number:05}.arrow", part))
+    _complete(
+        out, ShardList(source, corpus.fingerprint, corpus.vocabulary.fingerprint, run, **final), corpus.vocabulary
+    )
+    return _encoded(final, corpus.vocabulary, State(""))
+
+
+def _complete(out: Path, content: ShardList, vocabulary: Vocabulary) -> None:
+    with atomic_write(out / shards.WORDS_FILE) as temporary:
+        vocabulary.save(temporary)
+    shards.write_list(out, content)
+    (out / STATE_FILE).unlink(missing_ok=True)
+    shutil.rmtree(out / UNRANKED, ignore_errors=True)
+
+
+def _encoded(final: dict[str, list[Shard]], vocabulary: Vocabulary, state: State) -> Encoded:
+    train, test = (sum(shard.reviews for shard in final[split]) for split in SPLITS)
+    return Encoded(train, test, len(vocabulary), state.skipped, state.first_skipped)
+
+
+def _examples(skipped: Sequence[str]) -> str:
+    return f", such as {skipped[0]}" if skipped else ""

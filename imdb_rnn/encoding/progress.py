@@ -1,0 +1,26 @@
+"""The progress display on standard error while reviews are encoded."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from imdb_rnn.encoding.encode import Progress as Report
+
+
+@contextmanager
+def bar() -> Iterator[Report]:
+    """Show a bar with the time left, on a terminal.
+
+    Yields:
+        What `encode` calls after each block.
+    """
+    if not sys.stderr.isatty():
+        yield lambda reviews, share: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task("encoding", total=1.0)
+        yield lambda reviews, share: display.update(task, description=f"{reviews:,} reviews", completed=share)

@@ -1,0 +1,203 @@
+"""Streams of labelled reviews, in blocks, from tables or from the generator of synthetic reviews.
+
+A stream always has the same blocks, so an interrupted encoding can go on after the last block that was written. A block
+is a function that makes the reviews, so that it can be sent to another process.
+"""
+
+import glob
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from imdb_rnn.corpora import synthetic
+from imdb_rnn.errors import DataError
+from imdb_rnn.scoring.score import digest_of_file
+from imdb_rnn.scoring.tables import TEXT_COLUMN, open_table
+from imdb_rnn.scoring.tables import Block as TableBlock
+from imdb_rnn.text.normalization import has_words
+
+STREAMS = ("files", "synthetic")
+LABEL_COLUMN = "label"
+LABELS = {
+    **dict.fromkeys(("1", "1.0", "pos", "positive", "true"), 1),
+    **dict.fromkeys(("0", "0.0", "neg", "negative", "false"), 0),
+}
+# Without test files, one row in so many is for the evaluation.
+TEST_EVERY = 10
+SYNTHETIC_BLOCK = 2_000
+# A review must have a word within so many characters.
+_SEARCHED_CHARACTERS = 10_000
+
+
+class Labelled(NamedTuple):
+    """Reviews of a block that have a word and a label.
+
+    Attributes:
+        texts: n reviews.
+        labels: 1 is positive, 0 is negative: int8, shape (n,).
+        is_test: whether each is for the evaluation: bool, shape (n,).
+        skipped: why each of the other rows was left out.
+    """
+
+    texts: list[str]
+    labels: npt.NDArray[np.int8]
+    is_test: npt.NDArray[np.bool_]
+    skipped: list[str]
+
+
+Block = Callable[[], Labelled]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Reviews to encode.
+
+    Attributes:
+        source: the name of the source.
+        identity: changes when the reviews change.
+        blocks: the reviews, to be read once.
+        done: returns the share of the source that has been read, 0 to 1.
+    """
+
+    source: str
+    identity: str
+    blocks: Iterator[Block]
+    done: Callable[[], float]
+
+
+def open_stream(
+    source: str,
+    test: str | None = None,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str | None = None,
+) -> Stream:
+    """Open a source of any number of reviews.
+
+    Args:
+        source: "files:PATTERN", tables of reviews with labels (see `imdb_rnn.scoring.tables`), or "synthetic:COUNT",
+            generated reviews.
+        test: a pattern of tables for the evaluation; None takes one row in `TEST_EVERY` for it.
+        text_column: the column of the reviews, by default "text".
+        label_column: the column of the labels, by default "label": 0 or 1, "neg" or "pos", "negative" or "positive",
+            or false or true.
+        encoding: the encoding of the tables, by default UTF-8.
+
+    Raises:
+        DataError: no file matches a pattern, or the source is unknown.
+    """
+    kind, _, rest = source.partition(":")
+    if kind == "synthetic" and rest.isdecimal() and int(rest):
+        return _synthetic(source, int(rest))
+    if kind != "files" or not rest:
+        msg = f"Bad source of reviews. Expected: files:PATTERN or synthetic:COUNT. Received: {source!r:.200}."
+        raise DataError(msg)
+    train_files, test_files = matching(rest), [] if test is None else matching(test)
+    identity = (
+        f"{[digest_of_file(file) for file in (*train_files, *test_files)]} {text_column} {label_column} {encoding}"
+    )
+    read = _Read()
+    blocks = _blocks(train_files, test_files, text_column or TEXT_COLUMN, label_column or LABEL_COLUMN, encoding, read)
+    return Stream(source, identity, blocks, lambda: read.share)
+
+
+def matching(pattern: str) -> list[Path]:
+    """Return the files that match a pattern, sorted by name.
+
+    Raises:
+        DataError: there is none.
+    """
+    files = [Path(name) for name in sorted(glob.glob(str(Path(pattern).expanduser()))) if Path(name).is_file()]  # noqa: PTH207 (the pattern may be absolute)
+    if not files:
+        msg = f"Cannot read {pattern}. Expected: files that match. Received: none."
+        raise DataError(msg)
+    return files
+
+
+@dataclass
+class _Read:
+    share: float = 0.0
+
+
+def _synthetic(source: str, count: int) -> Stream:
+    read = _Read()
+
+    def blocks() -> Iterator[Block]:
+        for number, start in enumerate(range(0, count, SYNTHETIC_BLOCK)):
+            yield partial(_generated, number, start, min(SYNTHETIC_BLOCK, count - start))
+            read.share = min(start + SYNTHETIC_BLOCK, count) / count
+
+    return Stream(source, source, blocks(), lambda: read.share)
+
+
+def _generated(seed: int, start: int, count: int) -> Labelled:
+    texts, labels = synthetic.make_reviews(count, seed)
+    return Labelled(texts, labels, _every_tenth(start, count), [])
+
+
+def _every_tenth(start: int, count: int) -> npt.NDArray[np.bool_]:
+    is_test: npt.NDArray[np.bool_] = (np.arange(start, start + count) % TEST_EVERY) == TEST_EVERY - 1
+    return is_test
+
+
+def _blocks(
+    train: Sequence[Path],
+    test: Sequence[Path],
+    text_column: str,
+    label_column: str,
+    encoding: str | None,
+    read: _Read,
+) -> Iterator[Block]:
+    rows, sizes = 0, [file.stat().st_size for file in (*train, *test)]
+    for number, file in enumerate((*train, *test)):
+        rows_of_file = 0
+        with open_table(file, text_column, encoding) as table:
+            for block in table.blocks:
+                labels, count = _labels_of(block, label_column, file), len(block.texts)
+                is_test = np.full(count, number >= len(train)) if test else _every_tenth(rows, count)
+                where = [f"{file}, row {row}" for row in range(rows_of_file + 1, rows_of_file + count + 1)]
+                yield partial(_of_table, block.texts, block.problems, labels, is_test, where)
+                rows, rows_of_file = rows + count, rows_of_file + count
+                share = table.position() / table.size if table.size else 1.0
+                read.share = (sum(sizes[:number]) + share * sizes[number]) / max(sum(sizes), 1)
+
+
+def _labels_of(block: TableBlock, column: str, file: Path) -> list[Any]:
+    """Return the label of each row, as it stands there."""
+    if block.batch is not None:
+        names = block.batch.schema.names
+        labels: list[Any] = block.batch.column(column).to_pylist() if column in names else []
+    else:
+        names = list(block.values[0])
+        labels = [row.get(column) for row in block.values] if any(column in row for row in block.values) else []
+    if not labels:
+        msg = (
+            f"Cannot read the labels of {file}. Expected: a column {column!r}. Received: {', '.join(names)[:200]}. "
+            "Name it by --label-column."
+        )
+        raise DataError(msg)
+    return labels
+
+
+def _of_table(
+    texts: list[str], problems: list[str], labels: list[Any], is_test: npt.NDArray[np.bool_], where: list[str]
+) -> Labelled:
+    kept, kept_labels, skipped = [], [], []
+    for row, (text, problem, label) in enumerate(zip(texts, problems, labels, strict=True)):
+        number = LABELS.get(str(label).strip().lower())
+        if not problem and number is None:
+            problem = f"no label of two classes, but {label!r:.40}"
+        if not problem and not has_words(text[:_SEARCHED_CHARACTERS]):
+            problem = "no words"
+        if problem:
+            skipped.append(f"{where[row]}: {problem}")
+        else:
+            kept.append(row)
+            kept_labels.append(number)
+    return Labelled([texts[row] for row in kept], np.array(kept_labels, np.int8), is_test[kept], skipped)

@@ -1,0 +1,97 @@
+"""The state of an encoding after each group of shards, stored in its folder so that it can go on after an interruption.
+
+The file is in Arrow's IPC format: the words with their numbers and counts, and the rest as JSON in its metadata.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from imdb_rnn import strict_json
+from imdb_rnn.corpora.shards import Shard
+from imdb_rnn.encoding.words import WordCounts
+from imdb_rnn.errors import DataError
+from imdb_rnn.files import atomic_write
+
+STATE_FILE = "state.arrow"
+OTHER_RUN = (
+    "Cannot go on in {}. Expected: the same files, columns and vocabulary. Received: others. Give the same arguments, "
+    "or encode into another folder."
+)
+_FACTS = b"facts"
+
+
+@dataclass(frozen=True)
+class State:
+    """Where an encoding can go on.
+
+    Attributes:
+        run: what must be the same to go on.
+        blocks: the number of blocks of the source that the shards have.
+        fingerprint: SHA-256 of their reviews.
+        shards: the shards of each split.
+        positive: positive reviews of each split.
+        skipped: rows that were left out.
+        first_skipped: why the first of them were.
+        ranked: whether all reviews are in shards, and the words are ranked.
+    """
+
+    run: str
+    blocks: int = 0
+    fingerprint: str = ""
+    shards: dict[str, list[Shard]] = field(default_factory=lambda: {"train": [], "test": []})
+    positive: dict[str, int] = field(default_factory=lambda: {"train": 0, "test": 0})
+    skipped: int = 0
+    first_skipped: list[str] = field(default_factory=list)
+    ranked: bool = False
+
+
+def write_state(folder: Path, state: State, words: WordCounts) -> None:
+    """Write the state of an encoding to its folder."""
+    import pyarrow
+
+    numbers = np.fromiter(words.numbers.values(), np.int64, len(words.numbers))
+    columns = {"word": pyarrow.array(list(words.numbers), pyarrow.string()), "number": pyarrow.array(numbers)}
+    columns["count"] = pyarrow.array(words.counts[numbers])
+    facts = json.dumps(asdict(state) | {"next": words.next})
+    batch = pyarrow.RecordBatch.from_pydict(columns, metadata={_FACTS: facts})
+    with atomic_write(folder / STATE_FILE) as temporary, pyarrow.ipc.new_file(str(temporary), batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def read_state(folder: Path, run: str) -> tuple[State, WordCounts]:
+    """Read the state of an encoding; that of one that has not begun if there is none.
+
+    Args:
+        folder: its folder.
+        run: what the encoding that goes on is.
+
+    Raises:
+        DataError: the file is damaged, or it is the state of another encoding.
+    """
+    import pyarrow
+
+    file = folder / STATE_FILE
+    if not file.exists():
+        return State(run), WordCounts()
+    try:
+        with pyarrow.OSFile(str(file)) as source:
+            batch = pyarrow.ipc.open_file(source).get_batch(0)
+        facts = strict_json.parse(batch.schema.metadata[_FACTS])
+        following = int(facts.pop("next"))
+        facts["shards"] = {split: [Shard(**shard) for shard in part] for split, part in facts["shards"].items()}
+        state = State(**facts)
+        numbers = batch.column("number").to_numpy()
+        counts = np.zeros(max(following, 1 << 16), np.int64)
+        counts[numbers] = batch.column("count").to_numpy()
+        words = WordCounts(
+            dict(zip(batch.column("word").to_pylist(), numbers.tolist(), strict=True)), counts, following
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        msg = f"Cannot go on in {folder}. Expected: the state of an encoding in {STATE_FILE}. Received: {error!s:.300}."
+        raise DataError(f"{msg} Encode into another folder.") from error
+    if state.run != run:
+        raise DataError(OTHER_RUN.format(folder))
+    return state, words

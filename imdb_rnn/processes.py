@@ -1,0 +1,71 @@
+"""Applies a function to items in several processes, and returns the results in order."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, TypeVar
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_IN_FLIGHT = 3  # items per process
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_processes(
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    workers: int,
+    prepare: Callable[..., None] | None = None,
+    *arguments: Any,
+) -> Iterator[_Result]:
+    """Apply a function to items.
+
+    Args:
+        function: a function of a module, because it is sent to other processes.
+        items: the items, of which only a few are in memory at a time.
+        workers: the number of processes.
+        prepare: is called once in each process.
+        arguments: its arguments.
+
+    Yields:
+        The results, in the order of the items.
+
+    Raises:
+        concurrent.futures.BrokenExecutor: a process was killed.
+    """
+    waiting: deque[Future[_Result]] = deque()
+    # Not forked: a fork of a process with threads can hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _begin, (prepare, *arguments))
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers * _IN_FLIGHT:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(prepare: Callable[..., None] | None, *arguments: Any) -> None:
+    """Prepare a process: leave Ctrl-C to the main process, and end if that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if prepare is not None:
+        prepare(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
