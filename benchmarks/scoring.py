@@ -25,8 +25,8 @@ from backends_test.environments import ROOT
 from backends_test.markdown import replace_table
 from backends_test.pages import write_json, write_text
 from imdb_rnn import Classifier, load_reviews, score_file
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
-from imdb_rnn.scoring.workers import available_cores
 
 MODEL = ROOT / "backends_test" / "tests" / "data" / "robust"
 RESULTS = ROOT / "benchmarks" / "results" / "scoring.json"

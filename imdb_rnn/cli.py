@@ -730,10 +730,11 @@ def _score_to_output(
     as_json: bool,
 ) -> None:
     """Score a file or standard input, and print each block of rows as soon as it is scored."""
+    from imdb_rnn.processes import available_cores
     from imdb_rnn.scoring.results import result_names
     from imdb_rnn.scoring.score import NOTHING, check
     from imdb_rnn.scoring.tables import TEXT_COLUMN, open_table
-    from imdb_rnn.scoring.workers import available_cores, score_blocks
+    from imdb_rnn.scoring.workers import score_blocks
 
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         typer.echo("Type reviews, one per line. End with Ctrl-D.", err=True)

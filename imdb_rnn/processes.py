@@ -6,7 +6,8 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
@@ -42,8 +43,7 @@ def map_in_processes(
         concurrent.futures.BrokenExecutor: a process was killed.
     """
     waiting: deque[Future[_Result]] = deque()
-    # Not forked: a fork of a process with threads can hang.
-    context = multiprocessing.get_context("spawn")
+    context = _Context()
     pool = ProcessPoolExecutor(workers, context, _begin, (prepare, *arguments))
     try:
         for item in items:
@@ -52,8 +52,27 @@ def map_in_processes(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except BrokenExecutor:
+        # The executor ends those that it had started when it noticed, and would wait for any later one forever.
+        for process in context.started:
+            if process.is_alive():
+                process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class _Context(SpawnContext):
+    """Starts processes and remembers them. They are not forked: a fork of a process with threads can hang."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[SpawnProcess] = []
+
+    def Process(self, *arguments: Any, **settings: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+        """Return a process that is about to be started."""
+        self.started.append(SpawnProcess(*arguments, **settings))
+        return self.started[-1]
 
 
 def _begin(prepare: Callable[..., None] | None, *arguments: Any) -> None:

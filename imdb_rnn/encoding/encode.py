@@ -8,7 +8,7 @@ shards have the numbers of words; when all words are counted, they are replaced 
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -116,23 +116,57 @@ def encode(
 
 @contextmanager
 def _reserved(out: Path, resume: bool) -> Iterator[None]:
-    """Reserve a folder for one encoding within a block."""
+    """Reserve a folder for one encoding within a block.
+
+    If there is nothing to go on with at the end of the block, what was written and the new folders are removed.
+    """
     try:
+        missing = [folder for folder in (out, *out.parents) if not folder.exists()]
         out.mkdir(parents=True, exist_ok=True)
-        with FileLock(out / LOCK_FILE, timeout=0):
-            if not resume and any(entry.name != LOCK_FILE for entry in out.iterdir()):
-                msg = (
-                    f"Cannot write to {out}. Expected: a new or an empty folder. Received: one that is not empty. "
-                    "Choose another one, or go on with the same encoding by --resume; nothing in it was changed."
-                )
-                raise DataError(msg)
-            yield
+        _check_content(out, resume)
+        try:
+            with FileLock(out / LOCK_FILE, timeout=0):
+                _check_content(out, resume)
+                try:
+                    for file in _leftovers(out):
+                        file.unlink(missing_ok=True)
+                    yield
+                finally:
+                    if not any((out / name).exists() for name in (STATE_FILE, shards.SHARDS_FILE)):
+                        shutil.rmtree(out / UNRANKED, ignore_errors=True)
+                        for file in out.glob("*.arrow"):
+                            file.unlink()
+                    (out / LOCK_FILE).unlink(missing_ok=True)
+        finally:
+            with suppress(OSError):  # a folder that is not empty stays
+                for folder in missing:
+                    folder.rmdir()
     except Timeout as error:
         msg = f"Cannot write to {out}. Expected: a folder that nothing else writes to. Received: one that is in use."
         raise DataError(msg) from error
     except OSError as error:
         msg = f"Cannot write to {out}. Expected: a folder that can be written. Received: {error}"
         raise DataError(msg) from error
+
+
+def _check_content(out: Path, resume: bool) -> None:
+    """Raise `DataError` unless an encoding may write to a folder."""
+    names = {entry.name for entry in out.iterdir()} - {LOCK_FILE} - {file.name for file in _leftovers(out)}
+    begun = bool(names & {STATE_FILE, shards.SHARDS_FILE})
+    # An encoding that was killed before its first state has only this folder.
+    if not names - {UNRANKED} or (resume and begun):
+        return
+    received = "one that is not empty. Choose another one"
+    if begun:
+        received = "one with an encoding. Go on with it by --resume, or choose another one"
+    msg = f"Cannot write to {out}. Expected: a new or an empty folder. Received: {received}; nothing in it was changed."
+    raise DataError(msg)
+
+
+def _leftovers(out: Path) -> list[Path]:
+    """Return the temporary files of a process that was killed while it wrote."""
+    names = (*SPLITS, Path(STATE_FILE).stem, Path(shards.SHARDS_FILE).stem, Path(shards.WORDS_FILE).stem)
+    return [file for name in names for part in (out, out / UNRANKED) for file in part.glob(f".{name}-*.*")]
 
 
 def _completed(run: str, out: Path) -> Encoded:
@@ -169,6 +203,7 @@ def _number_all(stream: Stream, out: Path, state: State, words: WordCounts, work
     for split in SPLITS:
         total, positive = sum(shard.reviews for shard in after.shards[split]), after.positive[split]
         if not 0 < positive < total:
+            (out / STATE_FILE).unlink(missing_ok=True)
             msg = (
                 f"Cannot learn from {stream.source}. Expected: positive and negative reviews in its {split} split. "
                 f"Received: {positive:,} positive, {total - positive:,} negative, and {after.skipped:,} rows that were "

@@ -44,8 +44,8 @@ def number_blocks(blocks: Iterable[Block], workers: int) -> Iterator[NumberedBlo
     try:
         yield from map_in_processes(_number, blocks, workers)
     except BrokenExecutor as error:
-        msg = f"Cannot encode with {workers} processes. Expected: processes that run to their end. Received: {error} "
-        raise DataError(f"{msg}Go on by --resume, with fewer --workers.") from error
+        msg = f"Cannot encode with {workers} processes. Expected: processes that run to their end. Received: {error}. "
+        raise DataError(f"{msg.replace('..', '.')}Go on by --resume, with fewer --workers.") from error
 
 
 def _number(block: Block) -> NumberedBlock:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.inference.classifier import Classifier, Words, digest_of
+from imdb_rnn.processes import available_cores
 from imdb_rnn.scoring.results import writing
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Block, Table, open_table
-from imdb_rnn.scoring.workers import ScoredBlock, available_cores, score_blocks
+from imdb_rnn.scoring.workers import ScoredBlock, score_blocks
 
 _DIGESTED_BYTES = 1 << 20
 

@@ -4,23 +4,19 @@ Each process has the model once. A block is scored as a whole by one process, so
 for any number of processes.
 """
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.inference.classifier import Classifier, Unscored, Words
+from imdb_rnn.processes import map_in_processes
 from imdb_rnn.scoring.tables import Block
 
 # Starting processes takes longer than scoring so few blocks.
 _BLOCKS_WITHOUT_PROCESSES = 4
-_BLOCKS_IN_FLIGHT = 3  # per process
 
 
 class Result(NamedTuple):
@@ -45,11 +41,6 @@ class ScoredBlock(NamedTuple):
     words: Words
 
 
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def score_blocks(classifier: Classifier, blocks: Iterable[Block], workers: int) -> Iterator[ScoredBlock]:
     """Score blocks.
 
@@ -71,45 +62,31 @@ def _score_in_processes(classifier: Classifier, blocks: Iterator[Block], workers
     first = next(blocks, None)
     if first is None:
         return
-    waiting: deque[tuple[Block, Future[tuple[list[Result], Words]]]] = deque()
-    # Not forked: a fork of a process with threads can hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin, (classifier,))
-    try:
+    sent: deque[Block] = deque()  # only what a process needs is sent to it
+
+    def parts() -> Iterator[tuple[list[str], list[str]]]:
         for block in chain([first], blocks):
-            waiting.append((block, pool.submit(_score_here, block.texts, block.problems)))
-            if len(waiting) > workers * _BLOCKS_IN_FLIGHT:
-                done, future = waiting.popleft()
-                yield ScoredBlock(done, *future.result())
-        for done, future in waiting:
-            yield ScoredBlock(done, *future.result())
+            sent.append(block)
+            yield block.texts, block.problems
+
+    try:
+        for results, words in map_in_processes(_score_here, parts(), workers, _keep, classifier):
+            yield ScoredBlock(sent.popleft(), results, words)
     except BrokenExecutor as error:
         msg = f"Cannot score with {workers} processes. Expected: processes that run to their end. Received: {error} "
         raise ReviewError(f"{msg}Give fewer, by --workers.") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 _classifier: Classifier
 
 
-def _begin(classifier: Classifier) -> None:
-    """Prepare a process: keep the model, leave Ctrl-C to the main process, and end if that is killed."""
+def _keep(classifier: Classifier) -> None:
     global _classifier
     _classifier = classifier
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _score_here(texts: list[str], problems: list[str]) -> tuple[list[Result], Words]:
-    return _score(_classifier, texts, problems)
+def _score_here(part: tuple[list[str], list[str]]) -> tuple[list[Result], Words]:
+    return _score(_classifier, *part)
 
 
 def _score(classifier: Classifier, texts: list[str], problems: list[str]) -> tuple[list[Result], Words]:

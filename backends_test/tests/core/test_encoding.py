@@ -24,6 +24,7 @@ from imdb_rnn.encoding import encode as encoding
 from imdb_rnn.encoding import words
 from imdb_rnn.encoding.encode import encode
 from imdb_rnn.encoding.sources import SYNTHETIC_BLOCK
+from imdb_rnn.encoding.state import STATE_FILE
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import OOV, Vocabulary
 
@@ -176,8 +177,11 @@ def test_an_encoding_that_was_killed_goes_on_to_the_same_files(tmp_path: Path, m
     assert ended.returncode == -signal.SIGKILL
     with pytest.raises(DataError, match="has completed"):
         load_reviews(f"shards:{tmp_path / 'out'}")
-    with pytest.raises(DataError, match="--resume"):
-        encode(source, tmp_path / "out", workers=1)
+    if (tmp_path / "out" / STATE_FILE).exists():
+        with pytest.raises(DataError, match="--resume"):
+            encode(source, tmp_path / "out", workers=1)
+    (tmp_path / "out" / "unranked").mkdir(exist_ok=True)
+    (tmp_path / "out" / "unranked" / ".train-00001-abc.arrow").write_bytes(b"half a shard")
     encode(source, tmp_path / "out", workers=1, resume=True)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert encode(source, tmp_path / "out", workers=1, resume=True).train == 2_250
@@ -243,6 +247,7 @@ def test_rows_without_a_text_or_a_label_are_left_out_and_named(tmp_path: Path, r
         (("unknown", "out"), "Bad source of reviews."),
         (("files:a.jsonl", "out", "--label-column", "stars"), "Expected: a column 'stars'. Received: text, label."),
         (("files:a.jsonl", "filled"), "Expected: a new or an empty folder."),
+        (("files:a.jsonl", "filled", "--resume"), "Expected: a new or an empty folder."),
         (("files:a.jsonl", "a.jsonl"), "Cannot write to a.jsonl."),
         (("files:one.jsonl", "out", "--test", "a.jsonl"), "positive and negative reviews in its train split"),
         (
@@ -260,11 +265,13 @@ def test_what_cannot_be_encoded_is_refused_in_one_line(
     write_rows(tmp_path / "few.jsonl", texts_and_labels(5))
     (tmp_path / "filled").mkdir()
     (tmp_path / "filled" / "mine.txt").write_text("mine", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
     status, output, said = run_here("encode", *arguments, "--workers", "1")
     assert status == 1
     assert output == ""
     assert message in said
     assert said.count("\n") == 1, said
+    assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "filled" / "mine.txt").read_text(encoding="utf-8") == "mine"
 
 

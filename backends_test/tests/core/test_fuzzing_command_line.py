@@ -28,7 +28,8 @@ BUILDING = {"summary", "encoders"}
 NAMES = sorted({*COMMANDS.commands} - (BUILDING if find_spec("keras") else set()))
 # Given last, they count: other sources would be read, and trained on, for minutes; other numbers start processes.
 NO_DATA = ["--data", "none"]
-LAST = {"data": ["none"], "train": NO_DATA, "evaluate": NO_DATA, "encoders": NO_DATA, "predict": ["--workers", "1"]}
+ONE = ["--workers", "1"]
+LAST = {"data": ["none"], "train": NO_DATA, "evaluate": NO_DATA, "encoders": NO_DATA, "predict": ONE, "encode": ONE}
 
 # No argument has a zero byte: the operating system ends each at it.
 WORDS = st.one_of(
