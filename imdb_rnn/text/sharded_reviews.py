@@ -71,11 +71,16 @@ class ShardedReviews:
 
 @contextmanager
 def opened(file: Path) -> Iterator[EncodedReviews]:
-    """Map a shard into memory within a block. Its arrays must not be used afterwards."""
+    """Map a shard into memory within a block. Its arrays must not be used afterwards.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
     import pyarrow
 
     with pyarrow.memory_map(str(file)) as source:
         batch = pyarrow.ipc.open_file(source).get_batch(0)
+        batch.validate()
         ids = batch.column("ids")
         yield EncodedReviews(
             ids.values.to_numpy(zero_copy_only=True),

@@ -1,5 +1,6 @@
 """`imdb-rnn encode` writes reviews of any number to files, and `shards:` reads them."""
 
+import hashlib
 import json
 import os
 import signal
@@ -349,3 +350,24 @@ def test_a_long_vocabulary_is_cut_where_its_file_would_be_too_long(
     write_rows(tmp_path / "a.jsonl", texts_and_labels(60))
     assert encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", workers=1).words == 5
     assert len(load_reviews(f"shards:{tmp_path / 'out'}").vocabulary) == 5
+
+
+def test_a_shard_from_a_stranger_is_refused_or_read_and_never_ends_the_program(encoded: Path) -> None:
+    """Whoever changes a file can also change its SHA-256 in shards.json."""
+    file, random = encoded / "train-00000.arrow", np.random.default_rng(3)
+    content = file.read_bytes()
+    listed = json.loads((encoded / "shards.json").read_bytes())
+    refused = 0
+    for _ in range(150):
+        changed = bytearray(content)
+        # Half of the places are in the header and the footer, which say where everything is.
+        place = random.integers(len(content)) if random.random() < 0.5 else random.integers(-700, 600)
+        changed[place] = random.integers(256)
+        file.write_bytes(changed)
+        listed["train"][0]["sha256"] = hashlib.sha256(changed).hexdigest()
+        (encoded / "shards.json").write_text(json.dumps(listed), encoding="utf-8")
+        try:
+            in_memory(load_reviews(f"shards:{encoded}").train)
+        except DataError:
+            refused += 1
+    assert refused > 30
