@@ -159,34 +159,38 @@ def _blocks(
         rows_of_file = 0
         with open_table(file, text_column, encoding) as table:
             for block in table.blocks:
-                labels, count = _labels_of(block, label_column, file), len(block.texts)
+                labels, count = _labels_of(block, label_column), len(block.texts)
+                if labels is None and not rows_of_file:
+                    raise _no_labels(file, label_column, table.columns)
                 is_test = np.full(count, number >= len(train)) if test else _every_tenth(rows, count)
-                where = [f"{file}, row {row}" for row in range(rows_of_file + 1, rows_of_file + count + 1)]
-                yield partial(_of_table, block.texts, block.problems, labels, is_test, where)
+                labels = [None] * count if labels is None else labels
+                yield partial(_of_table, block.texts, block.problems, labels, is_test, str(file), rows_of_file)
                 rows, rows_of_file = rows + count, rows_of_file + count
                 share = table.position() / table.size if table.size else 1.0
                 read.share = (sum(sizes[:number]) + share * sizes[number]) / max(sum(sizes), 1)
 
 
-def _labels_of(block: TableBlock, column: str, file: Path) -> list[Any]:
-    """Return the label of each row, as it stands there."""
+def _labels_of(block: TableBlock, column: str) -> list[Any] | None:
+    """Return the label of each row, as it stands there; None if the block has no such column."""
     if block.batch is not None:
-        names = block.batch.schema.names
-        labels: list[Any] = block.batch.column(column).to_pylist() if column in names else []
-    else:
-        names = list(block.values[0])
-        labels = [row.get(column) for row in block.values] if any(column in row for row in block.values) else []
-    if not labels:
-        msg = (
-            f"Cannot read the labels of {file}. Expected: a column {column!r}. Received: {', '.join(names)[:200]}. "
-            "Name it by --label-column."
-        )
-        raise DataError(msg)
-    return labels
+        return block.batch.column(column).to_pylist() if column in block.batch.schema.names else None
+    return [row.get(column) for row in block.values] if any(column in row for row in block.values) else None
+
+
+def _no_labels(file: Path, column: str, columns: Sequence[str]) -> DataError:
+    return DataError(
+        f"Cannot read the labels of {file}. Expected: a column {column!r}. Received: {', '.join(columns)[:200]}. "
+        "Name it by --label-column."
+    )
 
 
 def _of_table(
-    texts: list[str], problems: list[str], labels: list[Any], is_test: npt.NDArray[np.bool_], where: list[str]
+    texts: list[str],
+    problems: list[str],
+    labels: list[Any],
+    is_test: npt.NDArray[np.bool_],
+    file: str,
+    rows_before: int,
 ) -> Labelled:
     kept, kept_labels, skipped = [], [], []
     for row, (text, problem, label) in enumerate(zip(texts, problems, labels, strict=True)):
@@ -196,7 +200,7 @@ def _of_table(
         if not problem and not has_words(text[:_SEARCHED_CHARACTERS]):
             problem = "no words"
         if problem:
-            skipped.append(f"{where[row]}: {problem}")
+            skipped.append(f"{file}, row {rows_before + row + 1}: {problem}")
         else:
             kept.append(row)
             kept_labels.append(number)
