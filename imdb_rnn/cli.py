@@ -554,7 +554,7 @@ def describe(
 @app.command(
     epilog=examples(
         'imdb-rnn encode "files:reviews-*.parquet" encoded',
-        "imdb-rnn train --data shards:encoded --out my-model",
+        "imdb-rnn encode synthetic:100000 encoded",
     )
 )
 def encode(
