@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from imdb_rnn.model.acceleration import accelerate
     from imdb_rnn.model.architecture import build_model, initial_weights
     from imdb_rnn.model.paths import ExecutionPath, paths
+    from imdb_rnn.scoring.parts import score_parts
     from imdb_rnn.scoring.score import Scored, score_file
     from imdb_rnn.text.reviews import EncodedReviews
     from imdb_rnn.text.tokens import Vocabulary, tokenize
@@ -82,6 +83,7 @@ _HOMES = {
     "paths": "model.paths",
     "reproduce": "training.reproduction",
     "score_file": "scoring.score",
+    "score_parts": "scoring.parts",
     "tokenize": "text.tokens",
     "train": "training.fit",
 }
@@ -122,6 +124,7 @@ __all__ = [
     "paths",
     "reproduce",
     "score_file",
+    "score_parts",
     "tokenize",
     "train",
 ]

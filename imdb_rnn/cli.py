@@ -274,6 +274,7 @@ def reproduce(
     epilog=examples(
         'imdb-rnn predict my-model "A wonderful film, I loved it."',
         "imdb-rnn predict my-model --file reviews.csv --out scored.csv",
+        'imdb-rnn predict my-model --file "part-*.parquet" --engine ray --out scored',
     )
 )
 def predict(
@@ -284,7 +285,8 @@ def predict(
         typer.Option(
             "--file",
             metavar="FILE",
-            help="Text file with one review per line, or CSV, TSV, JSON lines or Parquet; can be compressed by gzip.",
+            help="Text file with one review per line, or CSV, TSV, JSON lines or Parquet; can be compressed by gzip. "
+            'With --out, also a pattern in quotation marks, such as "part-*.csv".',
         ),
     ] = None,
     text_column: TextColumn = None,
@@ -294,7 +296,8 @@ def predict(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="New file for the rows and their scores: .csv, .tsv, .jsonl (also with .gz) or .parquet.",
+            help="New file for the rows and their scores: .csv, .tsv, .jsonl (also with .gz) or .parquet. "
+            "For a pattern, a new folder.",
         ),
     ] = None,
     resume: Annotated[
@@ -303,6 +306,10 @@ def predict(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes that score a file (default: one per core).")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option("--engine", help="What scores the files of a pattern: this machine, or a cluster by Ray Data."),
+    ] = "local",
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Fail at a row that cannot be scored, or if the training was interrupted."),
@@ -320,16 +327,25 @@ def predict(
     """
     from imdb_rnn.inference.classifier import Classifier
     from imdb_rnn.samples import SAMPLES
+    from imdb_rnn.scoring.parts import is_pattern
 
     if sum((bool(texts), file is not None, samples)) > 1:
         msg = "Bad reviews. Expected: only one of TEXT, --file and --samples. Received: more than one."
-        raise ReviewError(msg)
+        advice = " If --file is a pattern, put it in quotation marks." if texts and file is not None else ""
+        raise ReviewError(msg + advice)
     if file is None and (out is not None or resume):
         msg = "Bad reviews. Expected: --file, for --out and --resume. Received: none."
         raise ReviewError(msg)
     if resume and out is None:
         msg = "Bad reviews. Expected: --out, for --resume. Received: none."
         raise ReviewError(msg)
+    parts = file is not None and is_pattern(file)
+    if parts and out is None:
+        msg = f"Bad reviews. Expected: --out, a folder, for the pattern {file}. Received: none."
+        raise ReviewError(msg)
+    if engine != "local" and not parts:
+        msg = f'Bad reviews. Expected: --file with a pattern, such as "part-*.csv", for --engine {engine}. Received: '
+        raise ReviewError(f"{msg}{file or 'none'}.")
     classifier = Classifier.load(directory, strict=strict)
     if samples:
         _print_samples(classifier.predict_reviews([text for text, _ in SAMPLES]), lang, as_json)
@@ -341,17 +357,17 @@ def predict(
         for row in rows:
             print(_in_words(row, lang))
     elif file is not None and out is not None:
-        _score_to_file(
-            classifier,
-            file,
-            out,
-            as_json,
-            text_column=text_column,
-            encoding=encoding,
-            strict=strict,
-            workers=workers,
-            resume=resume,
-        )
+        options = {
+            "text_column": text_column,
+            "encoding": encoding,
+            "strict": strict,
+            "workers": workers,
+            "resume": resume,
+        }
+        if parts:
+            _score_to_folder(classifier, file, out, as_json, engine=engine, **options)
+        else:
+            _score_to_file(classifier, file, out, as_json, **options)
     else:
         _score_to_output(classifier, file, text_column, encoding, strict, workers, lang, as_json)
 
@@ -712,6 +728,35 @@ def _score_to_file(classifier: "Classifier", file: Path, out: Path, as_json: boo
                 printable(f"What was scored is kept in {out}.part. Continue by the same command, --resume."), err=True
             )
         raise
+    _report_saved(scored, out, as_json)
+
+
+def _score_to_folder(classifier: "Classifier", pattern: Path, out: Path, as_json: bool, **options: Any) -> None:
+    """Score the files of a pattern, write a folder, and report the number of rows."""
+    from imdb_rnn.scoring.parts import score_parts
+    from imdb_rnn.scoring.progress import parts_bar
+
+    kept = 0
+    try:
+        with parts_bar() as show:
+
+            def progress(done: int, parts: int, scored: "Scored") -> None:
+                nonlocal kept
+                kept = done
+                show(done, parts, scored)
+
+            scored = score_parts(classifier, str(pattern), out, progress=progress, **options)
+    except BaseException:
+        if kept:
+            typer.echo(
+                printable(f"{kept:,} files are kept in {out}. Continue by the same command, --resume."), err=True
+            )
+        raise
+    _report_saved(scored, out, as_json)
+
+
+def _report_saved(scored: "Scored", out: Path, as_json: bool) -> None:
+    """Report what was scored, and where it is."""
     _report(scored, "rows")
     if as_json:
         _print_json({"rows": scored.rows, "unscored": scored.unscored, "out": str(out)})
@@ -732,7 +777,7 @@ def _score_to_output(
     """Score a file or standard input, and print each block of rows as soon as it is scored."""
     from imdb_rnn.processes import available_cores
     from imdb_rnn.scoring.results import result_names
-    from imdb_rnn.scoring.score import NOTHING, check
+    from imdb_rnn.scoring.score import NOTHING, Scored, check
     from imdb_rnn.scoring.tables import TEXT_COLUMN, open_table
     from imdb_rnn.scoring.workers import score_blocks
 
@@ -754,7 +799,7 @@ def _score_to_output(
                 for record, result in zip(scored.block.records(), scored.results, strict=True):
                     print(_in_words(_Row(str(record.get(column, "")), *result), lang))
             sys.stdout.flush()
-            total = total.plus(scored)
+            total = total.plus(Scored.of(scored))
     if not total.rows and table.format == "text":
         msg = f"Cannot read {name}. Expected: reviews, one per line. Received: none."
         raise ReviewError(msg)

@@ -76,11 +76,15 @@ class _Context(SpawnContext):
 
 
 def _begin(prepare: Callable[..., None] | None, *arguments: Any) -> None:
-    """Prepare a process: leave Ctrl-C to the main process, and end if that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     if prepare is not None:
         prepare(*arguments)
+
+
+def follow_parent() -> None:
+    """Leave Ctrl-C to the process that has started this one, and end if that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:

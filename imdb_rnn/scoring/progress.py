@@ -1,4 +1,4 @@
-"""The progress display on standard error while a file is scored."""
+"""The progress displays on standard error while a file, or many files, are scored."""
 
 import sys
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from imdb_rnn.scoring.parts import PartsProgress
 from imdb_rnn.scoring.score import Progress as Report
 from imdb_rnn.scoring.score import Scored
 from imdb_rnn.scoring.tables import Table
@@ -22,11 +23,35 @@ def bar() -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield lambda table, scored: None
         return
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+    with _display() as display:
         task = display.add_task("scoring", total=None)
 
         def report(table: Table, scored: Scored) -> None:
             display.update(task, description=f"{scored.rows:,} rows", total=table.size, completed=table.position())
 
         yield report
+
+
+@contextmanager
+def parts_bar() -> Iterator[PartsProgress]:
+    """Show a bar with the time left, on a terminal.
+
+    Yields:
+        What `score_parts` calls after each file.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, parts, scored: None
+        return
+    with _display() as display:
+        task = display.add_task("scoring", total=None)
+
+        def report(done: int, parts: int, scored: Scored) -> None:
+            said = f"{done:,} of {parts:,} files, {scored.rows:,} rows"
+            display.update(task, description=said, total=parts, completed=done)
+
+        yield report
+
+
+def _display() -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True)

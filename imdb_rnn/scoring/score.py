@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.inference.classifier import Classifier, Words, digest_of
@@ -31,11 +31,15 @@ class Scored(NamedTuple):
     unscored: int
     words: Words
 
-    def plus(self, scored: ScoredBlock) -> "Scored":
-        """Add a block."""
-        unscored = sum(result.score is None for result in scored.results)
-        words = Words(self.words.all + scored.words.all, self.words.known + scored.words.known)
-        return Scored(self.rows + len(scored.results), self.unscored + unscored, words)
+    @classmethod
+    def of(cls, scored: ScoredBlock) -> Self:
+        """Count the rows of a block."""
+        return cls(len(scored.results), sum(result.score is None for result in scored.results), scored.words)
+
+    def plus(self, other: "Scored") -> "Scored":
+        """Add other rows."""
+        words = Words(self.words.all + other.words.all, self.words.known + other.words.known)
+        return Scored(self.rows + other.rows, self.unscored + other.unscored, words)
 
 
 NOTHING = Scored(0, 0, Words(0, 0))
@@ -80,12 +84,8 @@ def score_file(
         ModelError: see `Classifier.predict_reviews`.
         ReviewError: the file cannot be read or written, or see `strict`.
     """
-    run = {
-        "input": digest_of_file(file),
-        "model": _identity_of(classifier),
-        "options": [text_column or TEXT_COLUMN, encoding],
-    }
     with ExitStack() as stack:
+        run = origin_of(classifier, file, text_column, encoding)
         table = stack.enter_context(open_table(file, text_column, encoding))
         writer = stack.enter_context(writing(out, table, run, resume))
         total = Scored(writer.note.rows, writer.note.unscored, Words(0, 0))
@@ -94,9 +94,24 @@ def score_file(
             if strict:
                 check(scored, total.rows, table, str(file))
             writer.write(scored)
-            total = total.plus(scored)
+            total = total.plus(Scored.of(scored))
             progress(table, total)
     return total
+
+
+def origin_of(
+    classifier: Classifier, file: Path, text_column: str | None = None, encoding: str | None = None
+) -> dict[str, Any]:
+    """Return what the scores of a file depend on, as JSON can hold it: digests of the input and the model, and options.
+
+    Raises:
+        ReviewError: the file cannot be read.
+    """
+    return {
+        "input": digest_of_file(file),
+        "model": _identity_of(classifier),
+        "options": [text_column or TEXT_COLUMN, encoding],
+    }
 
 
 def check(scored: ScoredBlock, rows_before: int, table: Table, name: str) -> None:

@@ -52,6 +52,7 @@ def test_the_public_names_are_these() -> None:
         "paths",
         "reproduce",
         "score_file",
+        "score_parts",
         "tokenize",
         "train",
     ]

@@ -1,0 +1,50 @@
+"""Looks at a folder of scored parts, and at the processes that write it."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imdb_rnn.scoring.parts import RECORDS
+
+
+def bytes_in(out: Path) -> dict[str, bytes]:
+    """Output -> its bytes; hidden files count as outputs, the folder of records does not."""
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir()) if path.name != RECORDS}
+
+
+def records_in(out: Path) -> list[str]:
+    """What the folder of records has."""
+    return sorted(path.name for path in (out / RECORDS).iterdir())
+
+
+def half_written(out: Path) -> list[Path]:
+    """The files that are being written."""
+    return [path for path in out.glob(f"{RECORDS}/*/*.part") if path.exists() and path.stat().st_size]
+
+
+def a_part_is_done_and_another_half_written(out: Path) -> Callable[[], object]:
+    return lambda: list(out.glob("part-*")) and half_written(out)
+
+
+def holder_of(file: Path) -> int | None:
+    """The process that has a file open."""
+    for opened in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if opened.readlink() == file:
+                return int(opened.parts[2])
+        except OSError:
+            continue
+    return None
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[Any]) -> None:
+    """Wait for something that happens while a process runs."""
+    end = time.monotonic() + 60
+    while not condition():
+        if process.poll() is not None or time.monotonic() > end:
+            pytest.fail(f"it did not happen in time; exit status {process.poll()}")
+        time.sleep(0.01)

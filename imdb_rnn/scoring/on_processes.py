@@ -1,0 +1,107 @@
+"""Scores parts in processes of this machine: each part as a whole, in one process.
+
+Not by `concurrent.futures`: its processes cannot be ended in the middle of a part, and it can hang if one was killed.
+"""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Generator
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import cast
+
+from imdb_rnn.errors import ReviewError
+from imdb_rnn.processes import available_cores, follow_parent
+from imdb_rnn.scoring.parts import PartScorer, ScoredPart
+
+_SECONDS_TO_END = 10.0
+
+
+def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+    """Score parts.
+
+    Args:
+        scorer: the model, and where to write.
+        parts: the files.
+        workers: the number of processes, by default that of the cores. If there are fewer parts, the processes share
+            each part.
+
+    Yields:
+        The parts, as they are done.
+
+    Raises:
+        ReviewError: a part cannot be scored, or a process was killed.
+    """
+    workers = workers or available_cores()
+    processes = min(workers, len(parts))
+    if processes == 1:
+        for part in parts:
+            yield scorer.score(part, workers)
+        return
+    waiting, busy = iter(parts), {}
+    # Not forked: a fork of a process with threads can hang.
+    context = multiprocessing.get_context("spawn")
+    started = []
+    try:
+        for part in islice(waiting, processes):
+            here, there = context.Pipe()
+            process = context.Process(target=_work, args=(there, scorer, workers // processes))
+            process.start()
+            there.close()  # so that the end of the process is the end of what can be received
+            started.append(process)
+            here.send(part)
+            busy[here] = part
+        while busy:
+            for ready in cast("list[Connection]", wait(list(busy))):
+                part = busy.pop(ready)
+                result = _receive(ready, part)
+                if (following := next(waiting, None)) is not None:
+                    ready.send(following)
+                    busy[ready] = following
+                yield result
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.join(_SECONDS_TO_END)
+            process.kill()
+
+
+def _receive(connection: Connection, part: Path) -> ScoredPart:
+    """Return the result of a process.
+
+    Raises:
+        ReviewError: the process was killed; or whatever it has raised.
+    """
+    try:
+        result: ScoredPart | Exception = connection.recv()
+    except (EOFError, OSError) as error:
+        msg = (
+            f"Cannot score {part}. Expected: a process that runs to its end. Received: one that was killed, perhaps "
+            "for want of memory. Give fewer, by --workers, and continue by --resume."
+        )
+        raise ReviewError(msg) from error
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _work(connection: Connection, scorer: PartScorer, workers: int) -> None:
+    """Score the parts that come, until this process is terminated."""
+    signal.signal(signal.SIGTERM, _end)
+    follow_parent()
+    while True:
+        try:
+            result: ScoredPart | Exception = scorer.score(connection.recv(), workers)
+        except EOFError:
+            return
+        except Exception as error:  # noqa: BLE001 (it is raised in the other process)
+            result = error
+        connection.send(result)
+
+
+def _end(number: int, frame: object) -> None:
+    """End at once, but remove what is half written."""
+    sys.exit(1)

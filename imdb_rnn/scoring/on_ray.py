@@ -1,0 +1,141 @@
+"""Scores parts on Ray Data: on the cluster that RAY_ADDRESS names, and otherwise on this machine.
+
+Ray decides where workers run, starts new ones in place of those that were killed, and gives them the same part again.
+What it decides is not known here: a part that is done twice is harmless, as `imdb_rnn.scoring.parts` says.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imdb_rnn.errors import ImdbRnnError, MissingPackageError, ReviewError
+from imdb_rnn.inference.classifier import Words
+from imdb_rnn.scoring.parts import PartScorer, ScoredPart
+from imdb_rnn.scoring.score import Scored
+
+_NO_RAY = 'Cannot score on Ray. Expected: Ray Data. Received: {}. Run: pip install "imdb_rnn[ray]"'
+# A worker may be killed because its machine is taken away. A part that ends each worker, such as for want of memory, is
+# not tried for ever.
+_RETRIES = 3
+
+
+def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+    """Score parts.
+
+    Args:
+        scorer: the model, and where to write.
+        parts: the files.
+        workers: the number of workers, with one core each; by default as many as the cluster has room for.
+
+    Yields:
+        The parts, as they are done.
+
+    Raises:
+        MissingPackageError: Ray is not installed.
+        ReviewError: the cluster cannot be reached, or a part cannot be scored.
+    """
+    try:
+        import ray.data  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(_NO_RAY.format(error)) from error
+    return _score(scorer, parts, workers)
+
+
+def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+    import ray
+
+    pool = ray.data.ActorPoolStrategy(size=min(workers, len(parts))) if workers else ray.data.ActorPoolStrategy()
+    with _connected():
+        try:
+            given = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
+            results = given.map(
+                _Worker,
+                fn_constructor_args=[scorer],
+                compute=pool,
+                num_cpus=1,
+                max_restarts=-1,
+                max_task_retries=_RETRIES,
+            )
+            for row in results.iter_rows():
+                if row["error"]:
+                    raise ReviewError(row["error"])
+                scored = Scored(row["rows"], row["unscored"], Words(row["words"], row["known"]))
+                yield ScoredPart(scored, row["before"])
+        except ray.exceptions.RayError as error:
+            msg = (
+                f"Cannot score on Ray. Expected: workers that run to their end. Received: {_first_line(error)} What is "
+                "done is kept. Continue by --resume."
+            )
+            raise ReviewError(msg) from error
+
+
+class _Worker:
+    """A worker: it has the model once, and scores one part after the other.
+
+    Args:
+        scorer: the model, and where to write.
+    """
+
+    def __init__(self, scorer: PartScorer) -> None:
+        self._scorer = scorer
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        scored, before, problem = Scored(0, 0, Words(0, 0)), False, ""
+        try:
+            scored, before = self._scorer.score(Path(row["part"]))
+        except (ImdbRnnError, OSError) as error:  # not raised, because Ray would add the places in its own code
+            problem = f"{error} This is so on {socket.gethostname()}: all machines must find files at the same paths."
+        return {
+            "rows": scored.rows,
+            "unscored": scored.unscored,
+            "words": scored.words.all,
+            "known": scored.words.known,
+            "before": before,
+            "error": problem,
+        }
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Be connected with a cluster, as the caller is already, or as Ray chooses.
+
+    Raises:
+        ReviewError: the cluster that RAY_ADDRESS names cannot be reached.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    # What a program on this machine counts and sends to Ray's makers is the user's decision.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        address = os.environ.get("RAY_ADDRESS")
+        msg = f"Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: {_first_line(error)}"
+        raise ReviewError(msg) from error
+    finally:
+        # Ray has replaced what was to be done at SIGTERM.
+        if on_sigterm is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
