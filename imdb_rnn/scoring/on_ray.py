@@ -51,18 +51,24 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
 def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
     import ray
 
-    pool = ray.data.ActorPoolStrategy(size=min(workers, len(parts))) if workers else ray.data.ActorPoolStrategy()
     with _connected():
         try:
+            # As many as there is room for now, and more if the cluster grows.
+            room = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+            most = min(workers or len(parts), len(parts))
+            pool = ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=min(room, most))
             given = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
-            results = given.map(
-                _Worker,
-                fn_constructor_args=[scorer],
-                compute=pool,
-                num_cpus=1,
-                max_restarts=-1,
-                max_task_retries=_RETRIES,
-            )
+            # A new worker starts in place of one that was killed; Ray Data sees to that.
+            retries = {"max_task_retries": _RETRIES}
+            shared = ray.put(scorer)
+            with warnings.catch_warnings(action="ignore"):  # Ray 2.64 will have another way to say it
+                results = given.map(
+                    _Worker,
+                    fn_constructor_args=[[shared]],
+                    compute=pool,
+                    num_cpus=1,
+                    ray_remote_args_fn=lambda: retries,
+                )
             for row in results.iter_rows():
                 if row["error"]:
                     raise ReviewError(row["error"])
@@ -80,11 +86,14 @@ class _Worker:
     """A worker: it has the model once, and scores one part after the other.
 
     Args:
-        scorer: the model, and where to write.
+        shared: a reference to the `PartScorer`, in a list, because Ray replaces one that stands alone. A worker that
+            starts later gets it from the same place.
     """
 
-    def __init__(self, scorer: PartScorer) -> None:
-        self._scorer = scorer
+    def __init__(self, shared: list[Any]) -> None:
+        import ray
+
+        self._scorer: PartScorer = ray.get(shared[0])
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         scored, before, problem = Scored(0, 0, Words(0, 0)), False, ""
@@ -116,6 +125,8 @@ def _connected() -> Iterator[None]:
         return
     # What a program on this machine counts and sends to Ray's makers is the user's decision.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Messages of the part of Ray that is written in C++, such as on each worker that can be started again.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     on_sigterm = signal.getsignal(signal.SIGTERM)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
