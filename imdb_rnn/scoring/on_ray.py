@@ -8,10 +8,11 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -132,20 +133,34 @@ def _connected() -> Iterator[None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), _no_output_of_libraries():
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        address = os.environ.get("RAY_ADDRESS")
-        msg = f"Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: {_first_line(error)}"
-        raise ReviewError(msg) from error
+        address = os.environ.get("RAY_ADDRESS", "")
+        msg = f"Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: {_first_line(error)} "
+        raise ReviewError(f"{msg}For one on this machine, set RAY_ADDRESS=local.") from error
     finally:
         # Ray has replaced what was to be done at SIGTERM.
         if on_sigterm is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)
     try:
-        yield
+        with redirect_stdout(sys.stderr):  # Ray prints of killed workers there, where results go
+            yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _no_output_of_libraries() -> Iterator[None]:
+    """Discard what is written to the standard error of the process, which Python cannot silence otherwise."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _first_line(error: Exception) -> str:
