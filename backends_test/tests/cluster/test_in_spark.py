@@ -16,7 +16,8 @@ TEXTS = ["A good film, really.", "", "bad", None, "xyzzyx", *(f"A dull film, num
 
 
 def code() -> str:
-    (found,) = re.findall(r"```python\n(.*?pyspark.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (found,) = (block for block in blocks if "pyspark" in block)
     return str(found)
 
 
