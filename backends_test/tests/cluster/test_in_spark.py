@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pyarrow
@@ -35,6 +36,7 @@ def test_the_code_gives_every_row_its_score_or_the_reason(
     from pyspark.sql import SparkSession
 
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     monkeypatch.chdir(tmp_path)
     Path("my-model").symlink_to(saved)
     Path("reviews").mkdir()
