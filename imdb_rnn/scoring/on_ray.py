@@ -143,11 +143,11 @@ def _connected() -> Iterator[None]:
         # Ray has replaced what was to be done at SIGTERM.
         if on_sigterm is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)
-    try:
-        with redirect_stdout(sys.stderr):  # Ray prints of killed workers there, where results go
+    with redirect_stdout(sys.stderr):  # Ray prints of killed workers there, where results go
+        try:
             yield
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 @contextmanager
