@@ -224,16 +224,6 @@ def test_the_connection_of_a_program_is_used_and_kept_and_a_worker_has_the_model
     assert len(loaded_by) == len(set(loaded_by)) == 2
 
 
-def test_the_part_of_a_machine_that_is_lost_is_done_by_another(
-    start: Start, cluster: Any, tmp_path: Path, complete: dict[str, bytes]
-) -> None:
-    out, lost = tmp_path / "out", cluster.list_all_nodes()[-1]
-    with start() as process:
-        wait_until(lambda: raylet_of(lost) in {parent_of(worker) for worker in workers_at(out)}, process)
-        cluster.remove_node(lost, allow_graceful=False)
-        check_complete(process, out, complete)
-
-
 def test_nothing_of_ray_is_imported_unless_it_is_asked_for(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "part-0.csv").write_text("text\ngood\n", encoding="utf-8")
     program = """
