@@ -33,7 +33,6 @@ import typer
 from backends_test.environments import ROOT
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
-from benchmarks.runner import BenchmarkError
 from benchmarks.summary import ratio
 from imdb_rnn import Classifier, load_reviews, score_parts
 from imdb_rnn.processor import processor
@@ -75,7 +74,9 @@ def loop(folder: Path, out: Path, workers: int) -> None:
     import ray
 
     reviews = ray.data.read_parquet(str(folder))
-    reviews.map_batches(Loop, batch_size=1_000, concurrency=workers, num_cpus=1).write_parquet(str(out))
+    reviews.map_batches(
+        Loop, batch_size=1_000, compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=1
+    ).write_parquet(str(out))
 
 
 def write_parts(folder: Path, reviews: int) -> None:
@@ -123,7 +124,7 @@ def run(
         results = json.loads(file.read_text(encoding="utf-8"))
         if results["reviews"] != reviews:
             msg = f"Cannot continue {file}. Expected: a run over {reviews:,} reviews. Received: another. Remove it."
-            raise BenchmarkError(msg)
+            raise ValueError(msg)
     ray.init(num_cpus=6, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     classifier = Classifier.load(MODEL)
@@ -152,7 +153,7 @@ def run(
                 expected = expected or [scores_in(target)]
                 if not np.allclose(scores_in(target), expected[0], rtol=0, atol=TOLERANCE, equal_nan=True):
                     msg = f"Cannot compare {name}. Expected: the scores of the other ways. Received: other scores."
-                    raise BenchmarkError(msg)
+                    raise ValueError(msg)
                 shutil.rmtree(target)
                 sys.stderr.write(f"{name}: {reviews / seconds[name]:,.0f} reviews per second\n")
             results["rounds"].append({name: seconds[name] for name in NAMES})
