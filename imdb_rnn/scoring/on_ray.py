@@ -25,6 +25,7 @@ _NO_RAY = 'Cannot score on Ray. Expected: Ray Data. Received: {}. Run: pip insta
 # A worker may be killed because its machine is taken away. A part that ends each worker, such as for want of memory, is
 # not tried for ever.
 _RETRIES = 3
+_SECONDS_TO_CONNECT = 10
 
 
 def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
@@ -112,6 +113,19 @@ class _Worker:
         }
 
 
+def _check_address() -> None:
+    """Raise `ReviewError` if nothing listens at RAY_ADDRESS, for which Ray itself would wait for minutes."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():  # "auto", "local" or ""
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as error:
+        msg = f"Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: {error}."
+        raise ReviewError(f"{msg} For one on this machine, set RAY_ADDRESS=local.") from error
+
+
 @contextmanager
 def _connected() -> Iterator[None]:
     """Be connected with a cluster, as the caller is already, or as Ray chooses.
@@ -124,6 +138,7 @@ def _connected() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    _check_address()
     # What a program on this machine counts and sends to Ray's makers is the user's decision.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Messages of the part of Ray that is written in C++, such as on each worker that can be started again.

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -238,3 +239,13 @@ finally:
     for arguments in (["one.csv", "--file", "part-0.csv"], ["all", "--file", "part-*.csv"]):
         completed = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True, cwd=tmp_path)
         assert completed.stdout.endswith("\n[]\n")
+
+
+def test_a_cluster_that_cannot_be_reached_is_one_line(start: Start, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    output, said = start(address=address).communicate(timeout=60)
+    assert output == ""
+    assert said.startswith(f"imdb-rnn: Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: ")
+    assert said.count("\n") == 1
