@@ -189,17 +189,29 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the same training, if it was interrupted in this folder.")
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", min=1, help="Workers that share each batch; see docs/training-on-several-devices.md."
+        ),
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Train a model, evaluate its best epoch and save it."""
+    from imdb_rnn.backends.workers import launched_place
     from imdb_rnn.inference.bundle import MANIFEST_FILE
     from imdb_rnn.training import fit
+    from imdb_rnn.training.following import follow
     from imdb_rnn.training.recipe import Recipe
 
     settings = {} if epochs is None else {"epochs": epochs}
     settings |= {"seed": seed, "batch_size": batch_size}
+    chosen, place = Recipe.named(recipe, **settings), launched_place()
+    if place is not None and place.process:
+        follow(place, chosen)
+        return
     try:
-        manifest = fit.train(data, out, Recipe.named(recipe, **settings), resume=resume).manifest
+        manifest = fit.train(data, out, chosen, resume=resume, workers=workers).manifest
     except KeyboardInterrupt:
         saved = "Nothing was saved yet."
         if (out / MANIFEST_FILE).is_file():

@@ -1,5 +1,6 @@
 """The JAX backend. `imdb_rnn.backends.TrainingBackend` documents the functions."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -69,18 +70,34 @@ def hook_of(layer: Any) -> str:
 
 
 def compile_steps(model: Any) -> Steps:
+    """Compile a scan over Keras's own step; see `compile_scan`."""
+    return Steps(compile_scan(model), "compiled")
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+def compile_scan(
+    model: Any,
+    *,
+    put: Callable[[Any], Any] = _same,
+    share: Callable[[Any], Any] = _same,
+    take: Callable[[Any], Any] = _same,
+) -> Callable[[Any, Any], None]:
     """Compile a scan over Keras's own step.
 
     The scan carries flattened arrays between steps; see `prepare_optimizer`.
-    """
 
-    def variables() -> list[list[Any]]:
-        return [
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
-            model.metrics_variables,
-        ]
+    Args:
+        model: a compiled model.
+        put: moves the arrays of the training, and a block of batches, to where they are computed with.
+        share: divides a batch among devices, within the compiled program.
+        take: moves the arrays of the training back.
+
+    Returns:
+        A function of x, shape (steps, reviews, T), and y, shape (steps, reviews, 1), that trains the model.
+    """
 
     def many(state: Any, x: jax.Array, y: jax.Array) -> Any:
         leaves, structure = jax.tree.flatten(state)
@@ -93,7 +110,7 @@ def compile_steps(model: Any) -> Steps:
             return jax.tree.unflatten(structure, [leaf.reshape(s) for leaf, s in zip(leaves, shapes, strict=True)])
 
         def step(leaves: list[jax.Array], batch: tuple[jax.Array, jax.Array]) -> tuple[list[jax.Array], None]:
-            _, state = model.train_step(shaped(leaves), batch)
+            _, state = model.train_step(shaped(leaves), share(batch))
             return flat(state), None
 
         return shaped(lax.scan(step, flat(state), (x, y))[0])
@@ -103,10 +120,21 @@ def compile_steps(model: Any) -> Steps:
     def steps(x: Any, y: Any) -> None:
         # This creates the variables of the metrics.
         model._symbolic_build(data_batch=(x[0], y[0]))
-        groups = variables()
-        new_values = compiled([[variable.value for variable in group] for group in groups], x, y)
+        groups = variables_of(model)
+        values = [[variable.value for variable in group] for group in groups]
+        new_values = take(compiled(*put((values, x, y))))
         for group, values in zip(groups, new_values, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
 
-    return Steps(steps, "compiled")
+    return steps
+
+
+def variables_of(model: Any) -> list[list[Any]]:
+    """Return the variables that a step changes, in groups, as Keras's step takes them."""
+    return [
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    ]

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
@@ -61,15 +61,15 @@ def compile_steps(model: Any) -> Steps:
 
     Each call decides which of the two to use, because a callback may have changed the model.
     """
-    hand_written_steps, logged = _HandWrittenSteps(model), {""}
+    logged = {""}
 
     def steps(x: Any, y: Any) -> None:
-        reason = unsupported_reason(model) or _hook_or_mode_reason(model)
+        reason = keras_step_reason(model)
         if reason not in logged:
             logged.add(reason)
             _log.info("%s is trained by Keras's own steps: %s", model.name, reason)
         if not reason:
-            hand_written_steps(x, y)
+            _run_hand_written_steps(model, x, y)
             return
         # As in `fit`. This also registers variables that a layer has created since it was built.
         model._symbolic_build(data_batch=(x[0], y[0]))
@@ -78,7 +78,12 @@ def compile_steps(model: Any) -> Steps:
         for batch in zip(x, y, strict=True):
             model.train_function([batch])
 
-    return Steps(steps, "of Keras" if unsupported_reason(model) or _hook_or_mode_reason(model) else "by hand")
+    return Steps(steps, "of Keras" if keras_step_reason(model) else "by hand")
+
+
+def keras_step_reason(model: Any) -> str:
+    """Return why a model needs Keras's own step; "" if the hand-written one computes the same."""
+    return unsupported_reason(model) or _hook_or_mode_reason(model)
 
 
 def _hook_or_mode_reason(model: Any) -> str:
@@ -92,59 +97,120 @@ def _hook_or_mode_reason(model: Any) -> str:
     return "" if supports(tensors, True) else "PyTorch does not run its operations eagerly and unchanged"
 
 
-class _HandWrittenSteps:
-    """Training steps of Embedding, SimpleRNN and Dense with binary cross-entropy and Adam.
+class Adam(NamedTuple):
+    """The state of Adam, and its settings.
 
-    They compute what `backends_test.oracle` defines. Keras's metrics are updated once per call, with all its reviews.
+    Attributes:
+        m: the momentum of each weight.
+        v: the velocity of each weight.
+        steps: the number of steps made.
+        learning_rate: the learning rate.
+        beta_1: the decay of m.
+        beta_2: the decay of v.
+        epsilon: what Keras adds to the root of v, before its bias correction.
     """
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    m: list[torch.Tensor]
+    v: list[torch.Tensor]
+    steps: int
+    learning_rate: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
 
-    def __call__(self, x: Any, y: Any) -> None:
-        """Run one step per batch of x, shape (steps, reviews, T), and y, shape (steps, reviews, 1)."""
-        with torch.no_grad(), denormals_as_zero():
-            self._make(x, y)
-
-    def _make(self, x: Any, y: Any) -> None:
-        model, optimizer = self.model, self.model.optimizer
+    @classmethod
+    def of(cls, optimizer: Any) -> Self:
+        """Return the state of Keras's Adam; m and v are its own tensors."""
         iterations, learning_rate, *moments = optimizer.variables
-        weights = [variable.value for variable in model.trainable_variables]
         m, v = ([variable.value for variable in moments[i::2]] for i in range(2))
-        for tensor in (*weights, *m, *v):
-            # The fused Adam kernel ignores strides.
-            if not tensor.is_contiguous():
-                tensor.data = tensor.contiguous()
-        gradients = [torch.zeros_like(weight) for weight in weights]
-        # `index_add_` is several times slower with 32-bit indices.
-        ids = torch.from_numpy(x).to(weights[0].device, torch.int64)
+        numbers = (learning_rate.value, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+        return cls(m, v, int(iterations.value), *map(float, numbers))
+
+
+def _run_hand_written_steps(model: Any, x: Any, y: Any) -> None:
+    """Run one step per batch of x, shape (steps, reviews, T), and y, shape (steps, reviews, 1)."""
+    weights, state = [variable.value for variable in model.trainable_variables], Adam.of(model.optimizer)
+    with torch.no_grad():
+        # Not `zeros_like`, which keeps strides.
+        gradients = [weight.new_zeros(weight.shape) for weight in weights]
         labels = torch.from_numpy(y).to(weights[0])
-        scores = torch.empty_like(labels)
+        scores = run_steps(weights, state, torch.from_numpy(x), labels, gradients)
+    count_steps(model, labels, scores)
+
+
+def run_steps(
+    weights: list[torch.Tensor],
+    state: Adam,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    gradients: list[torch.Tensor],
+    *,
+    batch_size: int | None = None,
+    sum_gradients: Callable[[], None] = lambda: None,
+) -> torch.Tensor:
+    """Run training steps of Embedding, SimpleRNN and Dense with binary cross-entropy and Adam.
+
+    They compute what `backends_test.oracle` defines.
+
+    Args:
+        weights: the six weights of the model, in the order of `backends_test.oracle.Weights`; changed in place.
+        state: the state of Adam; its tensors are changed in place.
+        x: ids, shape (steps, reviews, T).
+        labels: shape (steps, reviews, 1).
+        gradients: receive the gradients of each step; contiguous arrays of the shapes of the weights.
+        batch_size: the number of reviews in the whole batch, if these are only a share of it.
+        sum_gradients: is called in each step, to add to the gradients those of the other shares of the batch.
+
+    Returns:
+        The scores of each step, computed before its update, shape (steps, reviews, 1).
+    """
+    for tensor in (*weights, *state.m, *state.v):
+        # The fused Adam kernel ignores strides.
+        if not tensor.is_contiguous():
+            tensor.data = tensor.contiguous()
+    # `index_add_` is several times slower with 32-bit indices.
+    ids = x.to(weights[0].device, torch.int64)
+    scores = torch.empty_like(labels)
+    with torch.no_grad(), denormals_as_zero():
         buffers = Buffers.of(weights[1].new_zeros((x.shape[2] + 1, len(weights[2]), x.shape[1])))
-        steps_before, rate = int(iterations.value), float(learning_rate.value)
         # `adam` increments them. On a GPU its fused kernel reads them there.
-        counts = [weights[0].new_full((), steps_before, dtype=torch.float32) for _ in weights]
-        beta_1, beta_2 = float(optimizer.beta_1), float(optimizer.beta_2)
+        counts = [weights[0].new_full((), state.steps, dtype=torch.float32) for _ in weights]
         for number in range(len(x)):
-            differentiate(weights, ids[number], labels[number], gradients, scores[number], buffers)
+            if x.shape[1]:
+                differentiate(weights, ids[number], labels[number], gradients, scores[number], buffers, batch_size)
+            else:  # a worker's share of a batch that has fewer reviews than there are workers
+                torch._foreach_zero_(gradients)
+            sum_gradients()
             adam(
                 weights,
                 gradients,
-                m,
-                v,
+                state.m,
+                state.v,
                 [],
                 counts,
                 fused=True,
                 amsgrad=False,
-                beta1=beta_1,
-                beta2=beta_2,
-                lr=rate,
+                beta1=state.beta_1,
+                beta2=state.beta_2,
+                lr=state.learning_rate,
                 weight_decay=0.0,
                 # PyTorch adds ε after the bias correction of v, Keras before it.
-                eps=optimizer.epsilon / math.sqrt(1 - beta_2 ** (steps_before + number + 1)),
+                eps=state.epsilon / math.sqrt(1 - state.beta_2 ** (state.steps + number + 1)),
                 maximize=False,
             )
-        iterations.assign(steps_before + len(x))
+    return scores
+
+
+def count_steps(model: Any, labels: torch.Tensor, scores: torch.Tensor) -> None:
+    """Add steps that were run to the optimizer's count and to Keras's metrics, once, with all their reviews.
+
+    Args:
+        model: the model.
+        labels: shape (steps, reviews, 1).
+        scores: shape (steps, reviews, 1).
+    """
+    with torch.no_grad():
+        model.optimizer.iterations.assign(int(model.optimizer.iterations.value) + len(scores))
         scores, labels = scores.reshape(-1, 1), labels.reshape(-1, 1)
         loss = model.compute_loss(y=labels, y_pred=scores)
         model.metrics[0].update_state(loss, sample_weight=len(scores))
@@ -195,6 +261,7 @@ def differentiate(
     gradients: list[torch.Tensor],
     scores: torch.Tensor,
     buffers: Buffers,
+    batch_size: int | None = None,
 ) -> None:
     """Compute scores and gradients of a batch into existing arrays, as defined by `backends_test.oracle`.
 
@@ -205,6 +272,7 @@ def differentiate(
         gradients: receive the gradients of the mean loss; arrays of the shapes of the weights.
         scores: receives the scores; shape (reviews, 1).
         buffers: receive the states and the gradients of the terms; h_0 is not changed.
+        batch_size: the number of reviews that the loss is the mean of, if these are only some of them.
     """
     embeddings, kernel, recurrent_kernel, bias, out_kernel, out_bias = weights
     d_embeddings, d_kernel, d_recurrent_kernel, d_bias, d_out_kernel, d_out_bias = gradients
@@ -218,7 +286,7 @@ def differentiate(
     last = states[-1]
     torch.sigmoid(torch.addmm(out_bias, last.T, out_kernel), out=scores)
     # The gradient is zero where Keras clips the scores.
-    d_logits = torch.where((scores < EPSILON) | (scores > 1 - EPSILON), 0, (scores - labels) / count)
+    d_logits = torch.where((scores < EPSILON) | (scores > 1 - EPSILON), 0, (scores - labels) / (batch_size or count))
     torch.mm(last, d_logits, out=d_out_kernel)
     torch.sum(d_logits, 0, out=d_out_bias)
     one_minus_square(states[1:], out=d_terms)

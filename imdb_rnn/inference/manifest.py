@@ -19,6 +19,7 @@ class Manifest:
         backend: the backend of the training.
         device: the kind of device of the training, such as "cpu".
         processor: the name of the processor of the training.
+        workers: the largest number of workers that shared its batches; None is one.
         versions: package -> version.
         source: the source of the reviews, as in `imdb_rnn.load_reviews`.
         fingerprint: SHA-256 of the reviews.
@@ -41,6 +42,7 @@ class Manifest:
     backend: str | None = None
     device: str | None = None
     processor: str | None = None
+    workers: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     source: str = UNKNOWN
     fingerprint: str = UNKNOWN
@@ -122,6 +124,7 @@ _TYPES: dict[str, Callable[[object], bool]] = {
     "backend": _is_text,
     "device": _is_text,
     "processor": _is_text,
+    "workers": _is_whole_number,
     "versions": _is_mapping_of(_is_text),
     "source": _is_text,
     "fingerprint": _is_text,

@@ -115,6 +115,9 @@ class Checkpoint:
             self._averaging.last.extend(list(weights) for weights in state.recent)
         self.history = {name: list(values) for name, values in state.history.items()}
         if state.epochs:
+            # Rounding depends on it, so a training that had several workers for a while is not that of a single one.
+            workers = max(filter(None, (state.workers, self.manifest.workers)), default=None)
+            self.manifest = replace(self.manifest, workers=workers)
             self._describe(state.epochs, state.best_epoch)
 
     def _write_state(self) -> None:
@@ -132,6 +135,7 @@ class Checkpoint:
             optimizer=[load_keras().ops.convert_to_numpy(variable.value) for variable in model.optimizer.variables],
             best_weights=stopping.best_weights or [],
             recent=[] if self._averaging is None else list(self._averaging.last),
+            workers=self.manifest.workers,
         )
         with bundle.disk_errors_as_bundle_errors(self._folder):
             write_state(self._folder, state, self._training)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from imdb_rnn import __version__, seeds
 from imdb_rnn.backends import keras_session, load_backend, load_keras, training_backend_name
+from imdb_rnn.backends.workers import Workers, check_distribution, start_workers
 from imdb_rnn.corpora import Corpus, load_reviews
 from imdb_rnn.errors import BundleError, DataError, RecipeError
 from imdb_rnn.inference import bundle
@@ -43,6 +44,7 @@ from imdb_rnn.training.recipe import Recipe
 from imdb_rnn.training.splits import split_reviews
 from imdb_rnn.training.state import check_same_training, training_of
 from imdb_rnn.training.teacher import FittedRegressions, fit_regressions
+from imdb_rnn.validation import whole_number
 
 if TYPE_CHECKING:
     import keras
@@ -101,6 +103,7 @@ def train(
     resume: bool = False,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
     progress: bool = True,
+    workers: int = 1,
 ) -> Training:
     """Train a classifier, keep the weights with the lowest validation loss, and evaluate it on the test reviews.
 
@@ -117,9 +120,11 @@ def train(
         callbacks: Keras callbacks. Their batch methods are called once for every `imdb_rnn.training.loop.STEPS` steps.
             Their own state is not saved.
         progress: whether to show progress on standard error.
+        workers: the number of workers on this machine that share each batch: processes on PyTorch, devices on JAX. The
+            result is that of one worker, up to rounding.
 
     Raises:
-        BackendError: see `imdb_rnn.backends.training_backend_name`.
+        BackendError: see `imdb_rnn.backends.training_backend_name`; or a worker does not start or has ended.
         BundleError: `out` cannot be written, is not empty, or, with `resume`, was written by another training.
         DataError: the reviews cannot be read, or there are too few.
         ModelError: the loss is not finite.
@@ -133,8 +138,9 @@ def train(
     if out is None and resume:
         msg = "Bad `resume`. Expected: a folder in `out` to resume a training from. Received: None."
         raise RecipeError(msg)
-    folder = None if out is None else Path(out)
-    with nullcontext() if folder is None else bundle.exclusive_directory(folder, resume=resume):
+    folder, workers = None if out is None else Path(out), whole_number("workers", workers)
+    exclusive = nullcontext() if folder is None else bundle.exclusive_directory(folder, resume=resume)
+    with exclusive, start_workers(workers) as started:
         clock = Clock()
         with clock.phase("import"):
             load_keras()
@@ -157,6 +163,7 @@ def train(
             callbacks=callbacks,
             progress=progress,
             clock=clock,
+            workers=started,
         )
 
 
@@ -175,6 +182,7 @@ def fit(
     callbacks: Sequence["keras.callbacks.Callback"] = (),
     progress: bool = False,
     clock: "Clock | None" = None,
+    workers: Workers | None = None,
 ) -> Training:
     """Train a classifier on reviews that are already split.
 
@@ -190,20 +198,22 @@ def fit(
         callbacks: see `train`.
         progress: whether to show progress on standard error.
         clock: a clock that has already measured other phases.
+        workers: the workers that share each batch; None is this process alone.
 
     Raises:
-        BackendError: see `imdb_rnn.backends.training_backend_name`.
+        BackendError: see `imdb_rnn.backends.training_backend_name`; or a worker has ended.
         BundleError: the folder cannot be written, or another training has written it.
         ModelError: the loss is not finite.
     """
     training_backend_name()
+    check_distribution()
     clock = clock or Clock()
     known = vocabulary.truncate(recipe.num_words)
     with clock.phase("build"):
         model = build_model(recipe.num_words, recipe.max_len, encoder=recipe.encoder)
         model.set_weights(initial_weights(model, recipe.seed, recipe.recurrent_initializer))
         compile_model(model, metrics=[soft_label_accuracy()])
-    manifest = _first_manifest(model, known, recipe, source)
+    manifest = _first_manifest(model, known, recipe, source, 1 if workers is None else workers.count)
     if folder is not None and resume and (finished := _finished(folder, manifest)) is not None:
         return finished
     with clock.phase("examples"), waiting(progress, "preparing the reviews"):
@@ -222,6 +232,7 @@ def fit(
             validation_weights=validation.weights,
             validation_batch_size=SCORING_BATCH,
             callbacks=[*checkpoint.callbacks(), *shown, *callbacks],
+            workers=workers,
         )
     # Keras cannot load a model that is saved with the metric for soft labels.
     compile_model(model, model.optimizer)
@@ -310,7 +321,9 @@ def _calibrate(
     return {"temperature": temperature, "val_loss": evaluated.loss, "val_accuracy": evaluated.accuracy}
 
 
-def _first_manifest(model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, source: Source) -> Manifest:
+def _first_manifest(
+    model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, source: Source, workers: int
+) -> Manifest:
     """Return the manifest of a training before its first epoch."""
     name, backend = training_backend_name(), load_backend()
     versions = {"python": platform.python_version(), name: backend.version()}
@@ -319,6 +332,7 @@ def _first_manifest(model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe
         backend=name,
         device=backend.device(),
         processor=processor(),
+        workers=workers if workers > 1 else None,
         versions=versions | {"imdb_rnn": __version__, "keras": version("keras"), "numpy": version("numpy")},
         source=source.name,
         fingerprint=source.fingerprint,

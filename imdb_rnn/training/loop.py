@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn.backends import load_keras, load_training_backend
+from imdb_rnn.backends.workers import Workers
 from imdb_rnn.text.batches import Arrays, TrainingData, blocks_of_epoch, steps_per_epoch
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def train_epochs(
     validation_weights: npt.NDArray[np.float64] | None = None,
     validation_batch_size: int = 1_000,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
+    workers: Workers | None = None,
 ) -> None:
     """Train a compiled model on the batches of `imdb_rnn.text.batches.blocks_of_epoch`.
 
@@ -47,13 +49,14 @@ def train_epochs(
         validation_batch_size: validation examples per step.
         callbacks: Keras callbacks. Their batch methods are called once per block: at the start of its first batch, and
             at the end of its last, with the means over the epoch so far.
+        workers: the workers that share each batch; None is this process alone.
     """
     callback_list = load_keras().callbacks.CallbackList(
         list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(data.num_examples, batch_size)
     )
     model.stop_training = False
     callback_list.on_train_begin()
-    make_steps = load_training_backend().compile_steps(model)
+    make_steps = (workers or load_training_backend()).compile_steps(model)
     logs: dict[str, float] = {}
     for epoch in range(first_epoch, epochs):
         # A callback may also stop a training before its first epoch, for example one that was resumed.

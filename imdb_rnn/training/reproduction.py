@@ -123,7 +123,7 @@ def _recipe_of(manifest: Manifest, directory: Path | str) -> Recipe:
 def _changed(before: Manifest, now: Manifest) -> dict[str, tuple[object, object]]:
     """Return what may change a result and is not as it was. A folder of an earlier version does not say everything."""
     pairs: dict[str, tuple[object, object]] = {
-        name: (getattr(before, name), getattr(now, name)) for name in ("backend", "device", "processor")
+        name: (getattr(before, name), getattr(now, name)) for name in ("backend", "device", "processor", "workers")
     }
     for name in before.versions.keys() | now.versions.keys():
         if before.backend == now.backend or name in before.versions.keys() & now.versions.keys():

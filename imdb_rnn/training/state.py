@@ -41,6 +41,7 @@ class TrainingState:
         optimizer: the variables of its optimizer.
         best_weights: the weights of the best epoch; empty before the first epoch.
         recent: the weights after each of the last epochs, which are averaged.
+        workers: the largest number of workers so far; None is one.
     """
 
     epochs: int
@@ -53,6 +54,7 @@ class TrainingState:
     optimizer: Sequence[Array]
     best_weights: Sequence[Array]
     recent: Sequence[Sequence[Array]]
+    workers: int | None = None
 
 
 def training_of(manifest: Manifest) -> dict[str, Any]:
@@ -83,6 +85,7 @@ def write_state(folder: Path, state: TrainingState, training: Mapping[str, Any])
         "best_epoch": state.best_epoch,
         "best_loss": state.best_loss,
         "wait": state.wait,
+        "workers": state.workers,
         "lengths": {group: len(part) for group, part in groups.items()},
     }
     arrays[_FACTS] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
@@ -130,6 +133,7 @@ def read_state(folder: Path, training: Mapping[str, Any]) -> TrainingState | Non
                 optimizer=groups.pop("optimizer"),
                 best_weights=groups.pop("best"),
                 recent=[groups[f"recent.{number}"] for number in range(len(groups))],
+                workers=None if facts.get("workers") is None else int(facts["workers"]),
             )
             other = facts["training"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,0 +1,176 @@
+"""Training with several workers: each computes the gradients of its share of every batch.
+
+One worker, the first, does all that is done once: it reads the reviews, draws the batches, evaluates, stops, and writes
+files. Only blocks of steps are shared. For each block, the first worker hands the others the weights, the state of the
+optimizer, and their share of each batch. All of them make the same steps, in each of which the gradients of the shares
+are summed over the workers. So the result is that of one worker with the same batches, up to the order of the sums, for
+any number of workers, and nothing between two blocks has to know of workers.
+
+On PyTorch the workers are processes. On JAX they are the devices of one process or of several, and XLA divides the
+program among them. Keras does not support TensorFlow's strategies for several workers. A module
+`backends/workers/<backend>.py` is imported only where more than one worker is asked for.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+from imdb_rnn.backends import Steps
+from imdb_rnn.backends.choice import training_backend_name
+from imdb_rnn.backends.start import load_keras
+from imdb_rnn.errors import BackendError
+
+# Seconds after which a worker that does not answer is considered dead, and the interval at which the first worker tells
+# the others that it is alive while it does something else. A killed process is noticed at once: its connections close.
+TIMEOUT = 40
+INTERVAL = 5
+
+
+class Workers(Protocol):
+    """The workers of a training, of which this process is the first.
+
+    Attributes:
+        count: their number.
+    """
+
+    count: int
+
+    def compile_steps(self, model: Any) -> Steps:
+        """Return what `imdb_rnn.backends.TrainingBackend.compile_steps` does, with each batch shared by the workers.
+
+        Its function raises `BackendError` if a worker has ended, or if the model cannot be trained by several workers.
+        """
+
+
+class Place(NamedTuple):
+    """The place of this process among those that a launcher has started.
+
+    Attributes:
+        process: counted from 0; the first one trains, and the others follow it.
+        processes: their number.
+        address: the address of the first process, for JAX.
+    """
+
+    process: int
+    processes: int
+    address: str = ""
+
+
+def launched_place() -> Place | None:
+    """Return the place that a launcher has given to this process; None if it was started alone.
+
+    The launcher of PyTorch is `torchrun`. On JAX they are the variables that `keras.distribution.initialize` reads.
+
+    Raises:
+        BackendError: a variable is missing, or is no number.
+    """
+    backend = training_backend_name()
+    if backend == "torch" and "TORCHELASTIC_RUN_ID" in os.environ:
+        return Place(_number("RANK"), _number("WORLD_SIZE"))
+    address = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES", "").partition(",")[0]
+    if backend == "jax" and address:
+        names = ("KERAS_DISTRIBUTION_PROCESS_ID", "KERAS_DISTRIBUTION_NUM_PROCESSES")
+        return Place(*map(_number, names), address)
+    return None
+
+
+def _number(variable: str) -> int:
+    value = os.environ.get(variable, "")
+    if not value.isascii() or not value.isdigit():
+        msg = f"Bad {variable}. Expected: a number, as the launcher of the processes sets it. Received: {value!r:.60}."
+        raise BackendError(msg)
+    return int(value)
+
+
+@contextmanager
+def start_workers(count: int = 1) -> Iterator[Workers | None]:
+    """Start the workers of a training, and end them at the end of the block.
+
+    Args:
+        count: the number of workers on this machine, with this process; 1 if a launcher has started the processes.
+
+    Yields:
+        The workers; None for one, which needs nothing.
+
+    Raises:
+        BackendError: the backend does not support several workers, or they do not start.
+    """
+    place = launched_place()
+    if place is not None and (count > 1 or place.process):
+        expected = "no number of workers, because a launcher has chosen it"
+        received = f"{count} workers"
+        if place.process:
+            expected = "the first process, which the others follow: run the command `imdb-rnn train`"
+            received = f"process {place.process} of {place.processes}"
+        msg = f"Cannot start workers. Expected: {expected}. Received: {received}."
+        raise BackendError(msg)
+    if count == 1 and place is None:
+        yield None
+        return
+    with _module().start_workers(count, place) as workers:
+        yield workers
+
+
+def follow(place: Place, make_model: Callable[[], Any]) -> None:
+    """Be a worker of the first process, until its training ends.
+
+    Args:
+        place: the place of this process, which is not the first.
+        make_model: returns a compiled model of the training, whose weights do not matter. Keras must not be loaded
+            before it is called.
+
+    Raises:
+        BackendError: the first process, or another worker, has ended before the training did.
+    """
+    _module().follow(place, make_model)
+
+
+def _module() -> Any:
+    """Import the module of the backend.
+
+    Raises:
+        BackendError: the backend does not support several workers.
+    """
+    backend = training_backend_name()
+    if backend == "tensorflow":
+        msg = (
+            "Cannot train with several workers on tensorflow. Expected: jax or torch, because Keras 3 does not support "
+            "TensorFlow's strategies for several workers (keras#20585). Received: KERAS_BACKEND='tensorflow'. Train on "
+            "another backend: it is the same model, and TensorFlow loads it."
+        )
+        raise BackendError(msg)
+    return importlib.import_module(f"{__name__}.{backend}")
+
+
+def check_distribution() -> None:
+    """Raise `BackendError` if the program has set a `keras.distribution`.
+
+    On PyTorch and TensorFlow it would do nothing, and on JAX only some sizes of batches would be possible.
+    """
+    distribution = load_keras().distribution.distribution()
+    if distribution is not None:
+        msg = (
+            "Cannot train under a distribution of Keras. Expected: none. Received: "
+            f"{type(distribution).__name__}. Leave it out, and give a number of workers instead."
+        )
+        raise BackendError(msg)
+
+
+def share(rows: int, worker: int, workers: int) -> slice:
+    """Return the rows of a batch that a worker computes; the shares of all workers are the batch."""
+    return slice(worker * rows // workers, (worker + 1) * rows // workers)
+
+
+def lost(workers: int, received: object) -> BackendError:
+    """Return the error for workers that have ended or do not answer."""
+    return BackendError(
+        f"Cannot go on training with {workers} workers. Expected: all of them until the end. Received: {received}. The "
+        "training can be resumed after its last complete epoch, with any number of workers."
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of a framework's message, without its full stop."""
+    return f"{str(error).partition(chr(10))[0]:.200}".rstrip(" .")
