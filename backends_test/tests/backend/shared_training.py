@@ -1,12 +1,16 @@
 """Trainings whose batches several workers share, for a test that compares them with those of one worker.
 
-    python -m backends_test.tests.backend.shared_training FILE.npz WORKERS
+    python -m backends_test.tests.backend.shared_training FILE.npz WORKERS...
 
-The file holds the weights after each epoch, and the history, of a training for each batch size. The number of reviews
-is divisible neither by a batch size nor by a number of workers. Of the second size, the last batch is one review.
+For each number of workers and each batch size, the file holds the weights after each epoch, and the history. On JAX the
+first number must be the largest, because JAX makes as many devices when it starts.
+
+The number of reviews is divisible neither by a batch size nor by a number of workers. Of the second size, the last
+batch is one review.
 """
 
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +50,17 @@ def kept_weights() -> Any:
 
 def main() -> None:
     """Run the trainings."""
-    target, workers = Path(sys.argv[1]), int(sys.argv[2])
+    target, numbers = Path(sys.argv[1]), list(map(int, sys.argv[2:]))
     found: dict[str, Any] = {}
-    for batch_size, epochs in EPOCHS.items():
+    for workers, (batch_size, epochs) in product(numbers, EPOCHS.items()):
         keep = kept_weights()
         recipe = Recipe.tutorial(epochs=epochs, patience=epochs, batch_size=batch_size)
         training = train(corpus(), None, recipe, callbacks=[keep], progress=False, workers=workers)
         assert len(keep.weights) == epochs
+        name = f"{workers}/{batch_size}"
         for epoch, arrays in enumerate(keep.weights):
-            found |= {f"{batch_size}/weights/{epoch}.{number}": array for number, array in enumerate(arrays)}
-        found |= {f"{batch_size}/history/{name}": np.array(values) for name, values in training.history.items()}
+            found |= {f"{name}/weights/{epoch}.{number}": array for number, array in enumerate(arrays)}
+        found |= {f"{name}/history/{metric}": np.array(values) for metric, values in training.history.items()}
     np.savez(target, **found)
 
 
