@@ -182,7 +182,9 @@ def _sum_in_process(worker: int, folder: str, workers: int, rounds: int) -> None
 @app.command("measure", hidden=True)
 def measure_command(workers: int, plan: str) -> None:
     """Measure one number of workers in this process, and print the results as JSON."""
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(plan).items()}
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(plan).items()
+    }
     typer.echo(json.dumps(measure(workers, WorkersPlan(**settings))))
 
 

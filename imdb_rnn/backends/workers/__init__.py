@@ -13,6 +13,7 @@ program among them. Keras does not support TensorFlow's strategies for several w
 
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -71,8 +72,7 @@ def launched_place() -> Place | None:
         return Place(_number("RANK"), _number("WORLD_SIZE"))
     address = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES", "").partition(",")[0]
     if backend == "jax" and address:
-        names = ("KERAS_DISTRIBUTION_PROCESS_ID", "KERAS_DISTRIBUTION_NUM_PROCESSES")
-        return Place(*map(_number, names), address)
+        return Place(_number("KERAS_DISTRIBUTION_PROCESS_ID"), _number("KERAS_DISTRIBUTION_NUM_PROCESSES"), address)
     return None
 
 
@@ -172,5 +172,6 @@ def lost(workers: int, received: object) -> BackendError:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of a framework's message, without its full stop."""
-    return f"{str(error).partition(chr(10))[0]:.200}".rstrip(" .")
+    """Return the first line of a framework's message, without its full stop and the places in C++ files."""
+    line = re.sub(r"\[[^\]]*\.cc:\d+\] ", "", str(error).partition("\n")[0])
+    return f"{line:.200}".rstrip(" .")

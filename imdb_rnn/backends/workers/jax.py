@@ -9,7 +9,9 @@ divisible.
 With several processes the first one sends a message before each block of steps, and then what the steps need.
 """
 
+import atexit
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -131,7 +133,10 @@ def start_workers(count: int, place: Place | None) -> Iterator[Devices]:
 
 @contextmanager
 def _joined(place: Place) -> Iterator[None]:
-    """Join the processes within a block."""
+    """Join the processes within a block, and leave them at its end.
+
+    If the block fails, this process ends without leaving them: JAX would wait for all of them, and then abort it.
+    """
     try:
         jax.distributed.initialize(
             place.address,
@@ -149,10 +154,33 @@ def _joined(place: Place) -> Iterator[None]:
         )
         raise BackendError(msg) from error
     try:
+        with _output_as_errors():
+            yield
+    except BaseException as error:
+        atexit.register(_end, 130 if isinstance(error, KeyboardInterrupt) else 1)
+        raise
+    jax.distributed.shutdown()
+
+
+def _end(status: int) -> None:
+    """End this process at once, before JAX's own functions for its end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+@contextmanager
+def _output_as_errors() -> Iterator[None]:
+    """Send what is written to standard output within a block to standard error: gloo writes what it does there."""
+    sys.stdout.flush()
+    output = os.dup(1)
+    os.dup2(2, 1)
+    try:
         yield
     finally:
-        with suppress(RuntimeError):  # of processes that have ended already
-            jax.distributed.shutdown()
+        sys.stdout.flush()
+        os.dup2(output, 1)
+        os.close(output)
 
 
 @contextmanager

@@ -192,7 +192,8 @@ class FirstProcess:
         processes = self._processes
         weights, adam = [variable.value for variable in model.trainable_variables], Adam.of(model.optimizer)
         double, gpu = weights[0].dtype == torch.float64, weights[0].device.type == "cuda"
-        message = Message(STEPS, *x.shape, *weights[0].shape, len(weights[2]), adam.steps, double, gpu)
+        sizes = (*x.shape, *weights[0].shape, len(weights[2]))
+        message = Message._make((STEPS, *sizes, adam.steps, double, gpu))
         processes.send_state(message, weights, adam)
         shares = [share(message.rows, worker, self.count) for worker in range(self.count)]
         for worker, rows in enumerate(shares[1:], start=1):
