@@ -9,7 +9,7 @@ import pytest
 from backends_test.markdown import replace_table
 from benchmarks import workers
 from benchmarks.workers import BACKENDS, GRADIENT_BYTES, PAGE, RESULTS, WorkersPlan, modelled, page_tables
-from imdb_rnn.backends.workers import Place, launched_place, share
+from imdb_rnn.backends.workers import Place, first_sentence, launched_place, share, start_workers
 from imdb_rnn.errors import BackendError
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -43,6 +43,31 @@ def test_the_place_of_a_process_is_what_the_launcher_says(monkeypatch: pytest.Mo
     assert launched_place() == Place(0, 2, "10.0.0.1:1234")
 
 
+def test_under_a_launcher_the_number_of_workers_is_its_own_and_only_the_command_line_trains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("imdb_rnn.backends.workers.training_backend_name", lambda: "torch")
+    for variable, value in (("TORCHELASTIC_RUN_ID", "none"), ("RANK", "0"), ("WORLD_SIZE", "3")):
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(BackendError, match=r"no number of workers, .* Received: 2 workers\."), start_workers(2):
+        pass
+    monkeypatch.setenv("RANK", "2")
+    with pytest.raises(BackendError, match=r"`imdb-rnn train`\. Received: process 2 of 3\."), start_workers():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("[/a/gloo/pair.cc:538] Read error [127.0.0.1]:9. It is rare.\nMore", "Read error [127.0.0.1]:9"),
+        ("UNKNOWN: Gloo failed: [gloo/pair.cc:1] Timed out.", "UNKNOWN: Gloo failed: Timed out"),
+        ("", ""),
+    ],
+)
+def test_of_the_message_of_a_framework_the_first_sentence_is_shown(message: str, expected: str) -> None:
+    assert first_sentence(RuntimeError(message)) == expected
+
+
 def results() -> dict[str, Any]:
     """Invented results of two and four workers on two cores."""
     return {
@@ -70,9 +95,9 @@ def test_the_table_shows_what_was_measured_beside_the_model(tmp_path: Path) -> N
     sentence, _, _, _, two, four = page_tables(tmp_path).splitlines()
     assert sentence == (
         "PyTorch on 2 cores of A Processor; keras 3.15.1, torch 2.13.0, 2026-11-27. Medians of 3 rounds. Latency and "
-        "rate of a sum: 0.1 ms and 1.60 GB/s for 2 workers; 0.2 ms and 0.80 GB/s for 4 workers."
+        "rate of a sum: 100 µs and 1.60 GB/s for 2 workers; 200 µs and 0.80 GB/s for 4 workers."
     )
-    assert two == "| 64 | 2 | 4.0 ms | 2.0 ms | 2.0 ms | 0.5 ms | 2.5 ms | 2.00 |"
+    assert two == "| 64 | 2 | 4 ms | 2 ms | 2 ms | 500 µs | 2.5 ms | 2.00 |"
     assert four.endswith("| 0.50 |")
 
 

@@ -171,7 +171,7 @@ def lost(workers: int, received: object) -> BackendError:
     )
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of a framework's message, without its full stop and the places in C++ files."""
-    line = re.sub(r"\[[^\]]*\.cc:\d+\] ", "", str(error).partition("\n")[0])
-    return f"{line:.200}".rstrip(" .")
+def first_sentence(error: Exception) -> str:
+    """Return the first sentence of a framework's message, without its full stop and the places in C++ files."""
+    sentence = str(error).partition("\n")[0].partition(". ")[0]
+    return re.sub(r"\[[^\]]*\.cc:\d+\] ", "", sentence)[:200].rstrip(" .")

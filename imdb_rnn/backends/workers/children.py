@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from imdb_rnn.backends.workers import INTERVAL, first_line
+from imdb_rnn.backends.workers import INTERVAL, first_sentence
 from imdb_rnn.errors import BackendError
 
 # A loaded machine can take many seconds to import a backend in several processes.
@@ -79,7 +79,7 @@ class Children:
         # When one is killed, the others notice it, and end with a status of their own.
         while not any((process.poll() or 0) < 0 for process in self._processes) and time.monotonic() < deadline:
             time.sleep(0.02)
-        return self._ended() or first_line(error)
+        return self._ended() or first_sentence(error)
 
     def _said_by(self, worker: int) -> Path:
         return self._folder / f"{worker}.txt"

@@ -22,7 +22,7 @@ from jax.experimental import multihost_utils
 
 from imdb_rnn.backends import Steps, keras_session, load_keras
 from imdb_rnn.backends.jax import compile_scan, variables_of
-from imdb_rnn.backends.workers import TIMEOUT, Place, first_line, lost
+from imdb_rnn.backends.workers import TIMEOUT, Place, first_sentence, lost
 from imdb_rnn.errors import BackendError
 
 # The first number of a message. The others are the shape of x: steps, reviews, T.
@@ -150,7 +150,7 @@ def _joined(place: Place) -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         msg = (
             f"Cannot join {place.processes} processes at {place.address}. Expected: the first process, which listens "
-            f"there, and all others. Received: {first_line(error)}."
+            f"there, and all others. Received: {first_sentence(error)}."
         )
         raise BackendError(msg) from error
     try:
@@ -189,4 +189,4 @@ def _explained(count: int) -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        raise lost(count, first_line(error)) from error
+        raise lost(count, first_sentence(error)) from error

@@ -24,7 +24,7 @@ import torch.distributed as dist
 
 from imdb_rnn.backends import Steps, load_keras
 from imdb_rnn.backends.torch import Adam, count_steps, keras_step_reason, run_steps
-from imdb_rnn.backends.workers import INTERVAL, TIMEOUT, Place, first_line, lost, share
+from imdb_rnn.backends.workers import INTERVAL, TIMEOUT, Place, first_sentence, lost, share
 from imdb_rnn.backends.workers.children import Children, end_with_parent
 from imdb_rnn.errors import BackendError
 
@@ -99,7 +99,7 @@ class Processes:
         reason: describes why an operation failed, from its error.
     """
 
-    def __init__(self, worker: int, count: int, reason: Callable[[Exception], str] = first_line) -> None:
+    def __init__(self, worker: int, count: int, reason: Callable[[Exception], str] = first_sentence) -> None:
         self.worker, self.count = worker, count
         self._reason = reason
 
@@ -311,8 +311,8 @@ def _joined(store: dist.Store | None, worker: int, count: int) -> Iterator[None]
         dist.init_process_group(backend, timeout=timedelta(seconds=TIMEOUT), **meeting)
     except RuntimeError as error:
         msg = (
-            f"Cannot start {count} workers. Expected: processes that reach each other. Received: {first_line(error)}. "
-            "Check that they run and that the network lets them connect."
+            f"Cannot start {count} workers. Expected: processes that reach each other. Received: "
+            f"{first_sentence(error)}. Check that they run and that the network lets them connect."
         )
         raise BackendError(msg) from error
     try:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from backends_test.comparison.stages import LADDER
-from backends_test.tests.backend.shared_training import EPOCHS, LEARNED
+from backends_test.tests.backend.shared_training import EPOCHS, LEARNED, corpus
 from backends_test.tests.command_line import PROGRAM, Run
 from imdb_rnn.backends import backend_name
 from imdb_rnn.inference.bundle import CONFIG_FILE, HISTORY_FILE, MANIFEST_FILE, MODEL_FILE, PLOT_FILE, STATE_FILE
@@ -283,6 +283,21 @@ def test_a_number_of_workers_that_cannot_be_is_refused(workers: object) -> None:
 
     with pytest.raises(RecipeError, match=r"Bad `workers`\. Expected: a whole number of at least 1\."):
         train("synthetic", workers=workers)  # type: ignore[arg-type]
+
+
+def test_a_distribution_that_a_program_has_set_is_refused() -> None:
+    """On PyTorch and TensorFlow it would silently do nothing."""
+    import keras
+
+    from imdb_rnn import BackendError, train
+
+    mesh = keras.distribution.DeviceMesh(shape=(1,), axis_names=["batch"], devices=["cpu:0"])
+    parallel = keras.distribution.DataParallel(device_mesh=mesh, auto_shard_dataset=False)
+    with (
+        parallel.scope(),
+        pytest.raises(BackendError, match=r"Received: DataParallel\. Leave it out, and give a number"),
+    ):
+        train(corpus(), progress=False)
 
 
 def test_one_worker_imports_nothing_of_it() -> None:
