@@ -74,6 +74,7 @@ class FirstProcess(Devices):
                 _broadcast(np.array([STEPS, *x.shape], np.int32))
                 _broadcast((_state_of(model), x, y))
                 scan(x, y)
+                _state_of(model)  # waits, because otherwise the end of a process shows where the result is used
 
         return Steps(steps, "compiled")
 
@@ -96,6 +97,7 @@ def follow(place: Place, make_model: Callable[[], Any]) -> None:
                     for variable, value in zip(group, values, strict=True):
                         variable.assign(value)
                 scan(x, y)
+                _state_of(model)
 
 
 def _state_of(model: Any) -> list[list[Any]]:
@@ -188,5 +190,8 @@ def _explained(count: int) -> Iterator[None]:
     """Raise what JAX raises, if another process has ended, as `BackendError`."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
+    # The second is what JAX raises where a computation had not yet begun to run when the error came.
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        if isinstance(error, ValueError) and "Gloo" not in str(error):
+            raise
         raise lost(count, first_sentence(error)) from error

@@ -239,6 +239,7 @@ def test_if_another_process_is_killed_the_training_ends_in_one_line(commands: li
     commands[1].process.kill()
     status, output, said = commands[0].end(seconds=60)
     assert (status, output) == (1, ""), said
+    assert len(said) == 1, said[-1]
     (line,) = said
     assert line.startswith("imdb-rnn: Cannot go on training with 2 workers. Expected: all of them until the end. ")
 
