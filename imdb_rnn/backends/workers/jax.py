@@ -190,7 +190,7 @@ def _explained(count: int) -> Iterator[None]:
     """Raise what JAX raises, if another process has ended, as `BackendError`."""
     try:
         yield
-    # The second is what JAX raises where a computation had not yet begun to run when the error came.
+    # JAX was seen to raise the one and the other, by the moment at which the process ended.
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         if isinstance(error, ValueError) and "Gloo" not in str(error):
             raise
