@@ -37,8 +37,8 @@ from backends_test.pages import write_json, write_text
 from benchmarks.tables import seconds
 from benchmarks.worker import versions
 from imdb_rnn.backends import backend_name
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
-from imdb_rnn.scoring.workers import available_cores
 
 RESULTS = ROOT / "benchmarks" / "results" / "workers"
 PAGE = ROOT / "docs" / "training-on-several-devices.md"

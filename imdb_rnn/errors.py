@@ -11,7 +11,7 @@ class ImdbRnnError(Exception):
 
 
 class BackendError(ImdbRnnError):
-    """No backend can be chosen, or the backend is unknown, not installed, or does not start."""
+    """No backend can be chosen, it is unknown, not installed or does not start, or a worker of a training has ended."""
 
 
 class DataError(ImdbRnnError, ValueError):
