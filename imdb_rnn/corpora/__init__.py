@@ -51,6 +51,8 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
         msg = f"Cannot read {source!r}. Expected: files that can be read. Received: {error}"
         raise DataError(msg) from error
     msg = f"Bad source of reviews. Expected: one of {', '.join(SOURCES)}. Received: {source!r:.200}."
+    if kind == "files":
+        msg += " Encode it first, by `imdb-rnn encode`, and name what that has written: shards:OUT."
     raise DataError(msg)
 
 

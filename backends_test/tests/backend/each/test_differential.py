@@ -82,7 +82,8 @@ def test_a_wrong_recurrence_would_be_noticed(monkeypatch: pytest.MonkeyPatch) ->
     assert difference.startswith("other numbers")
 
 
-def test_a_long_run_found_no_difference_in_two_thousand_cases() -> None:
+def test_a_long_run_found_no_difference_in_any_cell() -> None:
     run = json.loads((RESULTS / f"{backend_name()}.json").read_text(encoding="utf-8"))
     assert run["differences"] == 0
-    assert sum(run["consumers"].values()) == run["cases"] >= 2_000
+    assert sum(run["consumers"].values()) == run["cases"] >= 1_500
+    assert min(run["cells"][cell] for cell in CELLS) >= 80  # on the fast path
