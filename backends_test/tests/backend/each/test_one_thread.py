@@ -75,7 +75,7 @@ def three() -> tuple[set[int], int]:
 
 @pytest.mark.usefixtures("many_threads")
 def test_training_takes_one_thread(few: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = [watched(monkeypatch, training, name) for name in ("with_soft_labels", "train_epochs", "fit_temperature")]
+    seen = [watched(monkeypatch, training, name) for name in ("fit_regressions", "train_epochs", "fit_temperature")]
     assert (set(blas_threads()), backend_threads()) == three()
     train(few, None, Recipe(epochs=1), progress=False)
     assert seen == [[({1}, 1)]] * 3
