@@ -131,9 +131,9 @@ def predict(saved: Path, pattern: str, out: Path, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def large(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, bytes]]:
-    """A pattern whose files take a second each, and their outputs."""
+    """A pattern whose files take some seconds each, and their outputs."""
     folder = tmp_path_factory.mktemp("large")
-    pattern = write_parts(folder, 4, 12_000)
+    pattern = write_parts(folder, 4, 24_000)
     score_parts(classifier, pattern, folder / "out", workers=2)
     return pattern, bytes_in(folder / "out")
 
@@ -153,7 +153,7 @@ def test_a_killed_run_continues_and_no_file_is_lost_or_doubled(
     assert refused.returncode == 1
     assert "Received: one with scored files. Continue by --resume, or name another one." in refused.stderr
     completed = subprocess.run(predict(saved, pattern, out, "--resume"), capture_output=True, text=True, check=False)
-    assert (completed.returncode, completed.stdout) == (0, f"48,000 rows, saved in {out}\n"), completed.stderr
+    assert (completed.returncode, completed.stdout) == (0, f"96,000 rows, saved in {out}\n"), completed.stderr
     assert bytes_in(out) == complete
     assert records_in(out) == [f"part-{part}.csv.json" for part in range(4)]
 
@@ -170,7 +170,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process_behind(
         wait_until(lambda: [file for file in half_written(out) if file.name > "part-2"], process)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == status
+    assert process.returncode == status, said
     *kept, ended = said.splitlines()
     assert all(line.endswith(f"files are kept in {out}. Continue by the same command, --resume.") for line in kept)
     assert len(kept) <= 1
