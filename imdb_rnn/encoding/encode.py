@@ -6,7 +6,6 @@ shards have the numbers of words; when all words are counted, they are replaced 
 """
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -133,7 +132,7 @@ def _reserved(out: Path, resume: bool) -> Iterator[None]:
                     yield
                 finally:
                     if not any((out / name).exists() for name in (STATE_FILE, shards.SHARDS_FILE)):
-                        shutil.rmtree(out / UNRANKED, ignore_errors=True)
+                        _remove_unranked(out)
                         for file in out.glob("*.arrow"):
                             file.unlink()
                     (out / LOCK_FILE).unlink(missing_ok=True)
@@ -153,14 +152,22 @@ def _check_content(out: Path, resume: bool) -> None:
     """Raise `DataError` unless an encoding may write to a folder."""
     names = {entry.name for entry in out.iterdir()} - {LOCK_FILE} - {file.name for file in _leftovers(out)}
     begun = bool(names & {STATE_FILE, shards.SHARDS_FILE})
-    # An encoding that was killed before its first state has only this folder.
-    if not names - {UNRANKED} or (resume and begun):
+    # An encoding that was killed before its first state has only this folder, of shards.
+    killed = names == {UNRANKED} and all(file.match("*-*.arrow") for file in (out / UNRANKED).glob("*"))
+    if not names or killed or (resume and begun):
         return
     received = "one that is not empty. Choose another one"
     if begun:
         received = "one with an encoding. Go on with it by --resume, or choose another one"
     msg = f"Cannot write to {out}. Expected: a new or an empty folder. Received: {received}; nothing in it was changed."
     raise DataError(msg)
+
+
+def _remove_unranked(out: Path) -> None:
+    for file in (out / UNRANKED).glob("*.arrow"):
+        file.unlink()
+    with suppress(OSError):  # there is none, or it has something else
+        (out / UNRANKED).rmdir()
 
 
 def _leftovers(out: Path) -> list[Path]:
@@ -281,7 +288,7 @@ def _complete(out: Path, content: ShardList, vocabulary: Vocabulary) -> None:
         vocabulary.save(temporary)
     shards.write_list(out, content)
     (out / STATE_FILE).unlink(missing_ok=True)
-    shutil.rmtree(out / UNRANKED, ignore_errors=True)
+    _remove_unranked(out)
 
 
 def _encoded(final: dict[str, list[Shard]], vocabulary: Vocabulary, state: State) -> Encoded:

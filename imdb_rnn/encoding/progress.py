@@ -4,10 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from imdb_rnn.encoding.encode import Progress as Report
+from imdb_rnn.scoring.progress import display_of_work
 
 
 @contextmanager
@@ -20,7 +18,6 @@ def bar() -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield lambda reviews, share: None
         return
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+    with display_of_work() as display:
         task = display.add_task("encoding", total=1.0)
         yield lambda reviews, share: display.update(task, description=f"{reviews:,} reviews", completed=share)

@@ -23,7 +23,7 @@ def bar() -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield lambda table, scored: None
         return
-    with _display() as display:
+    with display_of_work() as display:
         task = display.add_task("scoring", total=None)
 
         def report(table: Table, scored: Scored) -> None:
@@ -42,7 +42,7 @@ def parts_bar() -> Iterator[PartsProgress]:
     if not sys.stderr.isatty():
         yield lambda done, parts, scored: None
         return
-    with _display() as display:
+    with display_of_work() as display:
         task = display.add_task("scoring", total=None)
 
         def report(done: int, parts: int, scored: Scored) -> None:
@@ -52,6 +52,7 @@ def parts_bar() -> Iterator[PartsProgress]:
         yield report
 
 
-def _display() -> Progress:
+def display_of_work() -> Progress:
+    """Return a display with a bar and the time left, which disappears at the end."""
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -189,6 +189,16 @@ def test_an_encoding_that_was_killed_goes_on_to_the_same_files(tmp_path: Path, m
     assert encode(source, tmp_path / "out", workers=1, resume=True).train == 2_250
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_folder_of_the_user_named_like_one_of_an_encoding_is_left_alone(tmp_path: Path, resume: bool) -> None:
+    mine = tmp_path / "out" / encoding.UNRANKED / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(DataError, match="Expected: a new or an empty folder"):
+        encode("synthetic:100", tmp_path / "out", workers=1, resume=resume)
+    assert mine.read_text(encoding="utf-8") == "mine"
+
+
 def test_only_the_same_encoding_goes_on(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.jsonl", texts_and_labels(100))
     write_rows(tmp_path / "b.jsonl", texts_and_labels(200))
