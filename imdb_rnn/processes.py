@@ -40,14 +40,14 @@ def map_in_processes(
         The results, in the order of the items.
 
     Raises:
-        concurrent.futures.BrokenExecutor: a process was killed.
+        concurrent.futures.BrokenExecutor: a process was killed, or could not be started.
     """
     waiting: deque[Future[_Result]] = deque()
     context = _Context()
     pool = ProcessPoolExecutor(workers, context, _begin, (prepare, *arguments))
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            waiting.append(_submit(pool, function, item))
             if len(waiting) > workers * _IN_FLIGHT:
                 yield waiting.popleft().result()
         while waiting:
@@ -60,6 +60,14 @@ def map_in_processes(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[[_Item], _Result], item: _Item) -> "Future[_Result]":
+    try:
+        return pool.submit(function, item)
+    except OSError as error:
+        # The executor starts a process here. If another has just been killed, the pipes between them are closed.
+        raise BrokenExecutor(str(error)) from error
 
 
 class _Context(SpawnContext):
