@@ -26,6 +26,7 @@ _NO_RAY = 'Cannot score on Ray. Expected: Ray Data. Received: {}. Run: pip insta
 # not tried for ever.
 _RETRIES = 3
 _SECONDS_TO_CONNECT = 10
+_SECONDS_TO_END = 1.0
 
 
 def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
@@ -71,17 +72,35 @@ def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Genera
                     num_cpus=1,
                     ray_remote_args_fn=lambda: retries,
                 )
-            for row in results.iter_rows():
-                if row["error"]:
-                    raise ReviewError(row["error"])
-                scored = Scored(row["rows"], row["unscored"], Words(row["words"], row["known"]))
-                yield ScoredPart(scored, row["before"])
+            with _rows_of(results) as rows:
+                for row in rows:
+                    if row["error"]:
+                        raise ReviewError(row["error"])
+                    scored = Scored(row["rows"], row["unscored"], Words(row["words"], row["known"]))
+                    yield ScoredPart(scored, row["before"])
         except ray.exceptions.RayError as error:
             msg = (
                 f"Cannot score on Ray. Expected: workers that run to their end. Received: {_first_line(error)} What is "
                 "done is kept. Continue by --resume."
             )
             raise ReviewError(msg) from error
+
+
+@contextmanager
+def _rows_of(results: Any) -> Iterator[Iterator[dict[str, Any]]]:
+    """Give the rows of a dataset. At the end of the block, wait for the threads that have fetched them.
+
+    If one of them still lets go of a row when Ray is shut down, Ray ends this process without a word.
+    """
+    before = {*threading.enumerate()}
+    rows = iter(results.iter_rows())
+    try:
+        yield rows
+    finally:
+        with redirect_stdout(None):  # Ray tells of the parts that are given up
+            rows.close()
+            for thread in {*threading.enumerate()} - before:
+                thread.join(_SECONDS_TO_END)  # one of them may never end, but holds nothing
 
 
 class _Worker:
@@ -162,7 +181,8 @@ def _connected() -> Iterator[None]:
         try:
             yield
         finally:
-            ray.shutdown()
+            with redirect_stdout(None):
+                ray.shutdown()
 
 
 @contextmanager
