@@ -4,11 +4,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from imdb_rnn.scoring.parts import RECORDS
+
+_Found = TypeVar("_Found")
 
 
 def bytes_in(out: Path) -> dict[str, bytes]:
@@ -26,8 +28,9 @@ def half_written(out: Path) -> list[Path]:
     return [path for path in out.glob(f"{RECORDS}/*/*.part") if path.exists() and path.stat().st_size]
 
 
-def a_part_is_done_and_another_half_written(out: Path) -> Callable[[], object]:
-    return lambda: list(out.glob("part-*")) and half_written(out)
+def a_part_is_done_and_another_half_written(out: Path) -> Callable[[], list[Path]]:
+    """A condition, which gives the files that are half written."""
+    return lambda: half_written(out) if list(out.glob("part-*")) else []
 
 
 def holder_of(file: Path) -> int | None:
@@ -41,10 +44,16 @@ def holder_of(file: Path) -> int | None:
     return None
 
 
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[Any]) -> None:
-    """Wait for something that happens while a process runs."""
-    end = time.monotonic() + 60
-    while not condition():
+def workers_at(out: Path) -> set[int]:
+    """The processes that are writing."""
+    return {worker for file in half_written(out) if (worker := holder_of(file))}
+
+
+def wait_until(condition: Callable[[], _Found], process: subprocess.Popen[Any]) -> _Found:
+    """Wait until something is found while a process runs, and return it."""
+    end = time.monotonic() + 120
+    while not (found := condition()):
         if process.poll() is not None or time.monotonic() > end:
             pytest.fail(f"it did not happen in time; exit status {process.poll()}")
         time.sleep(0.01)
+    return found

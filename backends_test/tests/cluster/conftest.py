@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.cluster_utils import Cluster
 
 from backends_test.environments import ROOT
 from imdb_rnn import Classifier, score_parts
@@ -44,6 +43,8 @@ def complete(pattern: str, saved: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
     node = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES}
     started = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
     started.add_node(**node)

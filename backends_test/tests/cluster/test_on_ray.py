@@ -21,6 +21,7 @@ from backends_test.tests.scored_parts import (
     holder_of,
     records_in,
     wait_until,
+    workers_at,
 )
 from imdb_rnn import Classifier, score_parts
 
@@ -68,19 +69,6 @@ def raylet_of(node: Any) -> int:
     return int(raylet.process.pid)
 
 
-def workers_at(out: Path) -> set[int]:
-    """The workers that are writing."""
-    return {worker for file in half_written(out) if (worker := holder_of(file))}
-
-
-def kill_worker_at(out: Path, process: "subprocess.Popen[str]") -> int:
-    """Kill a worker in the middle of a part."""
-    wait_until(lambda: workers_at(out), process)
-    worker = workers_at(out).pop()
-    os.kill(worker, signal.SIGKILL)
-    return worker
-
-
 def test_two_machines_share_the_parts_and_give_the_bits_of_one_process(
     start: Start, cluster: Any, tmp_path: Path, complete: dict[str, bytes]
 ) -> None:
@@ -103,7 +91,7 @@ def test_the_part_of_a_killed_worker_is_done_again_and_neither_lost_nor_doubled(
     out = tmp_path / "out"
     with start() as process:
         wait_until(a_part_is_done_and_another_half_written(out), process)
-        kill_worker_at(out, process)
+        os.kill(wait_until(lambda: workers_at(out), process).pop(), signal.SIGKILL)
         check_complete(process, out, complete)
 
 
@@ -112,13 +100,12 @@ def test_a_part_that_ends_every_worker_ends_the_run_and_what_is_done_is_kept(
 ) -> None:
     out = tmp_path / "out"
     with start("--workers", "1") as process:
-        wait_until(a_part_is_done_and_another_half_written(out), process)
-        doomed = half_written(out)[0].name
+        doomed = wait_until(a_part_is_done_and_another_half_written(out), process)[0].name
         while process.poll() is None:
             for file in half_written(out):
                 if file.name == doomed and (worker := holder_of(file)):
                     os.kill(worker, signal.SIGKILL)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 1
     *_, kept, error = said.splitlines()  # Ray tells of the killed workers before
     assert kept.endswith("Continue by the same command, --resume.")
@@ -140,13 +127,13 @@ def test_a_command_that_is_ended_leaves_no_process_of_its_own_cluster(
         wait_until(a_part_is_done_and_another_half_written(out), process)
         assert len(marked(tmp_path)) > 3, "the command has started Ray on this machine"
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == status
     *kept, ended = said.splitlines()
     assert ended.startswith("imdb-rnn: ")
     assert all(line.endswith("Continue by the same command, --resume.") for line in kept)
     assert len(kept) <= 1
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while marked(tmp_path):
         assert time.monotonic() < end, "processes were left behind"
         time.sleep(0.1)
@@ -178,7 +165,7 @@ def test_the_workers_of_a_killed_command_end_and_the_cluster_serves_the_next_one
 
 def test_a_row_that_cannot_be_scored_is_told_in_one_line(start: Start, tmp_path: Path) -> None:
     with start("--strict") as process:
-        output, said = process.communicate(timeout=60)
+        output, said = process.communicate(timeout=120)
     assert (process.returncode, output) == (1, "")
     assert said.startswith("imdb-rnn: Cannot read row 6 of ")
     assert said.count("\n") == 1
@@ -245,7 +232,7 @@ def test_a_cluster_that_cannot_be_reached_is_one_line(start: Start, tmp_path: Pa
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    output, said = start(address=address).communicate(timeout=60)
+    output, said = start(address=address).communicate(timeout=120)
     assert output == ""
     assert said.startswith(f"imdb-rnn: Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: ")
     assert said.count("\n") == 1

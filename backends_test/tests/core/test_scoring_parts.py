@@ -19,9 +19,9 @@ from backends_test.tests.scored_parts import (
     a_part_is_done_and_another_half_written,
     bytes_in,
     half_written,
-    holder_of,
     records_in,
     wait_until,
+    workers_at,
 )
 from imdb_rnn import Classifier, ReviewError, score_file, score_parts
 from imdb_rnn.scoring.parts import RECORDS, PartScorer, find_parts
@@ -200,9 +200,7 @@ def test_a_killed_process_is_told_and_its_file_is_done_again(
     out = tmp_path / "out"
     with subprocess.Popen(predict(saved, pattern, out), stderr=subprocess.PIPE, text=True) as process:
         wait_until(a_part_is_done_and_another_half_written(out), process)
-        worker = holder_of(half_written(out)[0])
-        assert worker
-        os.kill(worker, signal.SIGKILL)
+        os.kill(wait_until(lambda: workers_at(out), process).pop(), signal.SIGKILL)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Expected: a process that runs to its end. Received: one that was killed" in said
