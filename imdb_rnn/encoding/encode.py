@@ -92,16 +92,21 @@ def encode(
         The numbers of reviews.
 
     Raises:
-        DataError: the source cannot be read, lacks a class, or the folder cannot be written.
+        DataError: the source cannot be read, lacks a class, has no files that `test`, a column or `encoding` could be
+            of, or the folder cannot be written.
         MissingPackageError: pyarrow is not installed.
     """
+    of_tables = {"test": test, "text_column": text_column, "label_column": label_column, "encoding": encoding}
+    if (given := [name for name, value in of_tables.items() if value is not None]) and not source.startswith("files:"):
+        msg = f"Cannot encode with {', '.join(given)}. Expected: tables, as files:PATTERN. Received: {source!r:.200}."
+        raise DataError(msg)
     shards.check_pyarrow(f"write {out}")
     with _reserved(out, resume):
         stream = None
         if ":" in source and source.partition(":")[0] in STREAMS:
             stream = open_stream(source, test, text_column=text_column, label_column=label_column, encoding=encoding)
-        given = "" if vocabulary is None else vocabulary.fingerprint
-        identity = f"{SHARD_REVIEWS} {source if stream is None else stream.identity} {given}"
+        words_given = "" if vocabulary is None else vocabulary.fingerprint
+        identity = f"{SHARD_REVIEWS} {source if stream is None else stream.identity} {words_given}"
         run = hashlib.sha256(identity.encode()).hexdigest()
         if (out / shards.SHARDS_FILE).exists():
             return _completed(run, out)

@@ -199,6 +199,14 @@ def test_a_folder_of_the_user_named_like_one_of_an_encoding_is_left_alone(tmp_pa
     assert mine.read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.parametrize("option", ["test", "text_column", "label_column", "encoding"])
+@pytest.mark.parametrize("source", ["synthetic:100", "synthetic", "tfds"])
+def test_what_is_said_of_tables_is_refused_for_other_sources(tmp_path: Path, source: str, option: str) -> None:
+    with pytest.raises(DataError, match=f"with {option}. Expected: tables, as files:PATTERN. Received: '{source}'"):
+        encode(source, tmp_path / "out", workers=1, **{option: "utf-8"})  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
 def test_only_the_same_encoding_goes_on(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.jsonl", texts_and_labels(100))
     write_rows(tmp_path / "b.jsonl", texts_and_labels(200))
