@@ -37,6 +37,8 @@ LOCK_FILE = ".lock"
 # The folder of the shards whose words are not ranked yet.
 UNRANKED = "unranked"
 _SHOWN_SKIPPED = 3
+# The share of the work that is done when all reviews are read; the rest replaces numbers by ids.
+_READ = 0.9
 
 
 class Encoded(NamedTuple):
@@ -57,7 +59,7 @@ class Encoded(NamedTuple):
     first_skipped: Sequence[str]
 
 
-# Is called after each block with the number of reviews so far, and the share of the work that is done, 0 to 1.
+# Is called with the number of reviews so far, and the share of the work that is done, 0 to 1.
 Progress = Callable[[int, float], None]
 
 
@@ -86,7 +88,7 @@ def encode(
         vocabulary: the words to encode with; None ranks the words of the training reviews.
         workers: the number of processes, by default that of the cores. The result is the same for any number.
         resume: whether to go on with the same encoding, if it was interrupted in this folder.
-        progress: is called after each block.
+        progress: is called after each block, and after each shard that is completed.
 
     Returns:
         The numbers of reviews.
@@ -115,7 +117,8 @@ def encode(
         state, words = read_state(out, run)
         if not state.ranked:
             state = _number_all(stream, out, state, words, workers or available_cores(), progress)
-        return _rank(stream.source, out, state, words, words.vocabulary() if vocabulary is None else vocabulary)
+        ranked = words.vocabulary() if vocabulary is None else vocabulary
+        return _rank(stream.source, out, state, words, ranked, progress)
 
 
 @contextmanager
@@ -206,7 +209,7 @@ def _number_all(stream: Stream, out: Path, state: State, words: WordCounts, work
         are_test.append(block.is_test)
         after = _after(after, block)
         reviews += len(block.labels)
-        progress(reviews, stream.done())
+        progress(reviews, _READ * stream.done())
         if sum(map(len, waiting)) >= SHARD_REVIEWS or sum(len(part.ids) for part in waiting) >= SHARD_IDS:
             after = _write(out, after, words, joined(waiting), np.concatenate(are_test))
             waiting, are_test = [], []
@@ -256,9 +259,12 @@ def _write(
     return state
 
 
-def _rank(source: str, out: Path, state: State, words: WordCounts, vocabulary: Vocabulary) -> Encoded:
+def _rank(
+    source: str, out: Path, state: State, words: WordCounts, vocabulary: Vocabulary, progress: Progress
+) -> Encoded:
     """Replace the numbers of words by ids, and complete the folder."""
     table = words.ids(vocabulary)
+    done, total = 0, sum(shard.reviews for part in state.shards.values() for shard in part)
     final: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for split in SPLITS:
         for shard in state.shards[split]:
@@ -269,6 +275,8 @@ def _rank(source: str, out: Path, state: State, words: WordCounts, vocabulary: V
                 unranked.unlink()
             else:  # ranked before an interruption
                 final[split].append(replace(shard, sha256=shards.sha256_of(file)))
+            done += shard.reviews
+            progress(total, _READ + (1 - _READ) * done / total)
     _complete(out, ShardList(source, state.fingerprint, vocabulary.fingerprint, state.run, **final), vocabulary)
     return _encoded(final, vocabulary, state)
 

@@ -199,6 +199,14 @@ def test_a_folder_of_the_user_named_like_one_of_an_encoding_is_left_alone(tmp_pa
     assert mine.read_text(encoding="utf-8") == "mine"
 
 
+def test_the_progress_counts_up_to_all_of_the_work(tmp_path: Path) -> None:
+    told: list[tuple[int, float]] = []
+    encode("synthetic:5000", tmp_path / "out", workers=1, progress=lambda *now: told.append(now))
+    assert told == sorted(told)
+    assert told[0][1] < told[-1][1]
+    assert told[-1] == (5_000, pytest.approx(1.0))
+
+
 @pytest.mark.parametrize("option", ["test", "text_column", "label_column", "encoding"])
 @pytest.mark.parametrize("source", ["synthetic:100", "synthetic", "tfds"])
 def test_what_is_said_of_tables_is_refused_for_other_sources(tmp_path: Path, source: str, option: str) -> None:
