@@ -1,10 +1,12 @@
 """Times training steps whose batches several workers share, beside a model of what they should take.
 
     KERAS_BACKEND=torch python -P -m benchmarks.workers run OUT     # about five minutes, on an idle machine
+    KERAS_BACKEND=torch python -P -m benchmarks.workers compare OUT # a few minutes, with the reviews of IMDB
     python -P -m benchmarks.workers publish OUT                     # when JAX and PyTorch have been run
 
-`run` works in the environment of a backend and writes OUT/BACKEND.json. `publish` copies these files to
-benchmarks/results/workers/, and renews the table in docs/training-on-several-devices.md.
+`run` and `compare` work in the environment of a backend and write OUT/BACKEND.json and OUT/BACKEND-compared.json.
+`publish` copies these files to benchmarks/results/workers/, and renews the tables in
+docs/training-on-several-devices.md.
 
 Each number of workers is measured in a process of its own, in rounds whose order is random. A timed call is a block of
 the steps of an epoch of 20,000 reviews, as in a training, with the messages that a block needs. The model is
@@ -46,6 +48,9 @@ BACKENDS = ("jax", "torch")
 # Those of the model, as float32.
 GRADIENT_BYTES = 4 * 160_257
 LENGTH, NUM_WORDS = 100, 10_000
+# What is compared: an epoch, after which rounding has hardly grown, and the tutorial's ten.
+EPOCHS = (1, 10)
+COMPARED_WORKERS = (1, 2, 3, 4)
 
 app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False, no_args_is_help=True)
 
@@ -265,15 +270,71 @@ def page_tables(folder: Path) -> str:
     return "\n\n".join(found) or "Not measured yet."
 
 
+@app.command("compare")
+def compare_command(
+    out: Path,
+    data: Annotated[str, typer.Option(help="Source of the reviews.")] = "imdb",
+    epochs: Annotated[list[int] | None, typer.Option(help="Lengths of the trainings; can be repeated.")] = None,
+) -> None:
+    """Train the tutorial with one to four workers, and compare the models."""
+    from imdb_rnn.inference.bundle import read_bundle
+
+    results: dict[str, Any] = {
+        "backend": backend_name(),
+        "data": data,
+        "versions": versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "trainings": [],
+    }
+    for number in epochs or EPOCHS:
+        weights: list[Any] = []
+        for workers in COMPARED_WORKERS:
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, "-P", "-c", "from imdb_rnn.cli import main; main()", "train"]
+                command += ["--recipe", "tutorial", "--data", data, "--epochs", str(number), "--out", f"{folder}/model"]
+                subprocess.run([*command, "--workers", str(workers)], stdout=subprocess.DEVNULL, check=True)
+                bundle = read_bundle(Path(folder, "model"))
+            weights = weights or bundle.weights
+            results["trainings"].append(
+                {
+                    "epochs": number,
+                    "workers": workers,
+                    "best_epoch": bundle.manifest.best_epoch,
+                    "difference": max(
+                        float(np.abs(one - several).max()) for one, several in zip(weights, bundle.weights, strict=True)
+                    ),
+                    "test_accuracy": bundle.manifest.test_accuracy,
+                }
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / f"{results['backend']}-compared.json", results)
+    typer.echo(compared_table(out))
+
+
+def compared_table(folder: Path) -> str:
+    """Return the table of the trainings that are compared, of all backends."""
+    rows = []
+    for backend in BACKENDS:
+        path = folder / f"{backend}-compared.json"
+        if not path.is_file():
+            continue
+        for one in json.loads(path.read_text(encoding="utf-8"))["trainings"]:
+            difference = "" if one["workers"] == 1 else f"{one['difference']:.1e}"
+            cells = [str(one["epochs"]), str(one["workers"]), difference, f"{one['test_accuracy']:.4f}"]
+            rows.append([TITLES[backend], *cells])
+    header = ["backend", "epochs", "workers", "largest difference of a weight", "test accuracy"]
+    return markdown_table(header, rows) if rows else "Not run yet."
+
+
 @app.command("publish")
 def publish_command(out: Path) -> None:
-    """Renew what is committed: benchmarks/results/workers/ and the table on the page."""
+    """Renew what is committed: benchmarks/results/workers/ and the tables on the page."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for backend in BACKENDS:
-        path = out / f"{backend}.json"
+    for path in (out / f"{backend}{kind}.json" for backend in BACKENDS for kind in ("", "-compared")):
         if path.is_file() and path.resolve() != (RESULTS / path.name).resolve():
             shutil.copy(path, RESULTS)
-    write_text(PAGE, replace_table(PAGE.read_text(encoding="utf-8"), "workers", page_tables(RESULTS)))
+    text = replace_table(PAGE.read_text(encoding="utf-8"), "workers", page_tables(RESULTS))
+    write_text(PAGE, replace_table(text, "workers-compared", compared_table(RESULTS)))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ class Ran(NamedTuple):
 
 Run = Callable[..., Ran]
 PROGRAM = "from imdb_rnn.cli import main; main()"
+# A process that a shell has started in the background ignores Ctrl-C, and so do its children.
+INTERRUPTIBLE = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {PROGRAM}"
 
 
 def assert_refused(run_here: Run, saved: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

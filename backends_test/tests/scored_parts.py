@@ -1,5 +1,6 @@
 """Looks at a folder of scored parts, and at the processes that write it."""
 
+import glob
 import subprocess
 import time
 from collections.abc import Callable
@@ -25,7 +26,9 @@ def records_in(out: Path) -> list[str]:
 
 def half_written(out: Path) -> list[Path]:
     """The files that are being written."""
-    return [path for path in out.glob(f"{RECORDS}/*/*.part") if path.exists() and path.stat().st_size]
+    # `Path.glob` fails if a folder disappears meanwhile.
+    found = map(Path, glob.glob(f"{out}/{RECORDS}/*/*.part"))  # noqa: PTH207
+    return [path for path in found if path.exists() and path.stat().st_size]
 
 
 def a_part_is_done_and_another_half_written(out: Path) -> Callable[[], list[Path]]:

@@ -87,7 +87,7 @@ def load(path: Path, vocabulary: Vocabulary | None = None) -> Corpus:
     splits = []
     for split in (shards.train, shards.test):
         for shard in split:
-            _check(path / shard.name, shard, len(words))
+            check_shard(path / shard.name, shard, len(words))
         splits.append(ShardedReviews([path / shard.name for shard in split], [shard.reviews for shard in split]))
     corpus = Corpus(f"shards:{path}", shards.fingerprint, words, *splits)
     return corpus if vocabulary is None else corpus.with_vocabulary(vocabulary)
@@ -140,9 +140,16 @@ def write_list(path: Path, shards: ShardList) -> None:
 
 
 def write_shard(path: Path, reviews: EncodedReviews) -> Shard:
-    """Write a shard of at least one review with a label."""
+    """Write a shard of at least one review with a label.
+
+    Raises:
+        DataError: the reviews have more ids than one file can have.
+    """
     import pyarrow
 
+    if reviews.offsets[-1] > np.iinfo(np.int32).max:
+        msg = f"Cannot write {path}. Expected: fewer than 2**31 words in {len(reviews):,} reviews. Received: more."
+        raise DataError(msg)
     ids = pyarrow.ListArray.from_arrays(pyarrow.array(reviews.offsets.astype(np.int32)), pyarrow.array(reviews.ids))
     columns = {"ids": ids, "label": pyarrow.array(reviews.required_labels())}
     batch = pyarrow.RecordBatch.from_pydict(columns)
@@ -169,8 +176,14 @@ def check_pyarrow(action: str) -> None:
         raise MissingPackageError(NO_PYARROW.format(action, error)) from error
 
 
-def _check(file: Path, shard: Shard, num_words: int) -> None:
-    """Raise `DataError` if a shard is not as it was written."""
+def check_shard(file: Path, shard: Shard, num_words: int) -> None:
+    """Raise `DataError` if a shard is not as it was written.
+
+    Args:
+        file: the shard.
+        shard: what it was when it was written.
+        num_words: ids are below `INDEX_FROM + 1` + this number.
+    """
     try:
         if (found := sha256_of(file)) != shard.sha256:
             msg = f"a file with the SHA-256 {found[:12]}… instead of {shard.sha256[:12]}…"

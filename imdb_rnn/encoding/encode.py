@@ -6,6 +6,7 @@ shards have the numbers of words; when all words are counted, they are replaced 
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,25 +19,29 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from imdb_rnn.corpora import load_reviews, shards
+from imdb_rnn.corpora.corpus import Corpus
 from imdb_rnn.corpora.shards import SPLITS, Shard, ShardList, write_shard
 from imdb_rnn.encoding.numbering import NumberedBlock, number_blocks
 from imdb_rnn.encoding.sources import STREAMS, Stream, open_stream
 from imdb_rnn.encoding.state import OTHER_RUN, STATE_FILE, State, read_state, write_state
-from imdb_rnn.encoding.words import WordCounts, as_reviews, with_ids
+from imdb_rnn.encoding.words import WordCounts, as_reviews, with_ids, word_index_bytes
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import atomic_write
 from imdb_rnn.processes import available_cores
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.sharded_reviews import ShardedReviews, joined, opened
-from imdb_rnn.text.tokens import Vocabulary
+from imdb_rnn.text.tokens import MAX_WORD_INDEX_BYTES, Vocabulary
 
 # A shard is full with so many reviews or ids, whichever comes first; it then has some 70 MB.
 SHARD_REVIEWS = 65_536
 SHARD_IDS = 1 << 24
-LOCK_FILE = ".lock"
+LOCK_FILE = ".imdb-rnn-encode.lock"
 # The folder of the shards whose words are not ranked yet.
 UNRANKED = "unranked"
 _SHOWN_SKIPPED = 3
+# The names of shards, and of the temporary files of `imdb_rnn.files.atomic_write`. Other files are somebody else's.
+_SHARD_NAME = re.compile(r"(train|test)-\d{5,}\.arrow")
+_TEMPORARY_NAME = re.compile(r"\.((train|test)-\d{5,}-\w{8}\.arrow|state-\w{8}\.arrow|(shards|word_index)-\w{8}\.json)")
 # The share of the work that is done when all reviews are read; the rest replaces numbers by ids.
 _READ = 0.9
 
@@ -99,26 +104,31 @@ def encode(
         MissingPackageError: pyarrow is not installed.
     """
     of_tables = {"test": test, "text_column": text_column, "label_column": label_column, "encoding": encoding}
-    if (given := [name for name, value in of_tables.items() if value is not None]) and not source.startswith("files:"):
-        msg = f"Cannot encode with {', '.join(given)}. Expected: tables, as files:PATTERN. Received: {source!r:.200}."
+    named = [name for name, value in of_tables.items() if value is not None]
+    if named and not source.startswith("files:"):
+        msg = f"Cannot encode with {', '.join(named)}. Expected: tables, as files:PATTERN. Received: {source!r:.200}."
         raise DataError(msg)
     shards.check_pyarrow(f"write {out}")
     with _reserved(out, resume):
-        stream = None
+        given: Stream | Corpus
         if ":" in source and source.partition(":")[0] in STREAMS:
-            stream = open_stream(source, test, text_column=text_column, label_column=label_column, encoding=encoding)
+            given = open_stream(source, test, text_column=text_column, label_column=label_column, encoding=encoding)
+            identity = given.identity
+        else:
+            given = load_reviews(source, vocabulary)
+            identity = given.fingerprint
         words_given = "" if vocabulary is None else vocabulary.fingerprint
-        identity = f"{SHARD_REVIEWS} {source if stream is None else stream.identity} {words_given}"
-        run = hashlib.sha256(identity.encode()).hexdigest()
+        run = hashlib.sha256(f"{SHARD_REVIEWS} {identity} {words_given}".encode("utf-8", "surrogateescape")).hexdigest()
         if (out / shards.SHARDS_FILE).exists():
             return _completed(run, out)
-        if stream is None:
-            return _copy(source, out, run, vocabulary)
         state, words = read_state(out, run)
+        if isinstance(given, Corpus):
+            return _copy(given, source, out, state)
+        words.wanted = frozenset(() if vocabulary is None else vocabulary.words)
         if not state.ranked:
-            state = _number_all(stream, out, state, words, workers or available_cores(), progress)
+            state = _number_all(given, out, state, words, workers or available_cores(), progress)
         ranked = words.vocabulary() if vocabulary is None else vocabulary
-        return _rank(stream.source, out, state, words, ranked, progress)
+        return _rank(source, out, state, words, ranked, progress)
 
 
 @contextmanager
@@ -141,7 +151,7 @@ def _reserved(out: Path, resume: bool) -> Iterator[None]:
                 finally:
                     if not any((out / name).exists() for name in (STATE_FILE, shards.SHARDS_FILE)):
                         _remove_unranked(out)
-                        for file in out.glob("*.arrow"):
+                        for file in _shards_in(out):
                             file.unlink()
                     (out / LOCK_FILE).unlink(missing_ok=True)
         finally:
@@ -161,7 +171,7 @@ def _check_content(out: Path, resume: bool) -> None:
     names = {entry.name for entry in out.iterdir()} - {LOCK_FILE} - {file.name for file in _leftovers(out)}
     begun = bool(names & {STATE_FILE, shards.SHARDS_FILE})
     # An encoding that was killed before its first state has only this folder, of shards.
-    killed = names == {UNRANKED} and all(file.match("*-*.arrow") for file in (out / UNRANKED).glob("*"))
+    killed = names == {UNRANKED} and not {*(out / UNRANKED).iterdir()} - {*_shards_in(out / UNRANKED), *_leftovers(out)}
     if not names or killed or (resume and begun):
         return
     received = "one that is not empty. Choose another one"
@@ -171,8 +181,12 @@ def _check_content(out: Path, resume: bool) -> None:
     raise DataError(msg)
 
 
+def _shards_in(folder: Path) -> list[Path]:
+    return [file for file in folder.glob("*.arrow") if _SHARD_NAME.fullmatch(file.name)]
+
+
 def _remove_unranked(out: Path) -> None:
-    for file in (out / UNRANKED).glob("*.arrow"):
+    for file in _shards_in(out / UNRANKED):
         file.unlink()
     with suppress(OSError):  # there is none, or it has something else
         (out / UNRANKED).rmdir()
@@ -180,8 +194,8 @@ def _remove_unranked(out: Path) -> None:
 
 def _leftovers(out: Path) -> list[Path]:
     """Return the temporary files of a process that was killed while it wrote."""
-    names = (*SPLITS, Path(STATE_FILE).stem, Path(shards.SHARDS_FILE).stem, Path(shards.WORDS_FILE).stem)
-    return [file for name in names for part in (out, out / UNRANKED) for file in part.glob(f".{name}-*.*")]
+    found = (file for part in (out, out / UNRANKED) for file in part.glob(".*"))
+    return [file for file in found if _TEMPORARY_NAME.fullmatch(file.name)]
 
 
 def _completed(run: str, out: Path) -> Encoded:
@@ -222,7 +236,7 @@ def _number_all(stream: Stream, out: Path, state: State, words: WordCounts, work
             msg = (
                 f"Cannot learn from {stream.source}. Expected: positive and negative reviews in its {split} split. "
                 f"Received: {positive:,} positive, {total - positive:,} negative, and {after.skipped:,} rows that were "
-                f"left out{_examples(after.first_skipped)}."
+                f"left out{_examples(after.first_skipped)}.{' Name other files by --test.' if split == 'test' else ''}"
             )
             raise DataError(msg)
     after = replace(after, ranked=True)
@@ -269,7 +283,8 @@ def _rank(
     for split in SPLITS:
         for shard in state.shards[split]:
             unranked, file = out / UNRANKED / shard.name, out / shard.name
-            if unranked.exists():
+            if unranked.exists() or not file.exists():
+                shards.check_shard(unranked, shard, words.next)
                 with opened(unranked) as reviews:
                     final[split].append(write_shard(file, with_ids(reviews, table)))
                 unranked.unlink()
@@ -281,19 +296,29 @@ def _rank(
     return _encoded(final, vocabulary, state)
 
 
-def _copy(source: str, out: Path, run: str, vocabulary: Vocabulary | None) -> Encoded:
-    """Write the reviews of a source that is loaded as a whole."""
-    corpus = load_reviews(source, vocabulary)
+def _copy(corpus: Corpus, source: str, out: Path, state: State) -> Encoded:
+    """Write the reviews of a source that was loaded as a whole; again from the beginning if it was interrupted.
+
+    Raises:
+        DataError: the vocabulary is too long for its file.
+    """
+    if (size := word_index_bytes(corpus.vocabulary.words)) > MAX_WORD_INDEX_BYTES:
+        msg = (
+            f"Cannot encode {source}. Expected: words that take at most {MAX_WORD_INDEX_BYTES:,} bytes. Received: some "
+            f"{size:,} bytes. Give a --vocabulary, or the reviews as files:PATTERN, of which the rarest words are left "
+            "out."
+        )
+        raise DataError(msg)
+    write_state(out, state, WordCounts())
     final: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for split in SPLITS:
         reviews: EncodedReviews | ShardedReviews = getattr(corpus, split)
         for number, start in enumerate(range(0, len(reviews), SHARD_REVIEWS)):
             part = reviews.take(np.arange(start, min(start + SHARD_REVIEWS, len(reviews))))
             final[split].append(write_shard(out / f"{split}-{number:05}.arrow", part))
-    _complete(
-        out, ShardList(source, corpus.fingerprint, corpus.vocabulary.fingerprint, run, **final), corpus.vocabulary
-    )
-    return _encoded(final, corpus.vocabulary, State(""))
+    content = ShardList(source, corpus.fingerprint, corpus.vocabulary.fingerprint, state.run, **final)
+    _complete(out, content, corpus.vocabulary)
+    return _encoded(final, corpus.vocabulary, state)
 
 
 def _complete(out: Path, content: ShardList, vocabulary: Vocabulary) -> None:

@@ -1,5 +1,6 @@
 """Numbers the words of blocks of reviews, in several processes."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from typing import NamedTuple
@@ -22,7 +23,7 @@ class NumberedBlock(NamedTuple):
         labels: see `imdb_rnn.encoding.sources.Labelled`.
         is_test: the same.
         skipped: the same.
-        fingerprint: SHA-256 of the reviews.
+        fingerprint: SHA-256 of the reviews, and of which of them are for the evaluation.
     """
 
     texts: NumberedTexts
@@ -50,5 +51,5 @@ def number_blocks(blocks: Iterable[Block], workers: int) -> Iterator[NumberedBlo
 
 def _number(block: Block) -> NumberedBlock:
     texts, labels, is_test, skipped = block()
-    fingerprint = fingerprint_of_texts(LabelledTexts(texts, labels))
+    fingerprint = fingerprint_of_texts(LabelledTexts(texts, labels)) + hashlib.sha256(is_test.tobytes()).hexdigest()
     return NumberedBlock(number_words(texts), labels, is_test, skipped, fingerprint)

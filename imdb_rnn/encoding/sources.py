@@ -6,6 +6,7 @@ is a function that makes the reviews, so that it can be sent to another process.
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from imdb_rnn.corpora import synthetic
-from imdb_rnn.errors import DataError
+from imdb_rnn.errors import DataError, ReviewError
 from imdb_rnn.scoring.score import digest_of_file
-from imdb_rnn.scoring.tables import TEXT_COLUMN, open_table
+from imdb_rnn.scoring.tables import TEXT_COLUMN, Table, open_table
 from imdb_rnn.scoring.tables import Block as TableBlock
 from imdb_rnn.text.normalization import has_words
 
@@ -90,7 +91,8 @@ def open_stream(
         encoding: the encoding of the tables, by default UTF-8.
 
     Raises:
-        DataError: no file matches a pattern, or the source is unknown.
+        DataError: the source is unknown, no file matches a pattern, a file matches both, or a table lacks a column.
+        MissingPackageError: pyarrow, which reads Parquet, is not installed.
     """
     kind, _, rest = source.partition(":")
     if kind == "synthetic" and rest.isdecimal() and int(rest):
@@ -99,12 +101,17 @@ def open_stream(
         msg = f"Bad source of reviews. Expected: files:PATTERN or synthetic:COUNT. Received: {source!r:.200}."
         raise DataError(msg)
     train_files, test_files = matching(rest), [] if test is None else matching(test)
-    identity = (
-        f"{[digest_of_file(file) for file in (*train_files, *test_files)]} {text_column} {label_column} {encoding}"
-    )
+    if both := {file.resolve() for file in train_files} & {file.resolve() for file in test_files}:
+        msg = f"Cannot evaluate with {min(both)}. Expected: files that are not for training. Received: one that is."
+        raise DataError(msg)
+    columns = text_column or TEXT_COLUMN, label_column or LABEL_COLUMN
+    for file in (*train_files, *test_files):
+        _check_table(file, *columns, encoding)
+    # A file that has changed in the middle has another time.
+    files = [[(digest_of_file(file), file.stat().st_mtime_ns) for file in part] for part in (train_files, test_files)]
     read = _Read()
-    blocks = _blocks(train_files, test_files, text_column or TEXT_COLUMN, label_column or LABEL_COLUMN, encoding, read)
-    return Stream(source, identity, blocks, lambda: read.share)
+    blocks = _blocks(train_files, test_files, *columns, encoding, read)
+    return Stream(source, f"{files} {columns} {encoding}", blocks, lambda: read.share)
 
 
 def matching(pattern: str) -> list[Path]:
@@ -157,31 +164,51 @@ def _blocks(
     rows, sizes = 0, [file.stat().st_size for file in (*train, *test)]
     for number, file in enumerate((*train, *test)):
         rows_of_file = 0
-        with open_table(file, text_column, encoding) as table:
+        with _open(file, text_column, encoding) as table:
             for block in table.blocks:
                 labels, count = _labels_of(block, label_column), len(block.texts)
-                if labels is None and not rows_of_file:
-                    raise _no_labels(file, label_column, table.columns)
                 is_test = np.full(count, number >= len(train)) if test else _every_tenth(rows, count)
-                labels = [None] * count if labels is None else labels
                 yield partial(_of_table, block.texts, block.problems, labels, is_test, str(file), rows_of_file)
                 rows, rows_of_file = rows + count, rows_of_file + count
                 share = table.position() / table.size if table.size else 1.0
                 read.share = (sum(sizes[:number]) + share * sizes[number]) / max(sum(sizes), 1)
 
 
-def _labels_of(block: TableBlock, column: str) -> list[Any] | None:
-    """Return the label of each row, as it stands there; None if the block has no such column."""
-    if block.batch is not None:
-        return block.batch.column(column).to_pylist() if column in block.batch.schema.names else None
-    return [row.get(column) for row in block.values] if any(column in row for row in block.values) else None
+def _check_table(file: Path, text_column: str, label_column: str, encoding: str | None) -> None:
+    """Raise `DataError` unless a file is a table with both columns, before hours of other files are encoded."""
+    with _open(file, text_column, encoding) as table:
+        block = next(table.blocks, None)
+        # A row of JSON need not have all names.
+        names = dict.fromkeys([*table.columns, *(name for row in (block.values if block else []) for name in row)])
+        if block is not None and label_column not in names:
+            listed = ", ".join(names)
+            msg = (
+                f"Cannot read the labels of {file}. Expected: a column {label_column!r}. Received: {listed:.200}. Name "
+                "it by --label-column."
+            )
+            raise DataError(msg)
 
 
-def _no_labels(file: Path, column: str, columns: Sequence[str]) -> DataError:
-    return DataError(
-        f"Cannot read the labels of {file}. Expected: a column {column!r}. Received: {', '.join(columns)[:200]}. "
-        "Name it by --label-column."
-    )
+@contextmanager
+def _open(file: Path, text_column: str, encoding: str | None) -> Iterator[Table]:
+    """Open a table.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with open_table(file, text_column, encoding) as table:
+            yield table
+    except ReviewError as error:
+        raise DataError(str(error)) from error
+
+
+def _labels_of(block: TableBlock, column: str) -> list[Any]:
+    """Return the label of each row, as it stands there; None for a row without one."""
+    if block.batch is None:
+        return [row.get(column) for row in block.values]
+    labels: list[Any] = block.batch.column(column).to_pylist()
+    return labels
 
 
 def _of_table(

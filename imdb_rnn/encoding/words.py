@@ -80,11 +80,13 @@ class WordCounts:
         numbers: the number of each word.
         counts: the occurrences of each number in training reviews: int64, at least as long as there are numbers.
         next: the next number.
+        wanted: words that are not forgotten, however rare they are.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
     next: int = 0
+    wanted: frozenset[str] = frozenset()
 
     def add(self, texts: NumberedTexts, counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Add texts.
@@ -115,6 +117,9 @@ class WordCounts:
     def _forget(self) -> None:
         ranked = sorted(self.numbers, key=lambda word: (-self.counts[self.numbers[word]], word))
         for word in ranked[MOST_COUNTED // 2 :]:
+            # Symbols are few, and one that is not in the vocabulary is removed, not unknown.
+            if _is_symbol(word) or word in self.wanted or word.strip("'") in self.wanted:
+                continue
             del self.numbers[word]
 
     def vocabulary(self) -> Vocabulary:
@@ -124,7 +129,7 @@ class WordCounts:
             if stripped := word.strip("'"):
                 counts[stripped] += int(self.counts[number])
         ranked = sorted(filter(counts.__getitem__, counts), key=lambda word: (-counts[word], word))
-        sizes = np.cumsum([len(word.encode()) + _BYTES_BESIDE_A_WORD for word in ranked[:MOST_WORDS]])
+        sizes = np.cumsum([_bytes_of(word) for word in ranked[:MOST_WORDS]])
         return Vocabulary(ranked[: int(np.searchsorted(sizes, MAX_WORD_INDEX_BYTES))])
 
     def ids(self, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
@@ -137,9 +142,22 @@ class WordCounts:
         table[:FIRST] = np.arange(FIRST)
         index = vocabulary.word_index
         for word, number in self.numbers.items():
-            missing = OOV if any(map(str.isalnum, word)) else _REMOVED
+            missing = _REMOVED if _is_symbol(word) else OOV
             table[FIRST + number] = index.get(word) or index.get(word.strip("'")) or missing
         return table
+
+
+def word_index_bytes(words: Iterable[str]) -> int:
+    """Return about how many bytes the words of a vocabulary take in its file."""
+    return sum(map(_bytes_of, words))
+
+
+def _is_symbol(word: str) -> bool:
+    return not any(map(str.isalnum, word))
+
+
+def _bytes_of(word: str) -> int:
+    return len(word.encode()) + _BYTES_BESIDE_A_WORD
 
 
 def as_reviews(

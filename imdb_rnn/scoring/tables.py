@@ -34,7 +34,9 @@ FIRST_BLOCK, BLOCK = 64, 1000
 # A longer field or line is a mistake: a quotation mark is missing, or it is no text.
 MOST_CHARACTERS = 1 << 24
 NO_PYARROW = 'Cannot {}. Expected: pyarrow, for Parquet. Received: {}. Run: pip install "imdb_rnn[parquet]"'
-_SAMPLE_BYTES, _PIPE_BYTES = 1 << 18, 1 << 12
+_SAMPLE_BYTES, _PIPE_BYTES, _PARQUET_BUFFER = 1 << 18, 1 << 12, 1 << 20
+# A block of so many characters ends before it has all its rows.
+_BLOCK_CHARACTERS = 1 << 22
 # What undecodable bytes become; text cannot be encoded with it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
@@ -242,11 +244,17 @@ def _encoding_of(sample: bytes, given: str | None) -> str:
 
 
 def _blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
-    iterator, size = iter(rows), FIRST_BLOCK
-    while part := list(islice(iterator, size)):
-        texts, problems, values = (list(column) for column in zip(*part, strict=True))
-        yield Block(texts, problems, values)
-        size = BLOCK
+    block, size, characters = Block([], [], []), FIRST_BLOCK, 0
+    for row in rows:
+        block.texts.append(row.text)
+        block.problems.append(row.problem)
+        block.values.append(row.values)
+        characters += len(row.text)
+        if len(block.texts) == size or characters >= _BLOCK_CHARACTERS:
+            yield block
+            block, size, characters = Block([], [], []), BLOCK, 0
+    if block.texts:
+        yield block
 
 
 def _lines_of(lines: io.TextIOWrapper, newline: str) -> Iterator[tuple[str, str]]:
@@ -345,7 +353,8 @@ def _parquet(file: Path, text_column: str, name: str) -> Table:
         from pyarrow import parquet
     except ModuleNotFoundError as error:
         raise MissingPackageError(NO_PYARROW.format(f"read {name}", error)) from error
-    opened = parquet.ParquetFile(file)
+    # By default all row groups are read at the beginning, and kept.
+    opened = parquet.ParquetFile(file, pre_buffer=False, buffer_size=_PARQUET_BUFFER)
     columns = list(opened.schema_arrow.names)
     _check_columns(columns, text_column, name)
     count = [0]
@@ -353,12 +362,21 @@ def _parquet(file: Path, text_column: str, name: str) -> Table:
     def blocks() -> Iterator[Block]:
         for batch in opened.iter_batches(BLOCK):
             parts = [batch] if count[0] else [batch.slice(0, FIRST_BLOCK), batch.slice(FIRST_BLOCK)]
-            for part in parts:
-                if part.num_rows:
-                    count[0] += part.num_rows
-                    yield _block_of(part, text_column)
+            for part in chain.from_iterable(map(_small_batches, parts)):
+                count[0] += part.num_rows
+                yield _block_of(part, text_column)
 
     return Table("parquet", columns, blocks(), opened.metadata.num_rows, lambda: count[0], opened.schema_arrow)
+
+
+def _small_batches(batch: Any) -> Iterator[Any]:
+    """Divide a batch of rows until it is small, or has one row."""
+    if batch.num_rows > 1 and batch.nbytes > _BLOCK_CHARACTERS:
+        half = batch.num_rows // 2
+        yield from _small_batches(batch.slice(0, half))
+        yield from _small_batches(batch.slice(half))
+    elif batch.num_rows:
+        yield batch
 
 
 def _block_of(batch: Any, text_column: str) -> Block:
@@ -383,7 +401,7 @@ def _row(text: Any, problem: str, values: dict[str, Any], encoding: str) -> Row:
 def _is_undecodable(text: str, encoding: str) -> bool:
     if text.isascii():
         return False
-    return "\ufffd" in text if encoding.startswith(("utf-16", "utf-32")) else bool(_SURROGATE.search(text))
+    return bool(_SURROGATE.search(text)) or ("\ufffd" in text and encoding.startswith(("utf-16", "utf-32")))
 
 
 def _check_columns(columns: list[str], text_column: str, name: str) -> None:

@@ -12,7 +12,7 @@ from imdb_rnn.text.permutation import permuted
 from imdb_rnn.text.reviews import EncodedReviews, Reviews
 from imdb_rnn.text.tokens import OOV, PADDING
 
-# The examples of an epoch that are in memory at the same time. A part of reviews of 250 words has 65 MB.
+# The most reviews of an epoch that are in memory at the same time. A part of reviews of 250 words has 65 MB.
 PART = 65_536
 
 
@@ -90,7 +90,8 @@ class WeightedArrays:
 class PartsOfReviews:
     """Examples of any number of reviews, of which only a part is in memory; implements `TrainingData`.
 
-    Each epoch divides the reviews into other parts, which are drawn from all reviews.
+    Each epoch divides the reviews into other parts, of at most `PART` reviews, which are drawn from all reviews. The
+    parts differ by one review at most, so that none has so few that its examples would be drawn more than once.
 
     Attributes:
         reviews: the reviews.
@@ -107,10 +108,10 @@ class PartsOfReviews:
 
     def parts(self, seed: int, epoch: int) -> Iterator[Arrays]:
         """See `TrainingData`."""
-        for part, start in enumerate(range(0, self.num_examples, PART)):
-            numbers = np.arange(start, min(start + PART, self.num_examples))
-            # In ascending order, because files are then read from beginning to end.
-            positions = np.sort(permuted(numbers, self.num_examples, seeds.of_parts(seed, epoch)))
+        count = -(-self.num_examples // PART)
+        for part in range(count):
+            numbers = np.arange(self.num_examples * part // count, self.num_examples * (part + 1) // count)
+            positions = permuted(numbers, self.num_examples, seeds.of_parts(seed, epoch))
             yield self.examples_of(self.reviews.take(positions), positions).epoch(seed, epoch, part)
 
 

@@ -47,18 +47,17 @@ class ShardedReviews:
         return replace(self, new_ids=new_ids if self.new_ids is None else new_ids[self.new_ids])
 
     def take(self, order: npt.NDArray[np.integer[Any]]) -> EncodedReviews:
-        """Read the reviews at the given positions, shape (m,), which is fastest in ascending order."""
+        """Read the reviews at the given positions, shape (m,), each file from beginning to end."""
         ends = np.array([*accumulate(self.counts)], np.int64)
-        shard = np.searchsorted(ends, order, side="right")
-        by_shard = np.argsort(shard, kind="stable")
-        numbers, firsts = np.unique(shard[by_shard], return_index=True)
+        ascending = np.argsort(order, kind="stable")
+        numbers, firsts = np.unique(np.searchsorted(ends, order[ascending], side="right"), return_index=True)
         parts = []
-        for number, chosen in zip(numbers, np.split(order[by_shard], firsts[1:]), strict=False):
+        for number, chosen in zip(numbers, np.split(order[ascending], firsts[1:]), strict=False):
             with opened(self.files[number]) as reviews:
                 parts.append(reviews.take(chosen - (ends[number] - self.counts[number])))
         taken = joined(parts)
-        if (by_shard[1:] < by_shard[:-1]).any():
-            taken = taken.take(np.argsort(by_shard))
+        if (ascending[1:] < ascending[:-1]).any():
+            taken = taken.take(np.argsort(ascending))
         return taken if self.new_ids is None else taken.with_ids(self.new_ids)
 
     def _of_all(self, value_of: Callable[[EncodedReviews], npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import ray
 
-from backends_test.tests.command_line import PROGRAM, Run
+from backends_test.tests.command_line import INTERRUPTIBLE, Run
 from backends_test.tests.scored_parts import (
     a_part_is_done_and_another_half_written,
     bytes_in,
@@ -36,7 +36,7 @@ def start(saved: Path, pattern: str, tmp_path: Path, cluster: Any) -> Start:
     """Start the command with the cluster; what it starts itself carries a mark in its environment."""
 
     def begin(*more: str, address: str = cluster.address) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", PROGRAM, "predict", saved, "--file", pattern, "--engine", "ray"]
+        command = [sys.executable, "-c", INTERRUPTIBLE, "predict", saved, "--file", pattern, "--engine", "ray"]
         return subprocess.Popen(
             [*map(str, command), "--out", str(tmp_path / "out"), *more],
             stdout=subprocess.PIPE,

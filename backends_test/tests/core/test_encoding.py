@@ -183,7 +183,7 @@ def test_an_encoding_that_was_killed_goes_on_to_the_same_files(tmp_path: Path, m
         with pytest.raises(DataError, match="--resume"):
             encode(source, tmp_path / "out", workers=1)
     (tmp_path / "out" / "unranked").mkdir(exist_ok=True)
-    (tmp_path / "out" / "unranked" / ".train-00001-abc.arrow").write_bytes(b"half a shard")
+    (tmp_path / "out" / "unranked" / ".train-00001-abcd_123.arrow").write_bytes(b"half a shard")
     encode(source, tmp_path / "out", workers=1, resume=True)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert encode(source, tmp_path / "out", workers=1, resume=True).train == 2_250
@@ -257,8 +257,9 @@ def test_rows_without_a_text_or_a_label_are_left_out_and_named(tmp_path: Path, r
         {"text": "A fine film", "label": True},
         {"text": "A poor film", "label": "NEGATIVE"},
     ]
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    status, output, said = run_here("encode", "files:a.jsonl", "out", "--test", "a.jsonl", "--workers", "1", "--json")
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    status, output, said = run_here("encode", "files:a.jsonl", "out", "--test", "b.jsonl", "--workers", "1", "--json")
     assert status == 0, said
     result = json.loads(output)
     assert (result["train"], result["test"], result["skipped"]) == (4, 4, 8)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,9 +226,37 @@ def test_a_line_of_just_the_most_characters_takes_no_other_line_with_it(tmp_path
     for length in (MOST_CHARACTERS - 1, MOST_CHARACTERS):
         file = as_file("reviews.txt", "good\n" + "x" * length + "\nbad\n")(tmp_path)
         with open_table(file) as table:
-            (block,) = table.blocks
-        assert [text[:4] for text in block.texts][::2] == ["good", "bad"]
-        assert [bool(problem) for problem in block.problems] == [False, length == MOST_CHARACTERS, False]
+            blocks = list(table.blocks)
+        assert [text[:4] for block in blocks for text in block.texts][::2] == ["good", "bad"]
+        assert [bool(one) for block in blocks for one in block.problems] == [False, length == MOST_CHARACTERS, False]
+
+
+@pytest.mark.parametrize("name", ["reviews.jsonl", "reviews.parquet"])
+def test_a_block_of_long_texts_has_few_rows(tmp_path: Path, name: str) -> None:
+    texts = ["long " * 300_000] * 9
+    if name.endswith("parquet"):
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(pytest.importorskip("pyarrow").table({"text": texts}), tmp_path / name)
+    else:
+        (tmp_path / name).write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    with open_table(tmp_path / name) as table:
+        blocks = list(table.blocks)
+    assert [text for block in blocks for text in block.texts] == texts
+    assert all(1 <= len(block.texts) <= 3 for block in blocks)
+
+
+def test_of_a_parquet_file_only_some_rows_are_in_memory(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    random = np.random.default_rng(0)
+    with parquet.ParquetWriter(tmp_path / "reviews.parquet", pyarrow.schema({"text": pyarrow.string()})) as writer:
+        for _ in range(16):  # row groups of two megabytes
+            texts = [random.bytes(1_000).hex() for _ in range(1_000)]
+            writer.write_table(pyarrow.table({"text": texts}))
+    before = pyarrow.total_allocated_bytes()
+    with open_table(tmp_path / "reviews.parquet") as table:
+        most = max(pyarrow.total_allocated_bytes() - before for _ in table.blocks)
+    assert most < (tmp_path / "reviews.parquet").stat().st_size / 2
 
 
 def test_a_line_of_json_that_is_too_long_is_one_row(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from backends_test.tests.command_line import PROGRAM, Run
+from backends_test.tests.command_line import INTERRUPTIBLE, PROGRAM, Run
 from backends_test.tests.scored_parts import (
     a_part_is_done_and_another_half_written,
     bytes_in,
@@ -126,7 +126,7 @@ def test_files_that_are_done_are_not_scored_again(
 
 def predict(saved: Path, pattern: str, out: Path, *more: str) -> list[str]:
     arguments = ["predict", str(saved), "--file", pattern, "--out", str(out), "--workers", "2", *more]
-    return [sys.executable, "-c", PROGRAM, *arguments]
+    return [sys.executable, "-c", INTERRUPTIBLE, *arguments]
 
 
 @pytest.fixture(scope="module")

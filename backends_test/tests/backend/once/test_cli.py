@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends_test.tests.command_line import PROGRAM, Run, assert_refused
+from backends_test.tests.command_line import INTERRUPTIBLE, Run, assert_refused
 from imdb_rnn import Classifier, Corpus
 from imdb_rnn.corpora.synthetic import make_texts
 from imdb_rnn.training import evaluation
@@ -98,9 +98,8 @@ def test_a_killed_training_leaves_a_folder_that_predicts(
 ) -> None:
     out = tmp_path / "model"
     arguments = ["train", "--data", f"folder:{many_reviews}", "--out", str(out)]
-    # What a shell starts in the background ignores interrupts, and so would its child.
-    program = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{PROGRAM}"
-    with subprocess.Popen([sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", INTERRUPTIBLE, *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 300
         while not (out / "manifest.json").is_file() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.01)
