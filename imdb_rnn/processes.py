@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.queues import Queue
 from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
@@ -44,7 +45,11 @@ def map_in_processes(
     """
     waiting: deque[Future[_Result]] = deque()
     context = _Context()
-    pool = ProcessPoolExecutor(workers, context, _begin, (prepare, *arguments))
+    # In a queue, because an argument that is longer than a pipe would be waited for if the process ends as it starts.
+    queue: Queue[Any] = context.Queue()
+    for _ in range(workers):
+        queue.put((prepare, arguments))
+    pool = ProcessPoolExecutor(workers, context, _begin, (queue,))
     try:
         for item in items:
             waiting.append(_submit(pool, function, item))
@@ -60,6 +65,8 @@ def map_in_processes(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+        queue.cancel_join_thread()
+        queue.close()
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[[_Item], _Result], item: _Item) -> "Future[_Result]":
@@ -83,8 +90,9 @@ class _Context(SpawnContext):
         return self.started[-1]
 
 
-def _begin(prepare: Callable[..., None] | None, *arguments: Any) -> None:
+def _begin(queue: "Queue[Any]") -> None:
     follow_parent()
+    prepare, arguments = queue.get()
     if prepare is not None:
         prepare(*arguments)
 

@@ -47,18 +47,20 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
     try:
         for part in islice(waiting, processes):
             here, there = context.Pipe()
-            process = context.Process(target=_work, args=(there, scorer, workers // processes))
+            process = context.Process(target=_work, args=(there,))
             process.start()
             there.close()  # so that the end of the process is the end of what can be received
             started.append(process)
-            here.send(part)
+            # Not as an argument: more than a pipe holds would be waited for, also if the process has ended.
+            _send(here, (scorer, workers // processes), part)
+            _send(here, part, part)
             busy[here] = part
         while busy:
             for ready in cast("list[Connection]", wait(list(busy))):
                 part = busy.pop(ready)
                 result = _receive(ready, part)
                 if (following := next(waiting, None)) is not None:
-                    ready.send(following)
+                    _send(ready, following, following)
                     busy[ready] = following
                 yield result
     finally:
@@ -67,6 +69,26 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
         for process in started:
             process.join(_SECONDS_TO_END)
             process.kill()
+
+
+def _send(connection: Connection, value: object, part: Path) -> None:
+    """Send something to a process.
+
+    Raises:
+        ReviewError: the process was killed.
+    """
+    try:
+        connection.send(value)
+    except OSError as error:
+        raise _killed(part) from error
+
+
+def _killed(part: Path) -> ReviewError:
+    return ReviewError(
+        f"Cannot score {part}. Expected: a process that runs to its end. Received: one that was killed, perhaps for "
+        "want of memory. Give fewer, by --workers, and continue by --resume. A program of your own needs "
+        '`if __name__ == "__main__":` before what it does.'
+    )
 
 
 def _receive(connection: Connection, part: Path) -> ScoredPart:
@@ -78,20 +100,17 @@ def _receive(connection: Connection, part: Path) -> ScoredPart:
     try:
         result: ScoredPart | Exception = connection.recv()
     except (EOFError, OSError) as error:
-        msg = (
-            f"Cannot score {part}. Expected: a process that runs to its end. Received: one that was killed, perhaps "
-            "for want of memory. Give fewer, by --workers, and continue by --resume."
-        )
-        raise ReviewError(msg) from error
+        raise _killed(part) from error
     if isinstance(result, Exception):
         raise result
     return result
 
 
-def _work(connection: Connection, scorer: PartScorer, workers: int) -> None:
-    """Score the parts that come, until this process is terminated."""
+def _work(connection: Connection) -> None:
+    """Receive a `PartScorer` and a number of processes, then score the parts that come, until this is terminated."""
     signal.signal(signal.SIGTERM, _end)
     follow_parent()
+    scorer, workers = connection.recv()
     while True:
         try:
             result: ScoredPart | Exception = scorer.score(connection.recv(), workers)

@@ -121,7 +121,9 @@ class _Worker:
         try:
             scored, before = self._scorer.score(Path(row["part"]))
         except (ImdbRnnError, OSError) as error:  # not raised, because Ray would add the places in its own code
-            problem = f"{error} This is so on {socket.gethostname()}: all machines must find files at the same paths."
+            problem = f"{error} This is so on {socket.gethostname()}"
+            same = Path(row["part"]).exists() and self._scorer.out.is_dir()
+            problem += "." if same else ": all machines must find files at the same paths."
         return {
             "rows": scored.rows,
             "unscored": scored.unscored,

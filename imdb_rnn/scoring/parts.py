@@ -8,6 +8,7 @@ believed to be dead and still writes: then the same rows are moved to the same n
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Generator
@@ -135,6 +136,9 @@ class PartScorer:
                 f"{' and '.join(different)}. Give the same, or name another folder by --out."
             )
             raise ReviewError(msg)
+        if exists and self.strict and scored.unscored:
+            msg = f"Cannot continue {output}. Expected: a score for each row, as --strict demands. Received: "
+            raise ReviewError(f"{msg}{scored.unscored:,} rows without one. {remove}.")
         return scored if exists else None
 
 
@@ -201,7 +205,7 @@ def score_parts(
             f"and no {missing[0].name if missing else 'more'}. Name a folder that all workers share, or --resume."
         )
         raise ReviewError(msg)
-    _tidy(out)
+    _tidy(parts, out)
     return total
 
 
@@ -221,7 +225,8 @@ def find_parts(pattern: str, out: Path) -> list[Path]:
         ReviewError: no file matches, a folder matches, an output would match, or two files would have the same output.
     """
     whole = str(_absolute(pattern))
-    parts = [Path(path) for path in sorted(glob(whole))]  # noqa: PTH207 (the folders may be a pattern, too)
+    # The folders may be a pattern, too. That of the outputs may match it.
+    parts = [Path(path) for path in sorted(glob(whole)) if Path(path) != out]  # noqa: PTH207
     if not parts:
         msg = f"Cannot read {pattern}. Expected: a pattern that matches files. Received: one that matches none."
         raise ReviewError(msg)
@@ -289,11 +294,14 @@ def _begin(out: Path, resume: bool) -> None:
         raise ReviewError(msg) from error
 
 
-def _tidy(out: Path) -> None:
-    """Remove what killed workers have left."""
+def _tidy(parts: list[Path], out: Path) -> None:
+    """Remove what killed workers have left of these parts."""
+    names = {output_of(part, out).name for part in parts}
     for path in (out / RECORDS).iterdir():
-        if path.is_dir():
+        # As `tempfile.mkdtemp` names an attempt, and `atomic_write` a record.
+        name = path.name.removeprefix(".")[: -len(".xxxxxxxx")] if path.is_dir() else ""
+        if path.is_dir() and name in names:
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name.startswith("."):
+        elif path.is_file() and re.sub(r"-\w{8}\.json$", "", path.name.removeprefix(".")) in names:
             with suppress(OSError):
                 path.unlink()

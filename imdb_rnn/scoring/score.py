@@ -144,7 +144,7 @@ def _identity_of(classifier: Classifier) -> str:
 
 
 def digest_of_file(file: Path) -> str:
-    """Return a digest of the size, the beginning and the end of a file, which takes no time at any size.
+    """Return a digest of the size, time, beginning and end of a file, which takes no time at any size.
 
     That of a pipe is empty, because it cannot be read twice.
     """
@@ -152,8 +152,9 @@ def digest_of_file(file: Path) -> str:
         if not stat.S_ISREG(file.stat().st_mode):
             return ""
         with file.open("rb") as opened:
-            size = os.fstat(opened.fileno()).st_size
-            digest = hashlib.sha256(f"{size} ".encode())
+            status = os.fstat(opened.fileno())
+            size = status.st_size
+            digest = hashlib.sha256(f"{size} {status.st_mtime_ns} ".encode())
             for start in (0, max(size - _DIGESTED_BYTES, 0)):
                 opened.seek(start)
                 digest.update(opened.read(_DIGESTED_BYTES))

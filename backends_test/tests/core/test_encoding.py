@@ -230,6 +230,89 @@ def test_only_the_same_encoding_goes_on(tmp_path: Path) -> None:
     assert contents(tmp_path / "out") == before
 
 
+def test_another_split_of_the_same_files_is_another_encoding(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_rows(tmp_path / f"{name}.jsonl", texts_and_labels(100))
+    encode(f"files:{tmp_path}/[ab].jsonl", tmp_path / "out", workers=1)
+    with pytest.raises(DataError, match="Received: others"):
+        encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", test=f"{tmp_path}/b.jsonl", workers=1, resume=True)
+    given = Vocabulary(["film"])
+    encode(f"files:{tmp_path}/[ab].jsonl", tmp_path / "one", vocabulary=given, workers=1)
+    encode(f"files:{tmp_path}/a.jsonl", tmp_path / "two", test=f"{tmp_path}/b.jsonl", vocabulary=given, workers=1)
+    assert len({load_reviews(f"shards:{tmp_path}/{name}").fingerprint for name in ("one", "two")}) == 2
+
+
+def test_a_file_for_training_cannot_be_for_the_evaluation(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(100))
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "a.jsonl")
+    with pytest.raises(DataError, match="Expected: files that are not for training"):
+        encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", test=f"{tmp_path}/b.jsonl", workers=1)
+
+
+def test_all_files_are_looked_at_before_the_first_is_encoded(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(3_000))
+    (tmp_path / "b.csv").write_text("text,sentiment\ngood,1\n", encoding="utf-8")
+    told: list[int] = []
+    with pytest.raises(DataError, match=r"labels of .*b\.csv\. Expected: a column 'label'"):
+        encode(f"files:{tmp_path}/*.*", tmp_path / "out", workers=1, progress=lambda reviews, _: told.append(reviews))
+    assert not told
+
+
+def test_the_words_of_a_given_vocabulary_are_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "MOST_COUNTED", 50)
+    texts = ["seldom 😀 film", *(f"word{number} film" for number in range(3_000)), "seldom 😀 film"]
+    write_rows(tmp_path / "a.jsonl", LabelledTexts(texts, (np.arange(len(texts)) % 3 == 0).astype(np.int8)))
+    given = Vocabulary(["film", "seldom"])
+    encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", vocabulary=given, workers=1)
+    train = load_reviews(f"shards:{tmp_path}/out").train
+    assert train[0].tolist() == given.encode_typed(texts[0]) == train[len(train) - 1].tolist()
+
+
+def test_a_damaged_shard_is_not_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = f"synthetic:{2 * SYNTHETIC_BLOCK}"
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(encoding, "_rank", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        encode(source, tmp_path / "out", workers=1)
+    monkeypatch.undo()
+    shard = tmp_path / "out" / encoding.UNRANKED / "train-00000.arrow"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match=r"a file with the SHA-256 .* Encode the source again"):
+        encode(source, tmp_path / "out", workers=1, resume=True)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_source_that_is_loaded_is_encoded_again_after_it_was_killed(tmp_path: Path) -> None:
+    program = KILLED.replace("write_state", "_complete")
+    source = "synthetic"
+    encode(source, tmp_path / "whole", workers=1)
+    for moment in ("write_shard 2", "_complete 1"):
+        out = tmp_path / moment
+        ended = subprocess.run([sys.executable, "-c", program, source, str(out), moment], check=False)
+        assert ended.returncode == -signal.SIGKILL
+        with pytest.raises(DataError, match="--resume"):
+            encode(source, out, workers=1)
+        encode(source, out, workers=1, resume=True)
+        np.testing.assert_array_equal(
+            load_reviews(f"shards:{out}").train.lengths, load_reviews(f"shards:{tmp_path / 'whole'}").train.lengths
+        )
+
+
+@pytest.mark.parametrize("name", [".test-settings.json", "unranked/my-data.arrow", ".lock"])
+def test_files_that_are_only_named_alike_are_left_alone(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(DataError, match="Expected: a new or an empty folder"):
+        encode("synthetic:100", tmp_path / "out", workers=1)
+    assert mine.read_text(encoding="utf-8") == "mine"
+
+
 def test_a_worker_that_is_killed_ends_the_encoding_which_can_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, "encode", "synthetic:60000", str(tmp_path / "out"), "--workers", "2"]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ import pytest
 
 from imdb_rnn import Corpus
 from imdb_rnn.corpora import shards
-from imdb_rnn.text import batches
+from imdb_rnn.text import batches, windows
 from imdb_rnn.text.batches import Arrays, PartsOfReviews, blocks_of_epoch
 from imdb_rnn.text.reviews import EncodedReviews, Reviews
 from imdb_rnn.text.sharded_reviews import ShardedReviews
@@ -155,6 +155,22 @@ def test_windows_and_soft_labels_in_parts_are_the_same_from_disk_and_from_memory
     data = training_data(reviews, **settings)
     assert isinstance(data, PartsOfReviews)
     assert_same_blocks(data, training_data(in_shards(reviews, tmp_path, [900, 900, 200]), **settings))
+
+
+@pytest.mark.parametrize("count", [1_201, 1_999, 2_000])
+def test_the_windows_of_an_epoch_in_parts_are_one_of_each_review(
+    monkeypatch: pytest.MonkeyPatch, small_corpus: Corpus, count: int
+) -> None:
+    """Also if the last part would have few reviews, of which more windows would be drawn."""
+    for module in (batches, fit):
+        monkeypatch.setattr(module, "PART", 600)
+    monkeypatch.setattr(windows, "MIN_WINDOWS", 300)
+    data = training_data(small_corpus.train.take(np.arange(count)))
+    assert isinstance(data, PartsOfReviews)
+    sizes = [len(part.x) for part in data.parts(1, 0)]
+    assert sum(sizes) == data.num_examples == count
+    assert max(sizes) <= 600
+    assert max(sizes) - min(sizes) <= 1
 
 
 def test_few_reviews_on_disk_are_trained_on_as_in_memory(tmp_path: Path, small_corpus: Corpus) -> None:

@@ -295,9 +295,65 @@ def test_a_run_is_continued_only_with_what_it_began_with(
 
 def test_files_that_come_later_are_added(classifier: Classifier, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    score_parts(classifier, write_parts(tmp_path, 2, 10), out, workers=1)
-    assert score_parts(classifier, write_parts(tmp_path, 3, 10), out, workers=1, resume=True).rows == 30
+    pattern = write_parts(tmp_path, 3, 10)
+    later = (tmp_path / "part-2.csv").rename(tmp_path / "not yet")
+    score_parts(classifier, pattern, out, workers=1)
+    later.rename(tmp_path / "part-2.csv")
+    assert score_parts(classifier, pattern, out, workers=1, resume=True).rows == 30
     assert [*bytes_in(out)] == ["part-0.csv", "part-1.csv", "part-2.csv"]
+
+
+def test_a_file_that_has_changed_in_its_middle_is_another_one(classifier: Classifier, tmp_path: Path) -> None:
+    out, pattern = tmp_path / "out", write_parts(tmp_path, 2, 50_000)
+    score_parts(classifier, pattern, out, workers=1)
+    part = tmp_path / "part-1.csv"
+    content = bytearray(part.read_bytes())
+    assert len(content) > 3 << 20, "only its beginning and its end are read"
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    with pytest.raises(ReviewError, match="Received: another input"):
+        score_parts(classifier, pattern, out, workers=1, resume=True)
+
+
+def test_strict_does_not_take_over_a_part_without_all_scores(classifier: Classifier, tmp_path: Path) -> None:
+    out, pattern = tmp_path / "out", write_parts(tmp_path, 1, 10)
+    assert score_parts(classifier, pattern, out, workers=1).unscored
+    with pytest.raises(ReviewError, match="Expected: a score for each row, as --strict demands"):
+        score_parts(classifier, pattern, out, workers=1, strict=True, resume=True)
+
+
+def test_what_else_lies_beside_the_records_is_left_alone(classifier: Classifier, tmp_path: Path) -> None:
+    out, pattern = tmp_path / "out", write_parts(tmp_path, 1, 10)
+    score_parts(classifier, pattern, out, workers=1)
+    mine = [out / RECORDS / name for name in ("notes/mine.txt", ".mine", "part-7.csv.abcd_123/part-7.csv")]
+    left = out / RECORDS / "part-0.csv.abcd_123" / "part-0.csv"
+    for file in (*mine, left):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("mine", encoding="utf-8")
+    score_parts(classifier, pattern, out, workers=1, resume=True)
+    assert all(file.exists() for file in mine)
+    assert not left.parent.exists()
+
+
+def test_the_folder_of_the_outputs_may_match_the_pattern(classifier: Classifier, tmp_path: Path) -> None:
+    write_parts(tmp_path, 2, 10)
+    for resume in (False, True):
+        assert score_parts(classifier, f"{tmp_path}/part*", tmp_path / "parts", workers=1, resume=resume).rows == 20
+
+
+def test_a_process_that_ends_as_it_starts_is_told(saved: Path, tmp_path: Path) -> None:
+    """Here because the program lacks the line that the error names, and so begins again in each process."""
+    pattern, out = write_parts(tmp_path, 3, 10), str(tmp_path / "out")
+    program = f"""
+from pathlib import Path
+from imdb_rnn import Classifier, score_parts
+score_parts(Classifier.load({str(saved)!r}), {pattern!r}, Path({out!r}), workers=2)
+"""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "program.py")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert '`if __name__ == "__main__":`' in ended.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from imdb_rnn.errors import BackendError
 # the others that it is alive while it does something else. A killed process is noticed at once: its connections close.
 TIMEOUT = 40
 INTERVAL = 5
+# A process that has the variable was started by a launcher.
+LAUNCHER_VARIABLES = {"jax": "KERAS_DISTRIBUTION_JOB_ADDRESSES", "torch": "TORCHELASTIC_RUN_ID"}
 
 
 class Workers(Protocol):
@@ -68,9 +70,9 @@ def launched_place() -> Place | None:
         BackendError: a variable is missing, or is no number.
     """
     backend = training_backend_name()
-    if backend == "torch" and "TORCHELASTIC_RUN_ID" in os.environ:
+    if backend == "torch" and LAUNCHER_VARIABLES["torch"] in os.environ:
         return Place(_number("RANK"), _number("WORLD_SIZE"))
-    address = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES", "").partition(",")[0]
+    address = os.environ.get(LAUNCHER_VARIABLES["jax"], "").partition(",")[0]
     if backend == "jax" and address:
         return Place(_number("KERAS_DISTRIBUTION_PROCESS_ID"), _number("KERAS_DISTRIBUTION_NUM_PROCESSES"), address)
     return None
@@ -79,7 +81,10 @@ def launched_place() -> Place | None:
 def _number(variable: str) -> int:
     value = os.environ.get(variable, "")
     if not value.isascii() or not value.isdigit():
-        msg = f"Bad {variable}. Expected: a number, as the launcher of the processes sets it. Received: {value!r:.60}."
+        msg = (
+            f"Bad {variable}. Expected: a number, as the launcher of the processes sets it. Received: {value!r:.60}. "
+            f"To train without other processes, unset {LAUNCHER_VARIABLES[training_backend_name()]}."
+        )
         raise BackendError(msg)
     return int(value)
 

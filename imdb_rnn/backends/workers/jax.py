@@ -157,6 +157,10 @@ def _joined(place: Place) -> Iterator[None]:
         raise BackendError(msg) from error
     try:
         with _output_as_errors():
+            with _explained(jax.device_count()):
+                # The connections are made now: gloo waits for them for 30 seconds, and the first process may need more
+                # until the first block of steps.
+                _broadcast(np.zeros(1, np.int32))
             yield
     except BaseException as error:
         atexit.register(_end, 130 if isinstance(error, KeyboardInterrupt) else 1)

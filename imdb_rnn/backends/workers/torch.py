@@ -25,13 +25,13 @@ import torch.distributed as dist
 from imdb_rnn.backends import Steps, load_keras
 from imdb_rnn.backends.torch import Adam, count_steps, keras_step_reason, run_steps
 from imdb_rnn.backends.workers import INTERVAL, TIMEOUT, Place, first_sentence, lost, share
-from imdb_rnn.backends.workers.children import Children, end_with_parent
+from imdb_rnn.backends.workers.children import SECONDS_TO_START, Children, end_with_parent
 from imdb_rnn.errors import BackendError
 
 # The first number of a message.
 END, ALIVE, STEPS = range(3)
-# What each process that `start_workers` starts counts in their store.
-_STARTED = "started"
+# What each process that `start_workers` starts counts in their store, and what the first one sets there afterwards.
+_STARTED, _ALL_STARTED = "started", "all started"
 
 
 class Message(NamedTuple):
@@ -218,7 +218,7 @@ class FirstProcess:
             yield self
         finally:
             self._ended.set()
-        with self._lock:
+        with self._lock, suppress(BackendError):  # nothing is lost if another process has ended by now
             self._processes.do(dist.broadcast, Message(END).tensor(), 0)
 
     def _tell(self) -> None:
@@ -284,6 +284,7 @@ def start_workers(count: int, place: Place | None) -> Iterator[FirstProcess]:
             load_keras()
             store = dist.FileStore(str(path), count)
             children.wait_until(lambda: store.add(_STARTED, 0) == len(commands))
+            store.set(_ALL_STARTED, "")
             processes = Processes(0, count, children.reason)
             with _joined(store, 0, count), FirstProcess(processes).alive() as first:
                 yield first
@@ -342,6 +343,8 @@ def main() -> None:
     end_with_parent()
     store = dist.FileStore(path, count)
     store.add(_STARTED, 1)
+    # Joining has a shorter timeout than starting.
+    store.wait([_ALL_STARTED], timedelta(seconds=SECONDS_TO_START))
     try:
         with _joined(store, worker, count):
             _follow(Processes(worker, count), worker)
