@@ -74,9 +74,9 @@ def test_several_workers_report_the_losses_and_accuracies_of_one(
 class Command:
     """A running `imdb-rnn`; `said` is what it wrote to standard error, once it has ended."""
 
-    def __init__(self, *arguments: object, **environment: str) -> None:
+    def __init__(self, *arguments: object, program: str = PROGRAM, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            [sys.executable, "-c", program, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -228,6 +228,27 @@ def test_two_processes_train_the_model_of_two_devices(
     two, one = (json.loads((tmp_path / name / HISTORY_FILE).read_text(encoding="utf-8")) for name in ("two", "one"))
     for name, values in one.items():
         np.testing.assert_allclose(two[name], values, rtol=0, atol=1e-3, err_msg=name)
+
+
+# gloo waits for 30 seconds until processes connect.
+SLOW_TO_BEGIN = f"""
+import time, imdb_rnn.training.fit as fit
+training_data = fit._training_data
+def slowly(*arguments):
+    time.sleep(35)
+    return training_data(*arguments)
+fit._training_data = slowly
+{PROGRAM}
+"""
+
+
+@only_jax
+def test_the_other_process_waits_while_the_first_one_prepares(commands: list[Command], tmp_path: Path) -> None:
+    port = free_port()
+    training = [*TRAIN, "--epochs", 1, "--out", tmp_path / "model"]
+    commands.append(Command(*training, program=SLOW_TO_BEGIN, **of_jax(0, port)))
+    commands.append(Command(*training, **of_jax(1, port)))
+    assert [command.end(seconds=300)[::2] for command in commands] == [(0, []), (0, [])]
 
 
 @only_jax
