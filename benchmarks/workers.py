@@ -51,6 +51,14 @@ LENGTH, NUM_WORDS = 100, 10_000
 # What is compared: an epoch, after which rounding has hardly grown, and the tutorial's ten.
 EPOCHS = (1, 10)
 COMPARED_WORKERS = (1, 2, 3, 4)
+COMMAND = "from imdb_rnn.cli import main; main()"
+# The same, with each initial weight moved to the next number: what rounding alone grows to.
+MOVED_COMMAND = f"""
+import numpy as np, imdb_rnn.training.fit as fit
+initial_weights = fit.initial_weights
+fit.initial_weights = lambda *given: [np.nextafter(array, np.float32(np.inf)) for array in initial_weights(*given)]
+{COMMAND}
+"""
 
 app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False, no_args_is_help=True)
 
@@ -276,7 +284,7 @@ def compare_command(
     data: Annotated[str, typer.Option(help="Source of the reviews.")] = "imdb",
     epochs: Annotated[list[int] | None, typer.Option(help="Lengths of the trainings; can be repeated.")] = None,
 ) -> None:
-    """Train the tutorial with one to four workers, and compare the models."""
+    """Train the tutorial with one to four workers, and with one worker and moved weights, and compare the models."""
     from imdb_rnn.inference.bundle import read_bundle
 
     results: dict[str, Any] = {
@@ -288,9 +296,9 @@ def compare_command(
     }
     for number in epochs or EPOCHS:
         weights: list[Any] = []
-        for workers in COMPARED_WORKERS:
+        for workers, program in [*((count, COMMAND) for count in COMPARED_WORKERS), (1, MOVED_COMMAND)]:
             with tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, "-P", "-c", "from imdb_rnn.cli import main; main()", "train"]
+                command = [sys.executable, "-P", "-c", program, "train"]
                 command += ["--recipe", "tutorial", "--data", data, "--epochs", str(number), "--out", f"{folder}/model"]
                 subprocess.run([*command, "--workers", str(workers)], stdout=subprocess.DEVNULL, check=True)
                 bundle = read_bundle(Path(folder, "model"))
@@ -299,6 +307,7 @@ def compare_command(
                 {
                     "epochs": number,
                     "workers": workers,
+                    "moved": program == MOVED_COMMAND,
                     "best_epoch": bundle.manifest.best_epoch,
                     "difference": max(
                         float(np.abs(one - several).max()) for one, several in zip(weights, bundle.weights, strict=True)
@@ -319,8 +328,9 @@ def compared_table(folder: Path) -> str:
         if not path.is_file():
             continue
         for one in json.loads(path.read_text(encoding="utf-8"))["trainings"]:
-            difference = "" if one["workers"] == 1 else f"{one['difference']:.1e}"
-            cells = [str(one["epochs"]), str(one["workers"]), difference, f"{one['test_accuracy']:.4f}"]
+            workers = "1, moved" if one["moved"] else str(one["workers"])
+            difference = "" if workers == "1" else f"{one['difference']:.1e}"
+            cells = [str(one["epochs"]), workers, difference, f"{one['test_accuracy']:.4f}"]
             rows.append([TITLES[backend], *cells])
     header = ["backend", "epochs", "workers", "largest difference of a weight", "test accuracy"]
     return markdown_table(header, rows) if rows else "Not run yet."

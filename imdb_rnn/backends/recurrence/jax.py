@@ -9,7 +9,9 @@ The inputs are multiplied by the kernel in each step: in programs that XLA compi
 steps takes longer, because its result has to be written to memory and read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -20,6 +22,8 @@ from jax import lax
 from imdb_rnn.backends.recurrence import Cell, PathOfKeras, Weights
 
 output_begins_at_zero = False
+# Whether what is compiled is for devices that share each batch.
+_SHARED = ContextVar("shared", default=False)
 
 Arrays = tuple[jax.Array, ...]
 
@@ -210,9 +214,24 @@ def _linear_step(
     return (z * d_state + (before - g) * z * (1 - z) * d_z + (1 - z) * (1 - g**2) * d_candidate,)
 
 
+@contextmanager
+def shared_batches() -> Iterator[None]:
+    """Compile within a block for devices that share each batch."""
+    token = _SHARED.set(True)
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
 def _product(steps: jax.Array, kernel: jax.Array) -> jax.Array:
     """Multiply all steps, shape (T, batch, n), by a kernel.
 
     The steps are flattened, because XLA on a CPU is slow where a gradient sums over two axes.
     """
+    if _SHARED.get():
+        # The reviews come first, so that a device need not gather those of the others.
+        of_reviews = steps.swapaxes(0, 1)
+        product = of_reviews.reshape(-1, steps.shape[2]) @ kernel
+        return product.reshape(*of_reviews.shape[:2], -1).swapaxes(0, 1)
     return (steps.reshape(-1, steps.shape[2]) @ kernel).reshape(*steps.shape[:2], -1)

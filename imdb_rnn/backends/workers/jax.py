@@ -22,6 +22,7 @@ from jax.experimental import multihost_utils
 
 from imdb_rnn.backends import Steps, keras_session, load_keras
 from imdb_rnn.backends.jax import compile_scan, variables_of
+from imdb_rnn.backends.recurrence.jax import shared_batches
 from imdb_rnn.backends.workers import TIMEOUT, Place, first_sentence, lost
 from imdb_rnn.errors import BackendError
 
@@ -53,12 +54,18 @@ class Devices:
         def share(value: jax.Array) -> jax.Array:
             return jax.lax.with_sharding_constraint(value, self._parallel.get_data_layout(value.shape).backend_layout)
 
-        return compile_scan(
+        scan = compile_scan(
             model,
             put=lambda values: jax.tree.map(put, values),
             share=lambda batch: jax.tree.map(share, batch),
             take=lambda values: jax.tree.map(lambda array: array.addressable_data(0), values),
         )
+
+        def steps(x: Any, y: Any) -> None:
+            with shared_batches():
+                scan(x, y)
+
+        return steps
 
 
 class FirstProcess(Devices):

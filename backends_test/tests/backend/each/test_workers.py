@@ -278,6 +278,19 @@ def test_if_the_first_process_is_killed_the_other_ends(commands: list[Command], 
 
 
 @only_jax
+def test_no_device_computes_the_share_of_another(run_process: Run, tmp_path: Path) -> None:
+    """The only operation between devices is the sum of the gradients."""
+    dump = f"--xla_dump_to={tmp_path / 'dump'} --xla_dump_hlo_as_text"
+    training = [*TRAIN, "--epochs", 1, "--workers", 2, "--out", "model"]
+    assert run_process(*training, XLA_FLAGS=dump, JAX_ENABLE_COMPILATION_CACHE="false").status == 0
+    programs = [path.read_text() for path in (tmp_path / "dump").glob("*jit_many.*after_optimizations.txt")]
+    assert programs
+    for program in programs:
+        found = re.findall(r" (all-\w+|collective-permute|reduce-scatter)(?:-start)?\(", program)
+        assert set(found) == {"all-reduce"}
+
+
+@only_jax
 def test_more_workers_than_devices_are_refused_once_jax_has_started() -> None:
     program = (
         "import jax, imdb_rnn; jax.devices(); from backends_test.tests.backend.shared_training import corpus\n"
