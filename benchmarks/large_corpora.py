@@ -2,7 +2,7 @@
 
     python -P -m benchmarks.large_corpora FOLDER [COUNT]...
 
-It needs the environment of a backend, an idle machine and 12 GB of disk in FOLDER, and takes about an hour. It
+It needs the environment of a backend, an idle machine and 12 GB of disk in FOLDER, and takes about half an hour. It
 renews benchmarks/results/large-corpora.json, and the table and the picture of docs/large-corpora.md.
 """
 
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from backends_test.environments import ROOT
+from backends_test.environments import ROOT, TITLES
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
 from benchmarks.scoring import memory_of
@@ -81,7 +81,7 @@ def table(results: dict[str, Any]) -> str:
         for row in results["rows"]
     ]
     columns = ["reviews", "encode", "peak memory", "disk", "the epoch", "train in all", "peak memory"]
-    return f"With {results['backend']} on {results['cores']} cores of {results['processor']}:\n\n" + markdown_table(
+    return f"With {TITLES[results['backend']]} on {results['cores']} cores of {results['processor']}:\n\n" + markdown_table(
         columns, rows
     )
 
