@@ -81,9 +81,8 @@ def table(results: dict[str, Any]) -> str:
         for row in results["rows"]
     ]
     columns = ["reviews", "encode", "peak memory", "disk", "the epoch", "train in all", "peak memory"]
-    return f"With {TITLES[results['backend']]} on {results['cores']} cores of {results['processor']}:\n\n" + markdown_table(
-        columns, rows
-    )
+    where = f"{TITLES[results['backend']]} on {results['cores']} cores of {results['processor']}"
+    return f"With {where}:\n\n{markdown_table(columns, rows)}"
 
 
 def draw(results: dict[str, Any]) -> None:
