@@ -48,7 +48,7 @@ BACKENDS = ("jax", "torch")
 # Those of the model, as float32.
 GRADIENT_BYTES = 4 * 160_257
 LENGTH, NUM_WORDS = 100, 10_000
-# What is compared: an epoch, after which rounding has hardly grown, and the tutorial's ten.
+# The lengths of the trainings that are compared; the tutorial has ten epochs.
 EPOCHS = (1, 10)
 COMPARED_WORKERS = (1, 2, 3, 4)
 COMMAND = "from imdb_rnn.cli import main; main()"

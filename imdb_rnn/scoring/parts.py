@@ -29,6 +29,8 @@ Engine = Literal["local", "ray"]
 # Readers of folders, such as Spark and pyarrow, skip names that begin with an underscore.
 RECORDS = "_parts"
 _MAX_RECORD_BYTES = 1 << 16
+# As `tempfile.mkdtemp` names the folder of an attempt, and `atomic_write` a record that it writes.
+_ATTEMPT, _HALF_RECORD = re.compile(r"(.+)\.\w{8}"), re.compile(r"\.(.+)-\w{8}\.json")
 
 
 class ScoredPart(NamedTuple):
@@ -298,10 +300,9 @@ def _tidy(parts: list[Path], out: Path) -> None:
     """Remove what killed workers have left of these parts."""
     names = {output_of(part, out).name for part in parts}
     for path in (out / RECORDS).iterdir():
-        # As `tempfile.mkdtemp` names an attempt, and `atomic_write` a record.
-        name = path.name.removeprefix(".")[: -len(".xxxxxxxx")] if path.is_dir() else ""
-        if path.is_dir() and name in names:
+        attempt, record = _ATTEMPT.fullmatch(path.name), _HALF_RECORD.fullmatch(path.name)
+        if attempt and attempt[1] in names and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.is_file() and re.sub(r"-\w{8}\.json$", "", path.name.removeprefix(".")) in names:
+        elif record and record[1] in names and path.is_file():
             with suppress(OSError):
                 path.unlink()

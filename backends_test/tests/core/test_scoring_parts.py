@@ -327,12 +327,14 @@ def test_what_else_lies_beside_the_records_is_left_alone(classifier: Classifier,
     score_parts(classifier, pattern, out, workers=1)
     mine = [out / RECORDS / name for name in ("notes/mine.txt", ".mine", "part-7.csv.abcd_123/part-7.csv")]
     left = out / RECORDS / "part-0.csv.abcd_123" / "part-0.csv"
-    for file in (*mine, left):
+    record = out / RECORDS / ".part-0.csv-abcd_123.json"
+    for file in (*mine, left, record):
         file.parent.mkdir(exist_ok=True)
         file.write_text("mine", encoding="utf-8")
     score_parts(classifier, pattern, out, workers=1, resume=True)
     assert all(file.exists() for file in mine)
     assert not left.parent.exists()
+    assert not record.exists()
 
 
 def test_the_folder_of_the_outputs_may_match_the_pattern(classifier: Classifier, tmp_path: Path) -> None:
