@@ -4,19 +4,20 @@
     python -P -m backends_test.findings FOLDER --compare            are they those that are committed?
     python -P -m backends_test.findings FOLDER --publish            results/keras-findings.json from all files
 
-Run by `tox -e findings`, in the environments of all backends. Every program needs a fresh process, so that all of them
-take two minutes.
+Run by `tox -e findings`, in the environments of all backends.
 """
 
 import hashlib
 import json
+import multiprocessing
 import os
 import re
-import subprocess
+import runpy
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,8 @@ SECTION = re.compile(
     r"(?s)(?P<title>[^\n]+)\n\nHolds under: (?P<holds>[a-z, ]+)\. Fails under: (?P<fails>[a-z, ]+) "
     r"\((?P<exception>\w+)\)\.\n\n.+\n\n```python\n(?P<program>.+)```\n\nWhat this project does: .+"
 )
+# A program that runs longer hangs.
+LONGEST_SECONDS = 300
 
 
 class Finding(NamedTuple):
@@ -87,23 +90,45 @@ def findings() -> list[Finding]:
     return [parse(section) for section in sections()[1:]]
 
 
-def end_of(program: str, backend: str) -> str:
-    """Run a program in a fresh process and return the name of the exception that it ends with; "" if there is none."""
+def end_of(program: str) -> str:
+    """Run a program in a process of its own and return the name of the exception that ends it; "" if there is none.
+
+    The process is forked from one that has imported Keras under the running backend and has done nothing else, because
+    the import takes longer than most programs.
+    """
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["keras"])
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "program.py").write_text(program, encoding="utf-8")
-        own = {"KERAS_BACKEND": backend, "KERAS_HOME": folder, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        child = subprocess.run(
-            [sys.executable, "-m", "backends_test.run_finding", "program.py"],
-            cwd=folder,
-            env=os.environ | own,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    if not child.returncode:
-        return ""
-    # The last line is "type: message", however long the message is.
-    return f"exit {child.returncode}\n{child.stderr}".strip().splitlines()[-1].partition(":")[0]
+        path = Path(folder) / "program.py"
+        path.write_text(program, encoding="utf-8")
+        receiver, sender = processes.Pipe(duplex=False)
+        process = processes.Process(target=run, args=(path, sender))
+        process.start()
+        sender.close()
+        try:
+            end = str(receiver.recv()) if receiver.poll(LONGEST_SECONDS) else f"still runs after {LONGEST_SECONDS} s"
+        except EOFError:
+            process.join()
+            end = f"exit {process.exitcode}"
+        process.kill()
+        process.join()
+    return end
+
+
+def run(path: Path, sender: Connection) -> None:
+    """Run a program in its folder, without output, and send the name of the exception that ends it; "" if there is none."""
+    os.chdir(path.parent)
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, sys.stdout.fileno())
+    os.dup2(silent, sys.stderr.fileno())
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 (each program raises another)
+        sender.send(type(error).__name__)
+    else:
+        sender.send("")
 
 
 def run_all(folder: Path) -> None:
@@ -111,7 +136,7 @@ def run_all(folder: Path) -> None:
     backend = backend_name()
     concerned = [one for one in findings() if backend in (*one.holds, *one.fails)]
     with ThreadPoolExecutor(2) as pool:
-        ends = list(pool.map(lambda one: end_of(one.program, backend), concerned))
+        ends = list(pool.map(end_of, (one.program for one in concerned)))
     results: dict[str, Any] = {
         "keras": version("keras"),
         "ends": {one.slug: {"program": one.digest, "end": end} for one, end in zip(concerned, ends, strict=True)},

@@ -35,7 +35,7 @@ def test_the_programs_ended_as_the_page_says(backend: str) -> None:
     ],
 )
 def test_how_a_program_ends_is_told(program: str, end: str) -> None:
-    assert end_of(program, "jax") == end
+    assert end_of(program) == end
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=[finding.slug for finding in FINDINGS])
