@@ -18,10 +18,12 @@ from backends_test.tests.hostile import cached_reviews, reviews, saved_folders
 from backends_test.tests.hostile.archives import archive, stored
 from backends_test.tests.hostile.attacks import Attack, Maker
 
+# Work that grows with what a file claims takes minutes. On an idle machine each file takes less than a second, but on
+# one that others use, too, the same work takes several times as long.
+CPU_SECONDS = 10
 # For each file, beside the start of the program.
-CPU_SECONDS = 0.7
 MEGABYTES = 150
-START = {"cpu_seconds": 0.3, "megabytes": 50}
+START_MEGABYTES = 50
 PATIENCE_SECONDS = 60  # one that hangs is killed
 
 
@@ -118,7 +120,7 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize("name", [make.__name__ for make in HOSTILE])
-def test_a_hostile_file_is_refused_in_one_line_within_a_second_and_little_memory(
+def test_a_hostile_file_is_refused_in_one_line_soon_and_in_little_memory(
     name: str, outcomes: dict[str, Outcome]
 ) -> None:
     _, found, before, after = outcomes[name]
@@ -131,10 +133,11 @@ def test_a_hostile_file_is_refused_in_one_line_within_a_second_and_little_memory
     assert "Expected: " in line
     assert "Received: " in line
     assert after == before
-    # Importing scikit-learn takes a second and a hundred megabytes; how much exactly depends on what else is installed.
-    start = outcomes["good_estimator"].found if name.startswith("estimator_") else START
-    assert found["cpu_seconds"] < CPU_SECONDS + start["cpu_seconds"], found
-    assert found["megabytes"] < MEGABYTES + start["megabytes"], found
+    # Importing scikit-learn takes a hundred megabytes; how much exactly depends on what else is installed.
+    estimator = name.startswith("estimator_")
+    start = outcomes["good_estimator"].found["megabytes"] if estimator else START_MEGABYTES
+    assert found["cpu_seconds"] < CPU_SECONDS, found
+    assert found["megabytes"] < MEGABYTES + start, found
 
 
 @pytest.mark.parametrize("name", [make.__name__ for make in HARMLESS])
@@ -150,8 +153,8 @@ def test_harm_in_a_place_that_is_never_looked_at_does_nothing(name: str, outcome
     assert (found["status"], found["error"]) == (0, "")
     assert found["output"] == outcomes["good_saved_folder"].found["output"]
     assert after == before
-    assert found["cpu_seconds"] < CPU_SECONDS + START["cpu_seconds"], found
-    assert found["megabytes"] < MEGABYTES + START["megabytes"], found
+    assert found["cpu_seconds"] < CPU_SECONDS, found
+    assert found["megabytes"] < MEGABYTES + START_MEGABYTES, found
 
 
 @pytest.mark.parametrize("name", [make.__name__ for make in cached_reviews.MAKERS])
@@ -161,8 +164,8 @@ def test_a_hostile_entry_in_the_cache_is_made_again(name: str, outcomes: dict[st
     line = found["error"].removesuffix("\n")
     assert line.startswith("imdb-rnn: replacing the cached corpus "), found
     assert line.isprintable(), line[:3000]
-    assert found["cpu_seconds"] < CPU_SECONDS + START["cpu_seconds"], found
-    assert found["megabytes"] < MEGABYTES + START["megabytes"], found
+    assert found["cpu_seconds"] < CPU_SECONDS, found
+    assert found["megabytes"] < MEGABYTES + START_MEGABYTES, found
     assert found["output"] == attack.expected != ""
     assert after.keys() == before.keys()
     assert after != before  # the entry is another file now
