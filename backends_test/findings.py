@@ -116,7 +116,7 @@ def end_of(program: str) -> str:
 
 
 def run(path: Path, sender: Connection) -> None:
-    """Run a program in its folder, without output, and send the name of the exception that ends it; "" if there is none."""
+    """Run a program in its folder, without output, and send the name of the exception that ends it, or ""."""
     os.chdir(path.parent)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, sys.stdout.fileno())
