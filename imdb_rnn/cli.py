@@ -131,7 +131,7 @@ Epochs = Annotated[
 Seed = Annotated[int, typer.Option("--seed", help="Seed for weights and shuffling.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", help="Reviews per step.")]
 TextColumn = Annotated[
-    str | None, typer.Option("--text-column", metavar="NAME", help="Column of the reviews in a table: text.")
+    str | None, typer.Option("--text-column", metavar="NAME", help="Column of the reviews in a table (default: text).")
 ]
 Encoding = Annotated[
     str | None, typer.Option("--encoding", help="Encoding of the file, such as cp1252 (default: UTF-8).")
@@ -187,7 +187,7 @@ def train(
     seed: Seed = 42,
     batch_size: BatchSize = 64,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the same training, if it was interrupted in this folder.")
+        bool, typer.Option("--resume", help="Resume a training that was interrupted in this folder.")
     ] = False,
     workers: Annotated[
         int,
@@ -215,7 +215,7 @@ def train(
     except KeyboardInterrupt:
         saved = "Nothing was saved yet."
         if (out / MANIFEST_FILE).is_file():
-            saved = f"The best model so far is in {out}. To go on, give the same command with --resume."
+            saved = f"The best model so far is in {out}. To resume, run the same command with --resume."
         typer.echo(printable(saved), err=True)
         raise
     if as_json:
@@ -601,7 +601,11 @@ def encode(
     text_column: TextColumn = None,
     label_column: Annotated[
         str | None,
-        typer.Option("--label-column", metavar="NAME", help="Column of the labels: label. 0 or 1, neg or pos, …"),
+        typer.Option(
+            "--label-column",
+            metavar="NAME",
+            help="Column of the labels, such as 0 or 1, or neg or pos (default: label).",
+        ),
     ] = None,
     encoding: Encoding = None,
     vocabulary: Annotated[
@@ -613,7 +617,7 @@ def encode(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the same encoding, if it was interrupted in this folder.")
+        bool, typer.Option("--resume", help="Resume an encoding that was interrupted in this folder.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes that encode (default: one per core).")
@@ -640,7 +644,7 @@ def encode(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        typer.echo("To go on, give the same command with --resume.", err=True)
+        typer.echo("To resume, run the same command with --resume.", err=True)
         raise
     for row in encoded.first_skipped:
         typer.echo(f"imdb-rnn: left out {printable(row)}", err=True)
@@ -684,7 +688,7 @@ def encoders(
             {
                 "encoder": encoder,
                 "parameters": sum(trained.manifest.parameters.values()),
-                "bytes_a_sample": recipe.max_len * width * 4,
+                "bytes_per_sample": recipe.max_len * width * 4,
                 "test_accuracy": trained.manifest.test_accuracy,
                 "training_seconds": trained.manifest.seconds["training"],
             }
@@ -695,7 +699,7 @@ def encoders(
     print(f"{'encoder':<12}{'parameters':>12}{'bytes per sample':>18}{'test accuracy':>16}{'training':>12}")
     for row in rows:
         print(
-            f"{row['encoder']:<12}{row['parameters']:>12,}{row['bytes_a_sample']:>18,}{row['test_accuracy']:>16.4f}"
+            f"{row['encoder']:<12}{row['parameters']:>12,}{row['bytes_per_sample']:>18,}{row['test_accuracy']:>16.4f}"
             f"{row['training_seconds']:>10.1f} s"
         )
 

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 PREFIX = "hf://"
 CARD_FILE = "README.md"
 # No file of a saved folder is larger; see `imdb_rnn.inference.keras_file`. Without a limit, a stranger fills the disk.
-MOST_BYTES = 50_000_000
+MAX_BYTES = 50_000_000
 
 _PART = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
@@ -182,7 +182,7 @@ def upload(folder: Path, files: Collection[str], name: str, card: str, *, privat
         if not found:
             raise _error("push to", name, f"none of them in {folder}", expected=f"the files {', '.join(files)}")
         _check_places(name, folder, found, "push to")
-        contents = {file: read_file(folder / file, MOST_BYTES) for file in found}
+        contents = {file: read_file(folder / file, MAX_BYTES) for file in found}
         api = HfApi()
         api.create_repo(name, private=private or None, exist_ok=True)
         if private and not api.model_info(name).private:
@@ -230,9 +230,9 @@ def _check_content(name: str, info: Any, files: Collection[str], also: Collectio
     if missing:
         raise _error("load", name, f"one without {' and '.join(missing)}")
     for file in (*files, *also):
-        if sizes.get(file, 0) > MOST_BYTES:
+        if sizes.get(file, 0) > MAX_BYTES:
             received = f"one whose {file} has {sizes[file]:,} bytes"
-            raise _error("load", name, received, expected=f"files of at most {MOST_BYTES:,} bytes")
+            raise _error("load", name, received, expected=f"files of at most {MAX_BYTES:,} bytes")
 
 
 def _check_places(name: str, folder: Path, files: Collection[str], verb: str = "load") -> None:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,9 @@ class ShardList:
         source: the source that was encoded.
         fingerprint: SHA-256 of its reviews.
         vocabulary: the fingerprint of its vocabulary.
-        run: what identifies the encoding, to go on with it.
+        run: what identifies the encoding, to resume it.
+        skipped: the number of rows of the source that were left out.
+        first_skipped: why the first of them were.
         train: the shards of the training reviews.
         test: the shards of the test reviews.
     """
@@ -66,6 +69,8 @@ class ShardList:
     fingerprint: str
     vocabulary: str
     run: str
+    skipped: int
+    first_skipped: Sequence[str]
     train: Sequence[Shard]
     test: Sequence[Shard]
 
@@ -105,12 +110,9 @@ def read_list(path: Path) -> ShardList:
             msg = "a folder of another version of imdb_rnn"
             raise ValueError(msg)
         for split in SPLITS:
-            content[split] = [
-                Shard(str(one["name"]), int(one["reviews"]), str(one["sha256"])) for one in content[split]
-            ]
-            if any(Path(shard.name).name != shard.name or shard.reviews < 1 for shard in content[split]):
-                msg = "a shard with a path in its name, or without reviews"
-                raise ValueError(msg)
+            content[split] = [shard_of(one) for one in content[split]]
+        content["skipped"] = int(content["skipped"])
+        content["first_skipped"] = list(map(str, content["first_skipped"]))
         return ShardList(**content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         msg = (
@@ -118,6 +120,19 @@ def read_list(path: Path) -> ShardList:
             f"Received: {error!s:.300}"
         )
         raise DataError(msg) from error
+
+
+def shard_of(record: Any) -> Shard:
+    """Return the shard that an object of JSON describes.
+
+    Raises:
+        KeyError, TypeError, ValueError: the object describes none.
+    """
+    shard = Shard(str(record["name"]), int(record["reviews"]), str(record["sha256"]))
+    if Path(shard.name).name != shard.name or shard.reviews < 1:
+        msg = "a shard with a path in its name, or without reviews"
+        raise ValueError(msg)
+    return shard
 
 
 def read_words(path: Path, shards: ShardList) -> Vocabulary:

@@ -1,1 +1,1 @@
-"""Encodes reviews of any number into shards: `sources` reads them, `words` counts their words, `encode` writes."""
+"""Encodes any number of reviews into shards: `sources` reads them, `words` counts their words, `encode` writes."""

@@ -1,8 +1,8 @@
 """Encodes a source of reviews into a folder of shards; see `imdb_rnn.corpora.shards` for its files.
 
 The source is read once, in blocks. Several processes split the texts into words, and this process counts them. After
-every `SHARD_REVIEWS` reviews, shards are written, and then a state to go on from. Without a given vocabulary, these
-shards have the numbers of words; when all words are counted, they are replaced one by one by shards with ids.
+every `SHARD_REVIEWS` reviews, shards are written, and then a state to resume from. These shards have provisional ids of
+words; when all words are counted, they are replaced one by one by shards with the ids of the vocabulary.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from filelock import FileLock, Timeout
 from imdb_rnn.corpora import load_reviews, shards
 from imdb_rnn.corpora.corpus import Corpus
 from imdb_rnn.corpora.shards import SPLITS, Shard, ShardList, write_shard
-from imdb_rnn.encoding.numbering import NumberedBlock, number_blocks
 from imdb_rnn.encoding.sources import STREAMS, Stream, open_stream
 from imdb_rnn.encoding.state import OTHER_RUN, STATE_FILE, State, read_state, write_state
+from imdb_rnn.encoding.tokenizing import TokenizedBlock, tokenize_blocks
 from imdb_rnn.encoding.words import WordCounts, as_reviews, with_ids, word_index_bytes
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import atomic_write
@@ -32,17 +32,17 @@ from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.sharded_reviews import ShardedReviews, joined, opened
 from imdb_rnn.text.tokens import MAX_WORD_INDEX_BYTES, Vocabulary
 
-# A shard is full with so many reviews or ids, whichever comes first; it then has some 70 MB.
+# A shard ends after this many reviews or ids, whichever comes first; it then has about 70 MB.
 SHARD_REVIEWS = 65_536
 SHARD_IDS = 1 << 24
 LOCK_FILE = ".imdb-rnn-encode.lock"
-# The folder of the shards whose words are not ranked yet.
-UNRANKED = "unranked"
+# The folder of the shards with provisional ids.
+PROVISIONAL = "provisional"
 _SHOWN_SKIPPED = 3
 # The names of shards, and of the temporary files of `imdb_rnn.files.atomic_write`. Other files are somebody else's.
 _SHARD_NAME = re.compile(r"(train|test)-\d{5,}\.arrow")
 _TEMPORARY_NAME = re.compile(r"\.((train|test)-\d{5,}-\w{8}\.arrow|state-\w{8}\.arrow|(shards|word_index)-\w{8}\.json)")
-# The share of the work that is done when all reviews are read; the rest replaces numbers by ids.
+# The share of the work that is done when all reviews are read; the rest replaces provisional ids.
 _READ = 0.9
 
 
@@ -50,10 +50,10 @@ class Encoded(NamedTuple):
     """What was encoded.
 
     Attributes:
-        train: training reviews.
-        test: test reviews.
-        words: words of the vocabulary.
-        skipped: rows that were left out.
+        train: the number of training reviews.
+        test: the number of test reviews.
+        words: the number of words of the vocabulary.
+        skipped: the number of rows that were left out.
         first_skipped: why the first of them were.
     """
 
@@ -65,7 +65,7 @@ class Encoded(NamedTuple):
 
 
 # Is called with the number of reviews so far, and the share of the work that is done, 0 to 1.
-Progress = Callable[[int, float], None]
+ProgressCallback = Callable[[int, float], None]
 
 
 def encode(
@@ -79,7 +79,7 @@ def encode(
     vocabulary: Vocabulary | None = None,
     workers: int | None = None,
     resume: bool = False,
-    progress: Progress = lambda reviews, share: None,
+    progress: ProgressCallback = lambda reviews, share: None,
 ) -> Encoded:
     """Encode a source of reviews into shards, in constant memory.
 
@@ -92,15 +92,15 @@ def encode(
         encoding: the encoding of the tables, by default UTF-8.
         vocabulary: the words to encode with; None ranks the words of the training reviews.
         workers: the number of processes, by default that of the cores. The result is the same for any number.
-        resume: whether to go on with the same encoding, if it was interrupted in this folder.
+        resume: whether `out` may be the folder of the same encoding, interrupted or complete, which is resumed.
         progress: is called after each block, and after each shard that is completed.
 
     Returns:
         The numbers of reviews.
 
     Raises:
-        DataError: the source cannot be read, lacks a class, has no files that `test`, a column or `encoding` could be
-            of, or the folder cannot be written.
+        DataError: the source cannot be read or lacks a class; `test`, a column or `encoding` is given for a source
+            without tables; or the folder cannot be written, or has something else.
         MissingPackageError: pyarrow is not installed.
     """
     of_tables = {"test": test, "text_column": text_column, "label_column": label_column, "encoding": encoding}
@@ -125,17 +125,17 @@ def encode(
         if isinstance(given, Corpus):
             return _copy(given, source, out, state)
         words.wanted = frozenset(() if vocabulary is None else vocabulary.words)
-        if not state.ranked:
-            state = _number_all(given, out, state, words, workers or available_cores(), progress)
-        ranked = words.vocabulary() if vocabulary is None else vocabulary
-        return _rank(source, out, state, words, ranked, progress)
+        if not state.all_read:
+            state = _write_provisional(given, out, state, words, workers or available_cores(), progress)
+        used = words.vocabulary() if vocabulary is None else vocabulary
+        return _write_final(source, out, state, words, used, progress)
 
 
 @contextmanager
 def _reserved(out: Path, resume: bool) -> Iterator[None]:
     """Reserve a folder for one encoding within a block.
 
-    If there is nothing to go on with at the end of the block, what was written and the new folders are removed.
+    If there is nothing to resume at the end of the block, what was written and the new folders are removed.
     """
     try:
         missing = [folder for folder in (out, *out.parents) if not folder.exists()]
@@ -150,7 +150,7 @@ def _reserved(out: Path, resume: bool) -> Iterator[None]:
                     yield
                 finally:
                     if not any((out / name).exists() for name in (STATE_FILE, shards.SHARDS_FILE)):
-                        _remove_unranked(out)
+                        _remove_provisional(out)
                         for file in _shards_in(out):
                             file.unlink()
                     (out / LOCK_FILE).unlink(missing_ok=True)
@@ -171,12 +171,15 @@ def _check_content(out: Path, resume: bool) -> None:
     names = {entry.name for entry in out.iterdir()} - {LOCK_FILE} - {file.name for file in _leftovers(out)}
     begun = bool(names & {STATE_FILE, shards.SHARDS_FILE})
     # An encoding that was killed before its first state has only this folder, of shards.
-    killed = names == {UNRANKED} and not {*(out / UNRANKED).iterdir()} - {*_shards_in(out / UNRANKED), *_leftovers(out)}
+    killed = names == {PROVISIONAL} and not {*(out / PROVISIONAL).iterdir()} - {
+        *_shards_in(out / PROVISIONAL),
+        *_leftovers(out),
+    }
     if not names or killed or (resume and begun):
         return
     received = "one that is not empty. Choose another one"
     if begun:
-        received = "one with an encoding. Go on with it by --resume, or choose another one"
+        received = "one with an encoding. Resume it by --resume, or choose another one"
     msg = f"Cannot write to {out}. Expected: a new or an empty folder. Received: {received}; nothing in it was changed."
     raise DataError(msg)
 
@@ -185,16 +188,16 @@ def _shards_in(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*.arrow") if _SHARD_NAME.fullmatch(file.name)]
 
 
-def _remove_unranked(out: Path) -> None:
-    for file in _shards_in(out / UNRANKED):
+def _remove_provisional(out: Path) -> None:
+    for file in _shards_in(out / PROVISIONAL):
         file.unlink()
     with suppress(OSError):  # there is none, or it has something else
-        (out / UNRANKED).rmdir()
+        (out / PROVISIONAL).rmdir()
 
 
 def _leftovers(out: Path) -> list[Path]:
     """Return the temporary files of a process that was killed while it wrote."""
-    found = (file for part in (out, out / UNRANKED) for file in part.glob(".*"))
+    found = (file for part in (out, out / PROVISIONAL) for file in part.glob(".*"))
     return [file for file in found if _TEMPORARY_NAME.fullmatch(file.name)]
 
 
@@ -207,23 +210,24 @@ def _completed(run: str, out: Path) -> Encoded:
     content = shards.read_list(out)
     if content.run != run:
         raise DataError(OTHER_RUN.format(out))
-    vocabulary = shards.read_words(out, content)
-    return _encoded({"train": [*content.train], "test": [*content.test]}, vocabulary, State(""))
+    return _encoded(content, shards.read_words(out, content))
 
 
-def _number_all(stream: Stream, out: Path, state: State, words: WordCounts, workers: int, progress: Progress) -> State:
-    """Write the reviews of a source that are not in shards yet, as numbers of words."""
-    (out / UNRANKED).mkdir(exist_ok=True)
+def _write_provisional(
+    stream: Stream, out: Path, state: State, words: WordCounts, workers: int, progress: ProgressCallback
+) -> State:
+    """Write the reviews of a source that are not in shards yet, with provisional ids."""
+    (out / PROVISIONAL).mkdir(exist_ok=True)
     waiting: list[EncodedReviews] = []
     are_test: list[npt.NDArray[np.bool_]] = []
     reviews = sum(shard.reviews for part in state.shards.values() for shard in part)
     after = state
-    for block in number_blocks(islice(stream.blocks, state.blocks, None), workers):
+    for block in tokenize_blocks(islice(stream.blocks, state.blocks, None), workers):
         waiting.append(as_reviews(words.add(block.texts, ~block.is_test), block.texts.lengths, block.labels))
         are_test.append(block.is_test)
         after = _after(after, block)
         reviews += len(block.labels)
-        progress(reviews, _READ * stream.done())
+        progress(reviews, _READ * stream.share_read())
         if sum(map(len, waiting)) >= SHARD_REVIEWS or sum(len(part.ids) for part in waiting) >= SHARD_IDS:
             after = _write(out, after, words, joined(waiting), np.concatenate(are_test))
             waiting, are_test = [], []
@@ -232,19 +236,19 @@ def _number_all(stream: Stream, out: Path, state: State, words: WordCounts, work
     for split in SPLITS:
         total, positive = sum(shard.reviews for shard in after.shards[split]), after.positive[split]
         if not 0 < positive < total:
-            (out / STATE_FILE).unlink(missing_ok=True)
+            (out / STATE_FILE).unlink(missing_ok=True)  # so that `_reserved` removes the shards
             msg = (
                 f"Cannot learn from {stream.source}. Expected: positive and negative reviews in its {split} split. "
                 f"Received: {positive:,} positive, {total - positive:,} negative, and {after.skipped:,} rows that were "
                 f"left out{_examples(after.first_skipped)}.{' Name other files by --test.' if split == 'test' else ''}"
             )
             raise DataError(msg)
-    after = replace(after, ranked=True)
+    after = replace(after, all_read=True)
     write_state(out, after, words)
     return after
 
 
-def _after(state: State, block: NumberedBlock) -> State:
+def _after(state: State, block: TokenizedBlock) -> State:
     """Return the state after a block, apart from its shards."""
     positive = {
         split: state.positive[split] + int(block.labels[block.is_test == (split == "test")].sum()) for split in SPLITS
@@ -267,33 +271,32 @@ def _write(
         part = reviews.take(np.flatnonzero(is_test == (split == "test")))
         if len(part):
             written = state.shards[split]
-            shard = write_shard(out / UNRANKED / f"{split}-{len(written):05}.arrow", part)
+            shard = write_shard(out / PROVISIONAL / f"{split}-{len(written):05}.arrow", part)
             state = replace(state, shards=state.shards | {split: [*written, shard]})
     write_state(out, state, words)
     return state
 
 
-def _rank(
-    source: str, out: Path, state: State, words: WordCounts, vocabulary: Vocabulary, progress: Progress
+def _write_final(
+    source: str, out: Path, state: State, words: WordCounts, vocabulary: Vocabulary, progress: ProgressCallback
 ) -> Encoded:
-    """Replace the numbers of words by ids, and complete the folder."""
-    table = words.ids(vocabulary)
+    """Replace the shards with provisional ids by those with the ids of the vocabulary, and complete the folder."""
+    table = words.final_ids(vocabulary)
     done, total = 0, sum(shard.reviews for part in state.shards.values() for shard in part)
     final: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for split in SPLITS:
         for shard in state.shards[split]:
-            unranked, file = out / UNRANKED / shard.name, out / shard.name
-            if unranked.exists() or not file.exists():
-                shards.check_shard(unranked, shard, words.next)
-                with opened(unranked) as reviews:
+            provisional, file = out / PROVISIONAL / shard.name, out / shard.name
+            if provisional.exists() or not file.exists():
+                shards.check_shard(provisional, shard, words.next_id)
+                with opened(provisional) as reviews:
                     final[split].append(write_shard(file, with_ids(reviews, table)))
-                unranked.unlink()
-            else:  # ranked before an interruption
+                provisional.unlink()
+            else:  # replaced before an interruption
                 final[split].append(replace(shard, sha256=shards.sha256_of(file)))
             done += shard.reviews
             progress(total, _READ + (1 - _READ) * done / total)
-    _complete(out, ShardList(source, state.fingerprint, vocabulary.fingerprint, state.run, **final), vocabulary)
-    return _encoded(final, vocabulary, state)
+    return _complete(out, source, state, vocabulary, final)
 
 
 def _copy(corpus: Corpus, source: str, out: Path, state: State) -> Encoded:
@@ -304,9 +307,9 @@ def _copy(corpus: Corpus, source: str, out: Path, state: State) -> Encoded:
     """
     if (size := word_index_bytes(corpus.vocabulary.words)) > MAX_WORD_INDEX_BYTES:
         msg = (
-            f"Cannot encode {source}. Expected: words that take at most {MAX_WORD_INDEX_BYTES:,} bytes. Received: some "
-            f"{size:,} bytes. Give a --vocabulary, or the reviews as files:PATTERN, of which the rarest words are left "
-            "out."
+            f"Cannot encode {source}. Expected: words of at most {MAX_WORD_INDEX_BYTES:,} bytes. Received: about "
+            f"{size:,} bytes. Give a --vocabulary, or the reviews as files:PATTERN, of which the rarest words are "
+            "left out."
         )
         raise DataError(msg)
     write_state(out, state, WordCounts())
@@ -316,22 +319,31 @@ def _copy(corpus: Corpus, source: str, out: Path, state: State) -> Encoded:
         for number, start in enumerate(range(0, len(reviews), SHARD_REVIEWS)):
             part = reviews.take(np.arange(start, min(start + SHARD_REVIEWS, len(reviews))))
             final[split].append(write_shard(out / f"{split}-{number:05}.arrow", part))
-    content = ShardList(source, corpus.fingerprint, corpus.vocabulary.fingerprint, state.run, **final)
-    _complete(out, content, corpus.vocabulary)
-    return _encoded(final, corpus.vocabulary, state)
+    return _complete(out, source, replace(state, fingerprint=corpus.fingerprint), corpus.vocabulary, final)
 
 
-def _complete(out: Path, content: ShardList, vocabulary: Vocabulary) -> None:
+def _complete(out: Path, source: str, state: State, vocabulary: Vocabulary, final: dict[str, list[Shard]]) -> Encoded:
+    """Write the files that say that a folder is complete, and remove those of the way there."""
+    content = ShardList(
+        source,
+        state.fingerprint,
+        vocabulary.fingerprint,
+        state.run,
+        state.skipped,
+        state.first_skipped,
+        **final,
+    )
     with atomic_write(out / shards.WORDS_FILE) as temporary:
         vocabulary.save(temporary)
     shards.write_list(out, content)
     (out / STATE_FILE).unlink(missing_ok=True)
-    _remove_unranked(out)
+    _remove_provisional(out)
+    return _encoded(content, vocabulary)
 
 
-def _encoded(final: dict[str, list[Shard]], vocabulary: Vocabulary, state: State) -> Encoded:
-    train, test = (sum(shard.reviews for shard in final[split]) for split in SPLITS)
-    return Encoded(train, test, len(vocabulary), state.skipped, state.first_skipped)
+def _encoded(content: ShardList, vocabulary: Vocabulary) -> Encoded:
+    train, test = (sum(shard.reviews for shard in part) for part in (content.train, content.test))
+    return Encoded(train, test, len(vocabulary), content.skipped, content.first_skipped)
 
 
 def _examples(skipped: Sequence[str]) -> str:

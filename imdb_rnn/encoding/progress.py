@@ -4,12 +4,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imdb_rnn.encoding.encode import Progress as Report
+from imdb_rnn.encoding.encode import ProgressCallback
 from imdb_rnn.scoring.progress import display_of_work
 
 
 @contextmanager
-def bar() -> Iterator[Report]:
+def bar() -> Iterator[ProgressCallback]:
     """Show a bar with the time left, on a terminal.
 
     Yields:

@@ -1,7 +1,7 @@
 """Streams of labelled reviews, in blocks, from tables or from the generator of synthetic reviews.
 
-A stream always has the same blocks, so an interrupted encoding can go on after the last block that was written. A block
-is a function that makes the reviews, so that it can be sent to another process.
+A stream always has the same blocks, so an interrupted encoding can be resumed after the last block that was written. A
+block is a function that makes the reviews, so that it can be sent to another process.
 """
 
 import glob
@@ -21,6 +21,7 @@ from imdb_rnn.scoring.score import digest_of_file
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Table, open_table
 from imdb_rnn.scoring.tables import Block as TableBlock
 from imdb_rnn.text.normalization import has_words
+from imdb_rnn.text.permutation import mixed
 
 STREAMS = ("files", "synthetic")
 LABEL_COLUMN = "label"
@@ -28,10 +29,10 @@ LABELS = {
     **dict.fromkeys(("1", "1.0", "pos", "positive", "true"), 1),
     **dict.fromkeys(("0", "0.0", "neg", "negative", "false"), 0),
 }
-# Without test files, one row in so many is for the evaluation.
+# Without test files, one row in this many is for the evaluation.
 TEST_EVERY = 10
 SYNTHETIC_BLOCK = 2_000
-# A review must have a word within so many characters.
+# A review must have a word within this many characters.
 _SEARCHED_CHARACTERS = 10_000
 
 
@@ -62,13 +63,13 @@ class Stream:
         source: the name of the source.
         identity: changes when the reviews change.
         blocks: the reviews, to be read once.
-        done: returns the share of the source that has been read, 0 to 1.
+        share_read: returns the share of the source that has been read, 0 to 1.
     """
 
     source: str
     identity: str
     blocks: Iterator[Block]
-    done: Callable[[], float]
+    share_read: Callable[[], float]
 
 
 def open_stream(
@@ -105,11 +106,10 @@ def open_stream(
         msg = f"Cannot evaluate with {min(both)}. Expected: files that are not for training. Received: one that is."
         raise DataError(msg)
     columns = text_column or TEXT_COLUMN, label_column or LABEL_COLUMN
-    for file in (*train_files, *test_files):
-        _check_table(file, *columns, encoding)
+    sizes = [_check_table(file, *columns, encoding) for file in (*train_files, *test_files)]
     files = [[digest_of_file(file) for file in part] for part in (train_files, test_files)]
     read = _Read()
-    blocks = _blocks(train_files, test_files, *columns, encoding, read)
+    blocks = _blocks(train_files, test_files, sizes, *columns, encoding, read)
     return Stream(source, f"{files} {columns} {encoding}", blocks, lambda: read.share)
 
 
@@ -144,37 +144,48 @@ def _synthetic(source: str, count: int) -> Stream:
 
 def _generated(seed: int, start: int, count: int) -> Labelled:
     texts, labels = synthetic.make_reviews(count, seed)
-    return Labelled(texts, labels, _every_tenth(start, count), [])
+    # They are in no order, so every tenth one will do.
+    return Labelled(texts, labels, np.arange(start, start + count) % TEST_EVERY == TEST_EVERY - 1, [])
 
 
-def _every_tenth(start: int, count: int) -> npt.NDArray[np.bool_]:
-    is_test: npt.NDArray[np.bool_] = (np.arange(start, start + count) % TEST_EVERY) == TEST_EVERY - 1
-    return is_test
+def set_aside(start: int, count: int) -> npt.NDArray[np.bool_]:
+    """Choose one in every `TEST_EVERY` rows, pseudo-randomly, because the rows may alternate between the classes."""
+    group, position = np.divmod(np.arange(start, start + count, dtype=np.uint64), np.uint64(TEST_EVERY))
+    chosen: npt.NDArray[np.bool_] = position == mixed(group) % np.uint64(TEST_EVERY)
+    return chosen
 
 
 def _blocks(
     train: Sequence[Path],
     test: Sequence[Path],
+    sizes: Sequence[int],
     text_column: str,
     label_column: str,
     encoding: str | None,
     read: _Read,
 ) -> Iterator[Block]:
-    rows, sizes = 0, [file.stat().st_size for file in (*train, *test)]
+    rows = 0
     for number, file in enumerate((*train, *test)):
         rows_of_file = 0
         with _open(file, text_column, encoding) as table:
             for block in table.blocks:
                 labels, count = _labels_of(block, label_column), len(block.texts)
-                is_test = np.full(count, number >= len(train)) if test else _every_tenth(rows, count)
+                is_test = np.full(count, number >= len(train)) if test else set_aside(rows, count)
                 yield partial(_of_table, block.texts, block.problems, labels, is_test, str(file), rows_of_file)
                 rows, rows_of_file = rows + count, rows_of_file + count
                 share = table.position() / table.size if table.size else 1.0
                 read.share = (sum(sizes[:number]) + share * sizes[number]) / max(sum(sizes), 1)
 
 
-def _check_table(file: Path, text_column: str, label_column: str, encoding: str | None) -> None:
-    """Raise `DataError` unless a file is a table with both columns, before hours of other files are encoded."""
+def _check_table(file: Path, text_column: str, label_column: str, encoding: str | None) -> int:
+    """Check that a file is a table with both columns, before hours of other files are encoded.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        DataError: it is not.
+    """
     with _open(file, text_column, encoding) as table:
         block = next(table.blocks, None)
         # A row of JSON need not have all names.
@@ -186,6 +197,7 @@ def _check_table(file: Path, text_column: str, label_column: str, encoding: str 
                 "it by --label-column."
             )
             raise DataError(msg)
+        return file.stat().st_size
 
 
 @contextmanager
@@ -200,6 +212,9 @@ def _open(file: Path, text_column: str, encoding: str | None) -> Iterator[Table]
             yield table
     except ReviewError as error:
         raise DataError(str(error)) from error
+    except OSError as error:
+        msg = f"Cannot read {file}. Expected: a table of reviews. Received: {error}"
+        raise DataError(msg) from error
 
 
 def _labels_of(block: TableBlock, column: str) -> list[Any]:

@@ -1,7 +1,7 @@
 """Counts words while reviews are encoded, and then converts the reviews to the ids of the vocabulary.
 
-The rank of a word is known only at the end. Until then each distinct word has a number, in the order of its first
-occurrence, and reviews are sequences of these numbers.
+The rank of a word is known only at the end. Until then each distinct word has a provisional id, in the order of its
+first occurrence, and reviews are sequences of these ids.
 """
 
 from collections import Counter
@@ -16,60 +16,60 @@ from imdb_rnn.text.normalization import straighten_backticks
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import INDEX_FROM, MAX_WORD_INDEX_BYTES, OOV, START, Vocabulary, tokenize, words_in
 
-# The most distinct words that are counted, some 200 MB. Beyond it, the rarest half is forgotten, and is unknown.
-MOST_COUNTED = 2_000_000
+# The most distinct words that are counted, about 200 MB. Beyond it, the rarest half is forgotten, and is unknown.
+MAX_COUNTED = 2_000_000
 # The most words of a vocabulary. IMDB's has 88,584.
-MOST_WORDS = 200_000
+MAX_WORDS = 200_000
 FIRST = INDEX_FROM + 1
 _REMOVED = -1
 # What a word takes in a word index in JSON beside its letters: quotation marks, a colon, its rank, a comma and spaces.
 _BYTES_BESIDE_A_WORD = 12
 
 
-class NumberedTexts(NamedTuple):
-    """Texts as numbers of words.
+class TokenizedTexts(NamedTuple):
+    """Texts as sequences of words.
 
     Attributes:
         words: the distinct words, in the order of their first occurrence.
-        numbers: the number of each word of all texts, an index into `words`: int64, shape (total,).
+        indices: of each word of all texts, its index in `words`: int64, shape (total,).
         lengths: the number of words of each text: int64, shape (n,).
     """
 
     words: list[str]
-    numbers: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
 
 
-class _Numbers(dict[str, int]):
-    """Gives each new key the next number."""
+class _Index(dict[str, int]):
+    """Gives each new key the next index."""
 
     def __missing__(self, key: str) -> int:
-        self[key] = number = len(self)
-        return number
+        self[key] = index = len(self)
+        return index
 
 
-def number_words(texts: Iterable[str]) -> NumberedTexts:
-    """Split texts as `Vocabulary.encode_typed` does, and number their words."""
-    chunk_numbers = _Numbers()
+def tokenize_texts(texts: Iterable[str]) -> TokenizedTexts:
+    """Split texts into words as `Vocabulary.encode_typed` does."""
+    chunk_index = _Index()
     chunks: list[int] = []
     counts: list[int] = []
     for text in texts:
         found = tokenize(straighten_backticks(text))
         counts.append(len(found))
-        chunks += map(chunk_numbers.__getitem__, found)
+        chunks += map(chunk_index.__getitem__, found)
     # A chunk is usually one word, but some have several, or none.
-    word_numbers = _Numbers()
-    of_chunk = [[word_numbers[word] for word in words_in(chunk)] for chunk in chunk_numbers]
-    flat = np.array([number for numbers in of_chunk for number in numbers], np.int64)
-    sizes = np.array([len(numbers) for numbers in of_chunk], np.int64)
+    word_index = _Index()
+    of_chunk = [[word_index[word] for word in words_in(chunk)] for chunk in chunk_index]
+    flat = np.array([index for indices in of_chunk for index in indices], np.int64)
+    sizes = np.array([len(indices) for indices in of_chunk], np.int64)
     firsts = np.cumsum(sizes) - sizes
     each = np.array(chunks, np.int64)
     repeats = sizes[each] if len(each) else each
     ends = np.cumsum(repeats)
     within = np.arange(repeats.sum()) - np.repeat(ends - repeats, repeats)
-    numbers = flat[np.repeat(firsts[each], repeats) + within] if len(each) else each
+    indices = flat[np.repeat(firsts[each], repeats) + within] if len(each) else each
     before = np.concatenate([[0], ends])[np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])]
-    return NumberedTexts(list(word_numbers), numbers, np.diff(before))
+    return TokenizedTexts(list(word_index), indices, np.diff(before))
 
 
 @dataclass
@@ -77,18 +77,18 @@ class WordCounts:
     """The words so far.
 
     Attributes:
-        numbers: the number of each word.
-        counts: the occurrences of each number in training reviews: int64, at least as long as there are numbers.
-        next: the next number.
+        ids: the provisional id of each word.
+        counts: the occurrences of each id in training reviews: int64, at least `next_id` long.
+        next_id: the id of the next new word.
         wanted: words that are not forgotten, however rare they are.
     """
 
-    numbers: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
-    next: int = 0
+    next_id: int = 0
     wanted: frozenset[str] = frozenset()
 
-    def add(self, texts: NumberedTexts, counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    def add(self, texts: TokenizedTexts, counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Add texts.
 
         Args:
@@ -96,54 +96,54 @@ class WordCounts:
             counted: whether the words of each text are counted, shape (n,).
 
         Returns:
-            The number of each word of all texts, shape (total,).
+            The provisional id of each word of all texts, shape (total,).
         """
-        numbers = self.numbers
-        mapped = np.empty(len(texts.words), np.int64)
-        for position, word in enumerate(texts.words):
-            number = numbers.get(word)
-            if number is None:
-                numbers[word] = number = self.next
-                self.next += 1
-            mapped[position] = number
-        if self.next > len(self.counts):
-            self.counts = np.concatenate([self.counts, np.zeros(max(self.next, len(self.counts)), np.int64)])
-        of_counted = texts.numbers[np.repeat(counted, texts.lengths)]
-        self.counts[mapped] += np.bincount(of_counted, minlength=len(texts.words))
-        if len(numbers) > MOST_COUNTED:
+        ids = self.ids
+        id_of_index = np.empty(len(texts.words), np.int64)
+        for index, word in enumerate(texts.words):
+            word_id = ids.get(word)
+            if word_id is None:
+                ids[word] = word_id = self.next_id
+                self.next_id += 1
+            id_of_index[index] = word_id
+        if self.next_id > len(self.counts):
+            self.counts = np.concatenate([self.counts, np.zeros(max(self.next_id, len(self.counts)), np.int64)])
+        of_counted = texts.indices[np.repeat(counted, texts.lengths)]
+        self.counts[id_of_index] += np.bincount(of_counted, minlength=len(texts.words))
+        if len(ids) > MAX_COUNTED:
             self._forget()
-        return mapped[texts.numbers] if len(texts.words) else texts.numbers
+        return id_of_index[texts.indices] if len(texts.words) else texts.indices
 
     def _forget(self) -> None:
-        ranked = sorted(self.numbers, key=lambda word: (-self.counts[self.numbers[word]], word))
-        for word in ranked[MOST_COUNTED // 2 :]:
+        ranked = sorted(self.ids, key=lambda word: (-self.counts[self.ids[word]], word))
+        for word in ranked[MAX_COUNTED // 2 :]:
             # Symbols are few, and one that is not in the vocabulary is removed, not unknown.
             if _is_symbol(word) or word in self.wanted or word.strip("'") in self.wanted:
                 continue
-            del self.numbers[word]
+            del self.ids[word]
 
     def vocabulary(self) -> Vocabulary:
         """Return the most frequent words, ranked as by `Vocabulary.from_texts`."""
         counts: Counter[str] = Counter()
-        for word, number in self.numbers.items():
+        for word, word_id in self.ids.items():
             if stripped := word.strip("'"):
-                counts[stripped] += int(self.counts[number])
+                counts[stripped] += int(self.counts[word_id])
         ranked = sorted(filter(counts.__getitem__, counts), key=lambda word: (-counts[word], word))
-        sizes = np.cumsum([_bytes_of(word) for word in ranked[:MOST_WORDS]])
+        sizes = np.cumsum([_bytes_of(word) for word in ranked[:MAX_WORDS]])
         return Vocabulary(ranked[: int(np.searchsorted(sizes, MAX_WORD_INDEX_BYTES))])
 
-    def ids(self, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
-        """Return the id of each number, to be given to `with_ids`.
+    def final_ids(self, vocabulary: Vocabulary) -> npt.NDArray[np.int32]:
+        """Return the id in a vocabulary of each provisional id, to be given to `with_ids`.
 
         A word that is not in the vocabulary is `OOV`. A symbol that is not, such as an emoji, is removed. The rules are
         those of `Vocabulary.encode_typed`.
         """
-        table = np.full(FIRST + self.next, OOV, np.int32)
+        table = np.full(FIRST + self.next_id, OOV, np.int32)
         table[:FIRST] = np.arange(FIRST)
         index = vocabulary.word_index
-        for word, number in self.numbers.items():
+        for word, word_id in self.ids.items():
             missing = _REMOVED if _is_symbol(word) else OOV
-            table[FIRST + number] = index.get(word) or index.get(word.strip("'")) or missing
+            table[FIRST + word_id] = index.get(word) or index.get(word.strip("'")) or missing
         return table
 
 
@@ -161,19 +161,19 @@ def _bytes_of(word: str) -> int:
 
 
 def as_reviews(
-    numbers: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], labels: npt.NDArray[np.int8]
+    word_ids: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], labels: npt.NDArray[np.int8]
 ) -> EncodedReviews:
-    """Return texts whose ids are `FIRST` + number, each with `START` before it."""
+    """Return texts whose ids are `FIRST` + provisional id, each with `START` before it."""
     offsets = np.concatenate([[0], np.cumsum(lengths + 1)]).astype(np.int64)
     ids = np.full(offsets[-1], START, np.int32)
     is_word = np.ones(len(ids), np.bool_)
     is_word[offsets[:-1]] = False
-    ids[is_word] = FIRST + numbers
+    ids[is_word] = FIRST + word_ids
     return EncodedReviews(ids, offsets, labels)
 
 
 def with_ids(reviews: EncodedReviews, table: npt.NDArray[np.int32]) -> EncodedReviews:
-    """Return reviews in the ids of `WordCounts.ids`, without the removed symbols."""
+    """Return reviews in the ids of `WordCounts.final_ids`, without the removed symbols."""
     ids = table[reviews.ids]
     kept = ids != _REMOVED
     before = np.concatenate([[0], np.cumsum(kept)])

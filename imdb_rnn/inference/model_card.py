@@ -37,8 +37,8 @@ _DATASETS = {
 }
 _OWN = ("own", "Reviews of the author's own")
 _LAYERS = ("Embedding", "SimpleRNN", "Dense")
-_MOST_CHARACTERS = 200
-_MOST_ENTRIES = 30
+_MAX_CHARACTERS = 200
+_MAX_ENTRIES = 30
 # A manifest can have numbers that are too long to be shown.
 _LARGEST = 10**15
 
@@ -120,8 +120,8 @@ def model_card(classifier: Classifier, name: str, agreement: Agreement) -> str:
 def escaped(value: object) -> str:
     """Return text for a cell of a table in Markdown: as it is, in one line, without links, HTML or formatting."""
     text = " ".join(printable(str(value)).split())
-    if len(text) > _MOST_CHARACTERS:
-        text = f"{text[:_MOST_CHARACTERS]}…"
+    if len(text) > _MAX_CHARACTERS:
+        text = f"{text[:_MAX_CHARACTERS]}…"
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # Of the points, only those within words: they could make a link of a name that looks like an address.
     parts = re.split(r"(&\w+;|(?<=\d)\.(?=\d)|\.(?!\S))", text)
@@ -173,7 +173,7 @@ def _training(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def _first(entries: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return list(entries.items())[:_MOST_ENTRIES]
+    return list(entries.items())[:_MAX_ENTRIES]
 
 
 def _shown(value: object) -> str:

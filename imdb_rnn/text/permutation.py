@@ -29,7 +29,7 @@ def permuted(positions: npt.NDArray[np.int64], count: int, seed: Sequence[int]) 
     def permute(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
         left, right = numbers >> bits, numbers & mask
         for key in keys:
-            left, right = right, left ^ (_mixed(right ^ key) & mask)
+            left, right = right, left ^ (mixed(right ^ key) & mask)
         return (left << bits) | right
 
     numbers = permute(positions.astype(np.uint64))
@@ -40,7 +40,7 @@ def permuted(positions: npt.NDArray[np.int64], count: int, seed: Sequence[int]) 
     return numbers.astype(np.int64)
 
 
-def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Return numbers of which every bit depends on every bit of the given ones.
 
     Source: the finalizer of SplitMix64 (Steele, Lea & Flood 2014).

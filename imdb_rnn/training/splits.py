@@ -13,7 +13,7 @@ from imdb_rnn.text.reviews import EncodedReviews, Reviews
 VALIDATION_SHARE = 0.2
 VALIDATION_SEED = 42
 # More would not change which epoch is the best, and would not fit in memory.
-MOST_VALIDATION = 50_000
+MAX_VALIDATION = 50_000
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class _Remaining:
 def split_reviews(reviews: Reviews) -> tuple[Reviews, EncodedReviews]:
     """Split the training reviews of a corpus into 80 % for training and 20 % for validation.
 
-    At most `MOST_VALIDATION` reviews are for validation. If there are more in 20 %, the others are for training, and
+    At most `MAX_VALIDATION` reviews are for validation. If there are more in 20 %, the others are for training, and
     are read only when they are taken.
     """
     held_out = math.ceil(VALIDATION_SHARE * len(reviews))
-    if held_out > MOST_VALIDATION:
-        first = permuted(np.arange(MOST_VALIDATION), len(reviews), (VALIDATION_SEED,))
-        return _Remaining(reviews, MOST_VALIDATION), reviews.take(first)
+    if held_out > MAX_VALIDATION:
+        first = permuted(np.arange(MAX_VALIDATION), len(reviews), (VALIDATION_SEED,))
+        return _Remaining(reviews, MAX_VALIDATION), reviews.take(first)
     # As `sklearn.model_selection.train_test_split`, which takes seconds to import.
     order = np.random.RandomState(VALIDATION_SEED).permutation(len(reviews))
     return reviews.take(order[held_out:]), reviews.take(order[:held_out])

@@ -24,7 +24,7 @@ from imdb_rnn.corpora.synthetic import make_reviews
 from imdb_rnn.encoding import encode as encoding
 from imdb_rnn.encoding import words
 from imdb_rnn.encoding.encode import encode
-from imdb_rnn.encoding.sources import SYNTHETIC_BLOCK
+from imdb_rnn.encoding.sources import SYNTHETIC_BLOCK, set_aside
 from imdb_rnn.encoding.state import STATE_FILE
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.tokens import OOV, Vocabulary
@@ -108,9 +108,17 @@ def test_one_row_in_ten_is_for_the_evaluation_if_no_files_are(tmp_path: Path) ->
     write_rows(tmp_path / "a.jsonl", part(texts, slice(0, 333)))
     write_rows(tmp_path / "b.parquet", part(texts, slice(333, 995)))
     encode(f"files:{tmp_path}/*.*", tmp_path / "out", workers=1)
-    is_test = np.arange(995) % 10 == 9
+    is_test = set_aside(0, 995)
     expected = encode_texts("", "", part(texts, ~is_test), part(texts, is_test), None)
     assert_same(load_reviews(f"shards:{tmp_path / 'out'}"), expected)
+
+
+@pytest.mark.parametrize("period", [2, 5, 10])
+def test_rows_that_alternate_between_the_classes_are_divided_evenly(period: int) -> None:
+    is_test = np.concatenate([set_aside(0, 777), set_aside(777, 9_223)])
+    assert is_test.reshape(-1, 10).sum(axis=1).tolist() == [1] * 1_000
+    positive = np.arange(10_000) % period == 0
+    assert positive[is_test].mean() == pytest.approx(1 / period, abs=0.03)
 
 
 def test_a_given_vocabulary_encodes_as_in_memory(tmp_path: Path) -> None:
@@ -118,7 +126,7 @@ def test_a_given_vocabulary_encodes_as_in_memory(tmp_path: Path) -> None:
     words = Vocabulary([*Vocabulary.from_texts(texts.texts[:50]).words, "''dead''", "zzz"])
     write_rows(tmp_path / "a.parquet", texts)
     encode(f"files:{tmp_path}/a.parquet", tmp_path / "out", vocabulary=words, workers=1)
-    is_test = np.arange(400) % 10 == 9
+    is_test = set_aside(0, 400)
     assert_same(
         load_reviews(f"shards:{tmp_path / 'out'}"),
         encode_texts("", "", part(texts, ~is_test), part(texts, is_test), words),
@@ -182,8 +190,8 @@ def test_an_encoding_that_was_killed_goes_on_to_the_same_files(tmp_path: Path, m
     if (tmp_path / "out" / STATE_FILE).exists():
         with pytest.raises(DataError, match="--resume"):
             encode(source, tmp_path / "out", workers=1)
-    (tmp_path / "out" / "unranked").mkdir(exist_ok=True)
-    (tmp_path / "out" / "unranked" / ".train-00001-abcd_123.arrow").write_bytes(b"half a shard")
+    (tmp_path / "out" / encoding.PROVISIONAL).mkdir(exist_ok=True)
+    (tmp_path / "out" / encoding.PROVISIONAL / ".train-00001-abcd_123.arrow").write_bytes(b"half a shard")
     encode(source, tmp_path / "out", workers=1, resume=True)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert encode(source, tmp_path / "out", workers=1, resume=True).train == 2_250
@@ -191,7 +199,7 @@ def test_an_encoding_that_was_killed_goes_on_to_the_same_files(tmp_path: Path, m
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_a_folder_of_the_user_named_like_one_of_an_encoding_is_left_alone(tmp_path: Path, resume: bool) -> None:
-    mine = tmp_path / "out" / encoding.UNRANKED / "mine.txt"
+    mine = tmp_path / "out" / encoding.PROVISIONAL / "mine.txt"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine", encoding="utf-8")
     with pytest.raises(DataError, match="Expected: a new or an empty folder"):
@@ -259,11 +267,13 @@ def test_all_files_are_looked_at_before_the_first_is_encoded(tmp_path: Path) -> 
 
 
 def test_the_words_of_a_given_vocabulary_are_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "MOST_COUNTED", 50)
+    monkeypatch.setattr(words, "MAX_COUNTED", 50)
     texts = ["seldom 😀 film", *(f"word{number} film" for number in range(3_000)), "seldom 😀 film"]
     write_rows(tmp_path / "a.jsonl", LabelledTexts(texts, (np.arange(len(texts)) % 3 == 0).astype(np.int8)))
+    write_rows(tmp_path / "test.jsonl", texts_and_labels(20))
     given = Vocabulary(["film", "seldom"])
-    encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", vocabulary=given, workers=1)
+    source, test = f"files:{tmp_path}/a.jsonl", f"{tmp_path}/test.jsonl"
+    encode(source, tmp_path / "out", test=test, vocabulary=given, workers=1)
     train = load_reviews(f"shards:{tmp_path}/out").train
     assert train[0].tolist() == given.encode_typed(texts[0]) == train[len(train) - 1].tolist()
 
@@ -274,16 +284,48 @@ def test_a_damaged_shard_is_not_gone_on_from(tmp_path: Path, monkeypatch: pytest
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(encoding, "_rank", interrupt)
+    monkeypatch.setattr(encoding, "_write_final", interrupt)
     with pytest.raises(KeyboardInterrupt):
         encode(source, tmp_path / "out", workers=1)
     monkeypatch.undo()
-    shard = tmp_path / "out" / encoding.UNRANKED / "train-00000.arrow"
+    shard = tmp_path / "out" / encoding.PROVISIONAL / "train-00000.arrow"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
     with pytest.raises(DataError, match=r"a file with the SHA-256 .* Encode the source again"):
         encode(source, tmp_path / "out", workers=1, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("shards", "message"),
+    [
+        ([], "list indices must be"),
+        (
+            {"train": [{"name": "../a.jsonl", "reviews": 1, "sha256": ""}], "test": []},
+            "a shard with a path in its name",
+        ),
+        ({"train": [{"name": "train-00000.arrow"}], "test": []}, "'reviews'"),
+    ],
+)
+def test_a_damaged_state_is_not_resumed_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shards: object, message: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(encoding, "_write_final", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        encode("synthetic:100", tmp_path / "out", workers=1)
+    monkeypatch.undo()
+    file = tmp_path / "out" / STATE_FILE
+    with pyarrow.OSFile(str(file)) as source:
+        batch = pyarrow.ipc.open_file(source).get_batch(0)
+    facts = json.loads(batch.schema.metadata[b"facts"]) | {"shards": shards}
+    batch = batch.replace_schema_metadata({b"facts": json.dumps(facts)})
+    with pyarrow.ipc.new_file(str(file), batch.schema) as writer:
+        writer.write_batch(batch)
+    with pytest.raises(DataError, match=rf"Expected: the state of an encoding in {STATE_FILE}\. Received: .*{message}"):
+        encode("synthetic:100", tmp_path / "out", workers=1, resume=True)
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -303,7 +345,7 @@ def test_a_source_that_is_loaded_is_encoded_again_after_it_was_killed(tmp_path: 
         )
 
 
-@pytest.mark.parametrize("name", [".test-settings.json", "unranked/my-data.arrow", ".lock"])
+@pytest.mark.parametrize("name", [".test-settings.json", "provisional/my-data.arrow", ".lock"])
 def test_files_that_are_only_named_alike_are_left_alone(tmp_path: Path, name: str) -> None:
     mine = tmp_path / "out" / name
     mine.parent.mkdir(parents=True)
@@ -346,6 +388,8 @@ def test_rows_without_a_text_or_a_label_are_left_out_and_named(tmp_path: Path, r
     assert status == 0, said
     result = json.loads(output)
     assert (result["train"], result["test"], result["skipped"]) == (4, 4, 8)
+    again = run_here("encode", "files:a.jsonl", "out", "--test", "b.jsonl", "--workers", "1", "--json", "--resume")
+    assert again == (status, output, said)
     assert "a.jsonl, row 3: no words" in said
     assert "a.jsonl, row 5: no label of two classes, but -1" in said
     assert "left out 8 rows in all" in said
@@ -364,7 +408,7 @@ def test_rows_without_a_text_or_a_label_are_left_out_and_named(tmp_path: Path, r
         (("files:one.jsonl", "out", "--test", "a.jsonl"), "positive and negative reviews in its train split"),
         (
             ("files:few.jsonl", "out"),
-            "positive and negative reviews in its test split. Received: 0 positive, 0 negative",
+            "positive and negative reviews in its test split. Received: 1 positive, 0 negative",
         ),
         (("files:a.jsonl", "out", "--vocabulary", "none.json"), "Cannot read the word index none.json."),
     ],
@@ -441,7 +485,7 @@ def test_shards_are_described_without_loading_them(encoded: Path, run_here: Run)
 
 
 def test_beyond_a_limit_the_rarest_words_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "MOST_COUNTED", 400)
+    monkeypatch.setattr(words, "MAX_COUNTED", 400)
     texts = LabelledTexts(
         [f"good bad film number{i} word{i}" for i in range(3_000)], (np.arange(3_000) // 3 % 2).astype(np.int8)
     )
@@ -458,7 +502,7 @@ def test_beyond_a_limit_the_rarest_words_are_forgotten(tmp_path: Path, monkeypat
 def test_a_long_vocabulary_is_cut_where_its_file_would_be_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(words, "MOST_WORDS", 5)
+    monkeypatch.setattr(words, "MAX_WORDS", 5)
     write_rows(tmp_path / "a.jsonl", texts_and_labels(60))
     assert encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", workers=1).words == 5
     assert len(load_reviews(f"shards:{tmp_path / 'out'}").vocabulary) == 5

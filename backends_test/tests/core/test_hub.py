@@ -281,7 +281,7 @@ def test_another_kind_of_model_is_not_fetched(run: Run, stand_in: Hub) -> None:
 
 @with_client
 def test_a_file_that_would_fill_the_disk_is_not_fetched(run: Run, stand_in: Hub, saved: Path) -> None:
-    stand_in.add(NAME, {**contents(saved), MODEL_FILE: b"\0" * (hub.MOST_BYTES + 1)})
+    stand_in.add(NAME, {**contents(saved), MODEL_FILE: b"\0" * (hub.MAX_BYTES + 1)})
     assert_refused(run("predict", ADDRESS, TEXT), f"Received: one whose {MODEL_FILE} has 50,000,001 bytes.")
     assert stand_in.downloaded() == set()
 

@@ -116,7 +116,7 @@ def test_reviews_on_disk_make_the_batches_of_those_in_memory(tmp_path: Path, mon
 
 
 def test_so_many_reviews_are_held_out_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "MOST_VALIDATION", 20)
+    monkeypatch.setattr(splits, "MAX_VALIDATION", 20)
     reviews = numbered(101)
     learned, validation = splits.split_reviews(reviews)
     assert len(validation) == 20

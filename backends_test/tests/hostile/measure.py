@@ -11,12 +11,12 @@ import subprocess
 import sys
 
 # A program that fails to refuse a file shall not take the machine down with it.
-MOST_BYTES = 4 << 30
+MAX_BYTES = 4 << 30
 
 
 def main() -> None:
     seconds, *command = sys.argv[1:]
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
     try:
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=float(seconds))
         status, output, error = done.returncode, done.stdout, done.stderr

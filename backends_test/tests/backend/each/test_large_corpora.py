@@ -49,7 +49,7 @@ def test_training_from_disk_is_training_in_memory(
         for module, name, value in (
             (batches, "PART", 600),
             (fit, "PART", 600),
-            (splits, "MOST_VALIDATION", 150),
+            (splits, "MAX_VALIDATION", 150),
             (classifier, "EVALUATED_AT_ONCE", 200),
         ):
             monkeypatch.setattr(module, name, value)

@@ -282,7 +282,7 @@ def test_a_running_training_keeps_others_out_and_a_dead_one_does_not(tmp_path: P
         process.kill()
     # SIGTERM ends a training as Ctrl-C does.
     assert process.returncode == 143
-    assert f"The best model so far is in {folder}. To go on, give the same command with --resume." in errors
+    assert f"The best model so far is in {folder}. To resume, run the same command with --resume." in errors
     (folder / LOCK_FILE).touch()
     with exclusive_directory(folder, resume=True):
         assert (folder / STATE_FILE).exists()

@@ -1,4 +1,4 @@
-"""Numbers the words of blocks of reviews, in several processes."""
+"""Splits blocks of reviews into words, in several processes."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from imdb_rnn.corpora.corpus import LabelledTexts, fingerprint_of_texts
 from imdb_rnn.encoding.sources import Block
-from imdb_rnn.encoding.words import NumberedTexts, number_words
+from imdb_rnn.encoding.words import TokenizedTexts, tokenize_texts
 from imdb_rnn.errors import DataError
 from imdb_rnn.processes import map_in_processes
 
 
-class NumberedBlock(NamedTuple):
-    """A block of reviews as numbers of words.
+class TokenizedBlock(NamedTuple):
+    """A block of reviews as words.
 
     Attributes:
         texts: n reviews.
@@ -26,30 +26,31 @@ class NumberedBlock(NamedTuple):
         fingerprint: SHA-256 of the reviews, and of which of them are for the evaluation.
     """
 
-    texts: NumberedTexts
+    texts: TokenizedTexts
     labels: npt.NDArray[np.int8]
     is_test: npt.NDArray[np.bool_]
     skipped: list[str]
     fingerprint: str
 
 
-def number_blocks(blocks: Iterable[Block], workers: int) -> Iterator[NumberedBlock]:
-    """Number the words of each block.
+def tokenize_blocks(blocks: Iterable[Block], workers: int) -> Iterator[TokenizedBlock]:
+    """Split the reviews of each block into words.
 
     Raises:
         DataError: a process was killed.
     """
     if workers == 1:
-        yield from map(_number, blocks)
+        yield from map(_tokenize, blocks)
         return
     try:
-        yield from map_in_processes(_number, blocks, workers)
+        yield from map_in_processes(_tokenize, blocks, workers)
     except BrokenExecutor as error:
-        msg = f"Cannot encode with {workers} processes. Expected: processes that run to their end. Received: {error}. "
-        raise DataError(f"{msg.replace('..', '.')}Go on by --resume, with fewer --workers.") from error
+        msg = f"Cannot encode with {workers} processes. Expected: processes that run to their end. Received: "
+        resume = "To resume, run the same command with --resume and fewer --workers."
+        raise DataError(f"{msg}{str(error).rstrip('.')}. {resume}") from error
 
 
-def _number(block: Block) -> NumberedBlock:
+def _tokenize(block: Block) -> TokenizedBlock:
     texts, labels, is_test, skipped = block()
     fingerprint = fingerprint_of_texts(LabelledTexts(texts, labels)) + hashlib.sha256(is_test.tobytes()).hexdigest()
-    return NumberedBlock(number_words(texts), labels, is_test, skipped, fingerprint)
+    return TokenizedBlock(tokenize_texts(texts), labels, is_test, skipped, fingerprint)
