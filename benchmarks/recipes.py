@@ -100,13 +100,13 @@ def split_films(reviews: EncodedReviews) -> tuple[EncodedReviews, EncodedReviews
 
 def train_one(corpus: Corpus, recipe: Recipe, test: bool) -> dict[str, Any]:
     """Train one model, and measure it on the test reviews or on the reviews set aside."""
-    from imdb_rnn.training.fit import Source, Weighted, fit
+    from imdb_rnn.training.fit import Source, WeightedReviews, fit
 
     learn, validation = split_reviews(corpus.train) if test else split_films(in_memory(corpus.train))
     began = time.perf_counter()
     training = fit(
-        Weighted(learn),
-        Weighted(validation),
+        WeightedReviews(learn),
+        WeightedReviews(validation),
         corpus.vocabulary.truncate(recipe.num_words),
         recipe,
         Source(corpus.source, corpus.fingerprint),

@@ -18,7 +18,7 @@ from imdb_rnn.model.architecture import LOSS, OPTIMIZER, build_model, compile_mo
 from imdb_rnn.model.numpy_forward import logits_of, sigmoid
 from imdb_rnn.text.batches import Arrays, blocks_of_epoch, steps_per_epoch
 from imdb_rnn.threads import one_blas_thread
-from imdb_rnn.training.loop import STEPS
+from imdb_rnn.training.loop import STEPS_PER_EXECUTION
 
 REVIEWS_PER_CALL = 4_096  # reviews that are predicted at once
 
@@ -132,7 +132,7 @@ class Library(Keras):
     def train_epoch(self, reviews: Arrays, seed: int, epoch: int = 0) -> None:
         """See `benchmarks.trainer.Trainer.train_epoch`."""
         with keras_session():
-            for x, y in blocks_of_epoch(reviews, BATCH_SIZE, seed, epoch, STEPS):
+            for x, y in blocks_of_epoch(reviews, BATCH_SIZE, seed, epoch, STEPS_PER_EXECUTION):
                 self.steps(x, y)
 
     def predict(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:

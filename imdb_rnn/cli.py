@@ -198,17 +198,17 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, evaluate its best epoch and save it."""
-    from imdb_rnn.backends.workers import launched_place
+    from imdb_rnn.backends.workers import launched_process
     from imdb_rnn.inference.bundle import MANIFEST_FILE
     from imdb_rnn.training import fit
-    from imdb_rnn.training.following import follow
     from imdb_rnn.training.recipe import Recipe
+    from imdb_rnn.training.worker import run_worker
 
     settings = {} if epochs is None else {"epochs": epochs}
     settings |= {"seed": seed, "batch_size": batch_size}
-    chosen, place = Recipe.named(recipe, **settings), launched_place()
-    if place is not None and place.process:
-        follow(place, chosen)
+    chosen, launched = Recipe.named(recipe, **settings), launched_process()
+    if launched is not None and launched.rank:
+        run_worker(launched, chosen)
         return
     try:
         manifest = fit.train(data, out, chosen, resume=resume, workers=workers).manifest

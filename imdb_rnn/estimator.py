@@ -32,7 +32,7 @@ from imdb_rnn.training.class_weights import (
     record_of_class_weight,
     weights_of_classes,
 )
-from imdb_rnn.training.fit import Source, Weighted, fit
+from imdb_rnn.training.fit import Source, WeightedReviews, fit
 from imdb_rnn.training.recipe import Recipe
 from imdb_rnn.validation import plain_number
 
@@ -135,9 +135,9 @@ class ReviewClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         known = vocabulary.truncate(recipe.num_words)
         weighted = bool((weights != 1).any())
 
-        def part(positions: npt.NDArray[np.int64]) -> Weighted[EncodedReviews]:
+        def part(positions: npt.NDArray[np.int64]) -> WeightedReviews[EncodedReviews]:
             reviews = encode(known, [given[i] for i in positions], targets[positions])
-            return Weighted(reviews, weights[positions] if weighted else None)
+            return WeightedReviews(reviews, weights[positions] if weighted else None)
 
         digest = hashlib.sha256("\0".join(given).encode("utf-8", "surrogatepass")).hexdigest()
         training = fit(part(learn), part(validate), vocabulary, recipe, Source("texts", digest))

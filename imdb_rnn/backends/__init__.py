@@ -75,17 +75,17 @@ class Steps:
     """A function that runs many training steps per call.
 
     Attributes:
-        make: takes x, shape (steps, reviews, T), and y, shape (steps, reviews, 1).
+        run: takes x, shape (steps, reviews, T), and y, shape (steps, reviews, 1).
         way: "compiled" if all steps of a call are one compiled program, "by hand" if the step is hand-written,
             "of Keras" if Keras's own step is called once per batch.
     """
 
-    make: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None]
+    run: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None]
     way: Literal["compiled", "by hand", "of Keras"]
 
     def __call__(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> None:
         """Run one training step per batch."""
-        self.make(x, y)
+        self.run(x, y)
 
 
 class TrainingBackend(Backend, Protocol):

@@ -68,10 +68,10 @@ class Training:
     manifest: Manifest
 
 
-_Kind = TypeVar("_Kind", bound=Reviews, covariant=True)
+_ReviewsT = TypeVar("_ReviewsT", bound=Reviews, covariant=True)
 
 
-class Weighted(NamedTuple, Generic[_Kind]):
+class WeightedReviews(NamedTuple, Generic[_ReviewsT]):
     """Reviews with labels and weights.
 
     Attributes:
@@ -79,7 +79,7 @@ class Weighted(NamedTuple, Generic[_Kind]):
         weights: the weight of each review, at least 0, shape (n,); None is 1 for each.
     """
 
-    reviews: _Kind
+    reviews: _ReviewsT
     weights: npt.NDArray[np.float64] | None = None
 
 
@@ -117,8 +117,8 @@ def train(
         resume: whether `out` may be the folder of the same training, interrupted or complete. An interrupted training
             goes on after its last complete epoch, with the result of a training that was never interrupted. If there is
             none, it begins.
-        callbacks: Keras callbacks. Their batch methods are called once for every `imdb_rnn.training.loop.STEPS` steps.
-            Their own state is not saved.
+        callbacks: Keras callbacks. Their batch methods are called once for every
+            `imdb_rnn.training.loop.STEPS_PER_EXECUTION` steps. Their own state is not saved.
         progress: whether to show progress on standard error.
         workers: the number of workers on this machine that share each batch: processes on PyTorch, devices on JAX. The
             result is that of one worker, up to rounding.
@@ -127,6 +127,7 @@ def train(
         BackendError: see `imdb_rnn.backends.training_backend_name`; or a worker does not start or has ended.
         BundleError: `out` cannot be written, is not empty, or, with `resume`, was written by another training.
         DataError: the reviews cannot be read, or there are too few.
+        MissingPackageError: the source needs a package that is not installed.
         ModelError: the loss is not finite.
         RecipeError: a setting is out of range.
     """
@@ -149,10 +150,10 @@ def train(
             if len(corpus.train) < MIN_REVIEWS:
                 msg = f"Bad reviews. Expected: at least {MIN_REVIEWS} for training. Received: {len(corpus.train)}."
                 raise DataError(msg)
-            learned, validation = split_reviews(corpus.train)
+            training, validation = split_reviews(corpus.train)
         return fit(
-            Weighted(learned),
-            Weighted(validation),
+            WeightedReviews(training),
+            WeightedReviews(validation),
             corpus.vocabulary,
             recipe,
             # The name of a folder can contain bytes that are not UTF-8, which JSON cannot represent.
@@ -170,8 +171,8 @@ def train(
 @keras_session()
 @one_blas_thread()
 def fit(
-    learned: Weighted[Reviews],
-    validation: Weighted[EncodedReviews],
+    training: WeightedReviews[Reviews],
+    validation: WeightedReviews[EncodedReviews],
     vocabulary: Vocabulary,
     recipe: Recipe,
     source: Source,
@@ -187,7 +188,7 @@ def fit(
     """Train a classifier on reviews that are already split.
 
     Args:
-        learned: the reviews to train on.
+        training: the reviews to train on.
         validation: the reviews for early stopping and calibration.
         vocabulary: all words of the reviews. Words with ids from `recipe.num_words` on are unknown to the model.
         recipe: the settings of the training.
@@ -217,8 +218,8 @@ def fit(
     if folder is not None and resume and (finished := _finished(folder, manifest)) is not None:
         return finished
     with clock.phase("examples"), waiting(progress, "preparing the reviews"):
-        data = _training_data(learned, recipe)
-        ends = Arrays(recipe.preprocessing.last_rows(validation.reviews), targets(validation.reviews))
+        data = _training_data(training, recipe)
+        validation_arrays = Arrays(recipe.preprocessing.last_rows(validation.reviews), targets(validation.reviews))
     checkpoint = Checkpoint(folder, manifest, vocabulary, recipe, resume=resume)
     with clock.phase("training"), progress_callbacks(progress) as shown:
         train_epochs(
@@ -228,7 +229,7 @@ def fit(
             seed=recipe.seed,
             epochs=recipe.epochs,
             first_epoch=checkpoint.first_epoch,
-            validation=ends,
+            validation=validation_arrays,
             validation_weights=validation.weights,
             validation_batch_size=SCORING_BATCH,
             callbacks=[*checkpoint.callbacks(), *shown, *callbacks],
@@ -268,10 +269,10 @@ def _finished(folder: Path, manifest: Manifest) -> Training | None:
     return Training(Classifier.load(folder), bundle.read_part(folder, bundle.HISTORY_FILE), written)
 
 
-def _training_data(learned: Weighted[Reviews], recipe: Recipe) -> TrainingData:
+def _training_data(training: WeightedReviews[Reviews], recipe: Recipe) -> TrainingData:
     """Return the examples to train on: all in memory, or in parts if there are many reviews."""
-    reviews, weights = learned
-    fitted = _fitted_teacher(learned, recipe)
+    reviews, weights = training
+    fitted = _fitted_teacher(training, recipe)
 
     def examples_of(part: EncodedReviews, positions: npt.NDArray[np.int64]) -> ExamplesInMemory:
         chosen = None if weights is None else weights[positions]
@@ -286,11 +287,11 @@ def _training_data(learned: Weighted[Reviews], recipe: Recipe) -> TrainingData:
     return examples_of(in_memory(reviews), np.arange(len(reviews)))
 
 
-def _fitted_teacher(learned: Weighted[Reviews], recipe: Recipe) -> FittedRegressions | None:
+def _fitted_teacher(training: WeightedReviews[Reviews], recipe: Recipe) -> FittedRegressions | None:
     """Fit the teacher to at most `recipe.teacher_reviews` of the reviews; None if the recipe has none."""
     if not recipe.windows or not recipe.teacher_share:
         return None
-    reviews, weights = learned
+    reviews, weights = training
     count = min(recipe.teacher_reviews, len(reviews))
     sample = np.sort(permuted(np.arange(count), len(reviews), seeds.of_sample(recipe.seed)))
     windows = DrawnWindows(
@@ -305,7 +306,7 @@ def _fitted_teacher(learned: Weighted[Reviews], recipe: Recipe) -> FittedRegress
 
 
 def _calibrate(
-    model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, validation: Weighted[EncodedReviews]
+    model: "keras.Model", vocabulary: Vocabulary, recipe: Recipe, validation: WeightedReviews[EncodedReviews]
 ) -> dict[str, float]:
     """Divide the weights of the last layer by the temperature that fits the validation reviews with all their windows.
 

@@ -1,7 +1,8 @@
 """The training loop: Keras's `fit` with many steps per call.
 
 `fit` returns to Python after every step, which on some backends takes longer than the step. Here the backend runs a
-block of steps per call. Callbacks and metrics are Keras's own and are updated after each block.
+block of steps per call: as with `steps_per_execution` of Keras, which PyTorch's backend does not support. Callbacks and
+metrics are Keras's own and are updated after each block.
 """
 
 from collections.abc import Sequence
@@ -17,8 +18,8 @@ from imdb_rnn.text.batches import Arrays, TrainingData, blocks_of_epoch, steps_p
 if TYPE_CHECKING:
     import keras
 
-# Steps per call. An epoch of 20,000 reviews has 313 steps; for larger epochs, a block's batches stay below 15 MB.
-STEPS = 512
+# An epoch of 20,000 reviews has 313 steps; for larger epochs, a block's batches stay below 15 MB.
+STEPS_PER_EXECUTION = 512
 
 
 def train_epochs(
@@ -50,13 +51,16 @@ def train_epochs(
         callbacks: Keras callbacks. Their batch methods are called once per block: at the start of its first batch, and
             at the end of its last, with the means over the epoch so far.
         workers: the workers that share each batch; None is this process alone.
+
+    Raises:
+        BackendError: a worker has ended.
     """
     callback_list = load_keras().callbacks.CallbackList(
         list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch(data.num_examples, batch_size)
     )
     model.stop_training = False
     callback_list.on_train_begin()
-    make_steps = (workers or load_training_backend()).compile_steps(model)
+    run_steps = (workers or load_training_backend()).compile_steps(model)
     logs: dict[str, float] = {}
     for epoch in range(first_epoch, epochs):
         # A callback may also stop a training before its first epoch, for example one that was resumed.
@@ -65,9 +69,9 @@ def train_epochs(
         model.reset_metrics()
         callback_list.on_epoch_begin(epoch)
         done = 0
-        for x, y in blocks_of_epoch(data, batch_size, seed, epoch, STEPS):
+        for x, y in blocks_of_epoch(data, batch_size, seed, epoch, STEPS_PER_EXECUTION):
             callback_list.on_train_batch_begin(done)
-            make_steps(x, y)
+            run_steps(x, y)
             done += len(x)
             logs = {name: float(value) for name, value in model.get_metrics_result().items()}
             callback_list.on_train_batch_end(done - 1, logs)

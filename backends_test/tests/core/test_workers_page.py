@@ -20,7 +20,7 @@ from benchmarks.workers import (
     modelled,
     page_tables,
 )
-from imdb_rnn.backends.workers import Place, first_sentence, launched_place, share, start_workers
+from imdb_rnn.backends.workers import LaunchedProcess, first_sentence, launched_process, share, start_workers
 from imdb_rnn.errors import BackendError
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -36,22 +36,22 @@ def test_the_shares_of_the_workers_are_the_batch_and_differ_by_one_review_at_mos
 
 def test_the_place_of_a_process_is_what_the_launcher_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imdb_rnn.backends.workers.training_backend_name", lambda: "torch")
-    assert launched_place() is None
+    assert launched_process() is None
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(BackendError, match=r"Bad WORLD_SIZE\. Expected: a number, .* Received: ''\."):
-        launched_place()
+        launched_process()
     monkeypatch.setenv("WORLD_SIZE", "3")
-    assert launched_place() == Place(1, 3)
+    assert launched_process() == LaunchedProcess(1, 3)
     monkeypatch.setattr("imdb_rnn.backends.workers.training_backend_name", lambda: "jax")
-    assert launched_place() is None
+    assert launched_process() is None
     monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "10.0.0.1:1234,10.0.0.2:1234")
     monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "2")
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "-1")
     with pytest.raises(BackendError, match=r"Bad KERAS_DISTRIBUTION_PROCESS_ID\. .* Received: '-1'\."):
-        launched_place()
+        launched_process()
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "0")
-    assert launched_place() == Place(0, 2, "10.0.0.1:1234")
+    assert launched_process() == LaunchedProcess(0, 2, "10.0.0.1:1234")
 
 
 def test_under_a_launcher_the_number_of_workers_is_its_own_and_only_the_command_line_trains(

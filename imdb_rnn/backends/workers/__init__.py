@@ -2,7 +2,7 @@
 
 One worker, the first, does all that is done once: it reads the reviews, draws the batches, evaluates, stops, and writes
 files. Only blocks of steps are shared. For each block, the first worker hands the others the weights, the state of the
-optimizer, and their share of each batch. All of them make the same steps, in each of which the gradients of the shares
+optimizer, and their share of each batch. All of them run the same steps, in each of which the gradients of the shares
 are summed over the workers. So the result is that of one worker with the same batches, up to the order of the sums, for
 any number of workers, and nothing between two blocks has to know of workers.
 
@@ -26,7 +26,7 @@ from imdb_rnn.errors import BackendError
 # Seconds after which a worker that does not answer is considered dead, and the interval at which the first worker tells
 # the others that it is alive while it does something else. A killed process is noticed at once: its connections close.
 TIMEOUT = 40
-INTERVAL = 5
+HEARTBEAT_INTERVAL = 5
 # A process that has the variable was started by a launcher.
 LAUNCHER_VARIABLES = {"jax": "KERAS_DISTRIBUTION_JOB_ADDRESSES", "torch": "TORCHELASTIC_RUN_ID"}
 
@@ -47,34 +47,37 @@ class Workers(Protocol):
         """
 
 
-class Place(NamedTuple):
-    """The place of this process among those that a launcher has started.
+class LaunchedProcess(NamedTuple):
+    """This process among those that a launcher has started.
 
     Attributes:
-        process: counted from 0; the first one trains, and the others follow it.
-        processes: their number.
+        rank: its number, counted from 0; the process of rank 0 is the first one.
+        world_size: the number of processes.
         address: the address of the first process, for JAX.
     """
 
-    process: int
-    processes: int
+    rank: int
+    world_size: int
     address: str = ""
 
 
-def launched_place() -> Place | None:
-    """Return the place that a launcher has given to this process; None if it was started alone.
+def launched_process() -> LaunchedProcess | None:
+    """Return what a launcher has told this process; None if it was started alone.
 
-    The launcher of PyTorch is `torchrun`. On JAX they are the variables that `keras.distribution.initialize` reads.
+    The launcher of PyTorch is `torchrun`. JAX has none: the user sets the variables that
+    `keras.distribution.initialize` reads.
 
     Raises:
         BackendError: a variable is missing, or is no number.
     """
     backend = training_backend_name()
     if backend == "torch" and LAUNCHER_VARIABLES["torch"] in os.environ:
-        return Place(_number("RANK"), _number("WORLD_SIZE"))
+        return LaunchedProcess(_number("RANK"), _number("WORLD_SIZE"))
     address = os.environ.get(LAUNCHER_VARIABLES["jax"], "").partition(",")[0]
     if backend == "jax" and address:
-        return Place(_number("KERAS_DISTRIBUTION_PROCESS_ID"), _number("KERAS_DISTRIBUTION_NUM_PROCESSES"), address)
+        return LaunchedProcess(
+            _number("KERAS_DISTRIBUTION_PROCESS_ID"), _number("KERAS_DISTRIBUTION_NUM_PROCESSES"), address
+        )
     return None
 
 
@@ -102,34 +105,34 @@ def start_workers(count: int = 1) -> Iterator[Workers | None]:
     Raises:
         BackendError: the backend does not support several workers, or they do not start.
     """
-    place = launched_place()
-    if place is not None and (count > 1 or place.process):
+    launched = launched_process()
+    if launched is not None and (count > 1 or launched.rank):
         expected = "no number of workers, because a launcher has chosen it"
         received = f"{count} workers"
-        if place.process:
-            expected = "the first process, which the others follow: run the command `imdb-rnn train`"
-            received = f"process {place.process} of {place.processes}"
+        if launched.rank:
+            expected = "the first process; in the others, run the command `imdb-rnn train`"
+            received = f"process {launched.rank} of {launched.world_size}"
         msg = f"Cannot start workers. Expected: {expected}. Received: {received}."
         raise BackendError(msg)
-    if count == 1 and place is None:
+    if count == 1 and launched is None:
         yield None
         return
-    with _module().start_workers(count, place) as workers:
+    with _module().start_workers(count, launched) as workers:
         yield workers
 
 
-def follow(place: Place, make_model: Callable[[], Any]) -> None:
-    """Be a worker of the first process, until its training ends.
+def run_worker(launched: LaunchedProcess, make_model: Callable[[], Any]) -> None:
+    """Compute a share of each batch of the first process, until its training ends.
 
     Args:
-        place: the place of this process, which is not the first.
+        launched: this process, which is not the first.
         make_model: returns a compiled model of the training, whose weights do not matter. Keras must not be loaded
             before it is called.
 
     Raises:
         BackendError: the first process, or another worker, has ended before the training did.
     """
-    _module().follow(place, make_model)
+    _module().run_worker(launched, make_model)
 
 
 def _module() -> Any:
@@ -168,7 +171,7 @@ def share(rows: int, worker: int, workers: int) -> slice:
     return slice(worker * rows // workers, (worker + 1) * rows // workers)
 
 
-def lost(workers: int, received: object) -> BackendError:
+def lost_worker_error(workers: int, received: object) -> BackendError:
     """Return the error for workers that have ended or do not answer."""
     return BackendError(
         f"Cannot go on training with {workers} workers. Expected: all of them until the end. Received: {received}. The "

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from imdb_rnn.backends.workers import INTERVAL, first_sentence
+from imdb_rnn.backends.workers import HEARTBEAT_INTERVAL, first_sentence
 from imdb_rnn.errors import BackendError
 
 # A loaded machine can take many seconds to import a backend in several processes.
@@ -28,7 +28,7 @@ class Children:
 
     Args:
         commands: for each, the module that it runs and its arguments. The module must call `end_with_parent`.
-        folder: a folder for what they say.
+        folder: a folder for their standard error.
     """
 
     def __init__(self, commands: Sequence[Sequence[str]], folder: Path) -> None:
@@ -39,19 +39,19 @@ class Children:
         # They import from where this process does.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         for worker, command in enumerate(self._commands, start=1):
-            with self._said_by(worker).open("wb") as said:
+            with self._log_of(worker).open("wb") as log:
                 process = subprocess.Popen(
                     [sys.executable, "-P", "-m", *command],
                     env=environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
-                    stderr=said,
+                    stderr=log,
                 )
             self._processes.append(process)
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        deadline = time.monotonic() + (INTERVAL if kind is None else 0)
+        deadline = time.monotonic() + (HEARTBEAT_INTERVAL if kind is None else 0)
         for process in self._processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0, deadline - time.monotonic()))
@@ -81,7 +81,7 @@ class Children:
             time.sleep(0.02)
         return self._ended() or first_sentence(error)
 
-    def _said_by(self, worker: int) -> Path:
+    def _log_of(self, worker: int) -> Path:
         return self._folder / f"{worker}.txt"
 
     def _ended(self) -> str:
@@ -90,7 +90,7 @@ class Children:
         for worker, process in sorted(ended, key=lambda pair: pair[1].returncode >= 0):
             status = process.returncode
             how = f"was ended by signal {-status}" if status < 0 else f"ended with the status {status}"
-            lines = self._said_by(worker).read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = self._log_of(worker).read_text(encoding="utf-8", errors="replace").splitlines()
             said = f": {lines[-1]:.300}" if status > 0 and lines else ""
             return f"worker {worker} (process {process.pid}), which {how}{said}"
         return ""

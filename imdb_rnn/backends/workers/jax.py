@@ -23,7 +23,7 @@ from jax.experimental import multihost_utils
 from imdb_rnn.backends import Steps, keras_session, load_keras
 from imdb_rnn.backends.jax import compile_scan, variables_of
 from imdb_rnn.backends.recurrence.jax import shared_batches
-from imdb_rnn.backends.workers import TIMEOUT, Place, first_sentence, lost
+from imdb_rnn.backends.workers import TIMEOUT, LaunchedProcess, first_sentence, lost_worker_error
 from imdb_rnn.errors import BackendError
 
 # The first number of a message. The others are the shape of x: steps, reviews, T.
@@ -77,22 +77,22 @@ class FirstProcess(Devices):
 
         def steps(x: Any, y: Any) -> None:
             model._symbolic_build(data_batch=(x[0], y[0]))
-            with _explained(self.count):
+            with _as_backend_errors(self.count):
                 _broadcast(np.array([STEPS, *x.shape], np.int32))
                 _broadcast((_state_of(model), x, y))
                 scan(x, y)
-                _state_of(model)  # waits, because otherwise the end of a process shows where the result is used
+                _state_of(model)  # blocks, so that a lost process raises here and not where the result is used
 
         return Steps(steps, "compiled")
 
 
-def follow(place: Place, make_model: Callable[[], Any]) -> None:
-    """See `imdb_rnn.backends.workers.follow`."""
-    with _joined(place), keras_session():
+def run_worker(launched: LaunchedProcess, make_model: Callable[[], Any]) -> None:
+    """See `imdb_rnn.backends.workers.run_worker`."""
+    with _joined(launched), keras_session():
         model = make_model()
         devices = Devices(jax.device_count())
         scan = devices.compile_scan(model)
-        with _explained(devices.count):
+        with _as_backend_errors(devices.count):
             while True:
                 kind, *shape = _broadcast(np.zeros(4, np.int32)).tolist()
                 if kind == END:
@@ -117,13 +117,13 @@ def _broadcast(values: Any) -> Any:
 
 
 @contextmanager
-def start_workers(count: int, place: Place | None) -> Iterator[Devices]:
+def start_workers(count: int, launched: LaunchedProcess | None) -> Iterator[Devices]:
     """See `imdb_rnn.backends.workers.start_workers`."""
-    if place is not None:
-        with _joined(place):
+    if launched is not None:
+        with _joined(launched):
             first = FirstProcess(jax.device_count())
             yield first
-            with _explained(first.count):
+            with _as_backend_errors(first.count):
                 _broadcast(np.array([END, 0, 0, 0], np.int32))
         return
     # Only before JAX has started; afterwards it has the devices that it has.
@@ -141,16 +141,16 @@ def start_workers(count: int, place: Place | None) -> Iterator[Devices]:
 
 
 @contextmanager
-def _joined(place: Place) -> Iterator[None]:
+def _joined(launched: LaunchedProcess) -> Iterator[None]:
     """Join the processes within a block, and leave them at its end.
 
     If the block fails, this process ends without leaving them: JAX would wait for all of them, and then abort it.
     """
     try:
         jax.distributed.initialize(
-            place.address,
-            place.processes,
-            place.process,
+            launched.address,
+            launched.world_size,
+            launched.rank,
             cluster_detection_method="deactivate",
             initialization_timeout=TIMEOUT,
             heartbeat_timeout_seconds=TIMEOUT,
@@ -158,13 +158,13 @@ def _joined(place: Place) -> Iterator[None]:
         )
     except (RuntimeError, ValueError) as error:
         msg = (
-            f"Cannot join {place.processes} processes at {place.address}. Expected: the first process, which listens "
-            f"there, and all others. Received: {first_sentence(error)}."
+            f"Cannot join {launched.world_size} processes at {launched.address}. Expected: the first process, which "
+            f"listens there, and all others. Received: {first_sentence(error)}."
         )
         raise BackendError(msg) from error
     try:
         with _output_as_errors():
-            with _explained(jax.device_count()):
+            with _as_backend_errors(jax.device_count()):
                 # The connections are made now: gloo waits for them for 30 seconds, and the first process may need more
                 # until the first block of steps.
                 _broadcast(np.zeros(1, np.int32))
@@ -197,7 +197,7 @@ def _output_as_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(count: int) -> Iterator[None]:
+def _as_backend_errors(count: int) -> Iterator[None]:
     """Raise what JAX raises, if another process has ended, as `BackendError`."""
     try:
         yield
@@ -205,4 +205,4 @@ def _explained(count: int) -> Iterator[None]:
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         if isinstance(error, ValueError) and "Gloo" not in str(error):
             raise
-        raise lost(count, first_sentence(error)) from error
+        raise lost_worker_error(count, first_sentence(error)) from error

@@ -24,12 +24,19 @@ import torch.distributed as dist
 
 from imdb_rnn.backends import Steps, load_keras
 from imdb_rnn.backends.torch import Adam, count_steps, keras_step_reason, run_steps
-from imdb_rnn.backends.workers import INTERVAL, TIMEOUT, Place, first_sentence, lost, share
+from imdb_rnn.backends.workers import (
+    HEARTBEAT_INTERVAL,
+    TIMEOUT,
+    LaunchedProcess,
+    first_sentence,
+    lost_worker_error,
+    share,
+)
 from imdb_rnn.backends.workers.children import SECONDS_TO_START, Children, end_with_parent
 from imdb_rnn.errors import BackendError
 
 # The first number of a message.
-END, ALIVE, STEPS = range(3)
+END, HEARTBEAT, STEPS = range(3)
 # What each process that `start_workers` starts counts in their store, and what the first one sets there afterwards.
 _STARTED, _ALL_STARTED = "started", "all started"
 
@@ -38,14 +45,14 @@ class Message(NamedTuple):
     """What the first process sends before everything else, as int64.
 
     Attributes:
-        kind: `END`, `ALIVE` or `STEPS`.
+        kind: `END`, `HEARTBEAT` or `STEPS`.
         steps: the number of steps.
         rows: reviews per batch.
         length: ids per review.
         num_words: rows of the embedding.
         features: columns of the embedding.
         units: units of the recurrent layer.
-        steps_before: the number of steps made before.
+        steps_before: the number of steps run before.
         double: whether the weights are float64.
         gpu: whether the weights are on a GPU.
     """
@@ -103,7 +110,7 @@ class Processes:
         self.worker, self.count = worker, count
         self._reason = reason
 
-    def do(self, operation: Callable[..., object], *arguments: Any) -> None:
+    def run(self, operation: Callable[..., object], *arguments: Any) -> None:
         """Run an operation of `torch.distributed`, in which all processes must take part.
 
         Raises:
@@ -113,28 +120,28 @@ class Processes:
             operation(*arguments)
         # PyTorch and gloo have no class for it, and theirs are derived from this one.
         except RuntimeError as error:
-            raise lost(self.count, self._reason(error)) from error
+            raise lost_worker_error(self.count, self._reason(error)) from error
 
-    def exchange(self, operation: Callable[..., object], array: torch.Tensor, other: int) -> None:
+    def send_or_receive(self, operation: Callable[..., object], array: torch.Tensor, other: int) -> None:
         """Send an array to another process, or receive it; a share of a batch can be empty."""
         if array.numel():
-            self.do(operation, array, other)
+            self.run(operation, array, other)
 
     def send_state(self, message: Message, weights: list[torch.Tensor], adam: Adam) -> None:
         """Send the weights and the state of Adam to the other processes; see `receive_state`."""
-        self.do(dist.broadcast, message.tensor(), 0)
+        self.run(dist.broadcast, message.tensor(), 0)
         settings = (adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon)
-        self.do(dist.broadcast, torch.tensor(settings, dtype=torch.float64), 0)
+        self.run(dist.broadcast, torch.tensor(settings, dtype=torch.float64), 0)
         tensors = [tensor.detach().reshape(-1).cpu() for tensor in (*weights, *adam.m, *adam.v)]
-        self.do(dist.broadcast, torch.cat(tensors), 0)
+        self.run(dist.broadcast, torch.cat(tensors), 0)
 
     def receive_state(self, message: Message, device: torch.device) -> tuple[list[torch.Tensor], Adam]:
         """Receive the weights and the state of Adam from the first process."""
         settings = torch.empty(4, dtype=torch.float64)
-        self.do(dist.broadcast, settings, 0)
+        self.run(dist.broadcast, settings, 0)
         shapes = message.shapes()
         state = Flat.zeros(shapes * 3, torch.float64 if message.double else torch.float32, torch.device("cpu"))
-        self.do(dist.broadcast, state.array, 0)
+        self.run(dist.broadcast, state.array, 0)
         tensors = [part.to(device) for part in state.parts]
         weights, m, v = (tensors[start : start + len(shapes)] for start in range(0, len(tensors), len(shapes)))
         return weights, Adam(m, v, message.steps_before, *settings.tolist())
@@ -151,7 +158,7 @@ class Processes:
             y.to(weights[0]),
             gradients.parts,
             batch_size=rows,
-            sum_gradients=lambda: self.do(dist.all_reduce, gradients.array),
+            sum_gradients=lambda: self.run(dist.all_reduce, gradients.array),
         )
 
 
@@ -192,50 +199,50 @@ class FirstProcess:
         processes = self._processes
         weights, adam = [variable.value for variable in model.trainable_variables], Adam.of(model.optimizer)
         double, gpu = weights[0].dtype == torch.float64, weights[0].device.type == "cuda"
-        sizes = (*x.shape, *weights[0].shape, len(weights[2]))
-        message = Message._make((STEPS, *sizes, adam.steps, double, gpu))
+        (steps, rows, length), (num_words, features), units = x.shape, weights[0].shape, len(weights[2])
+        message = Message(STEPS, steps, rows, length, num_words, features, units, adam.steps, int(double), int(gpu))
         processes.send_state(message, weights, adam)
         shares = [share(message.rows, worker, self.count) for worker in range(self.count)]
         for worker, rows in enumerate(shares[1:], start=1):
             for array in (x, y):
-                processes.exchange(dist.send, array[:, rows].contiguous(), worker)
+                processes.send_or_receive(dist.send, array[:, rows].contiguous(), worker)
         scores = y.new_empty(y.shape, dtype=weights[0].dtype)
         scores[:, shares[0]] = processes.run_steps(message.rows, weights, adam, x[:, shares[0]], y[:, shares[0]]).cpu()
         for worker, rows in enumerate(shares[1:], start=1):
             part = scores[:, rows].contiguous()
-            processes.exchange(dist.recv, part, worker)
+            processes.send_or_receive(dist.recv, part, worker)
             scores[:, rows] = part
         count_steps(model, y.to(weights[0]), scores.to(weights[0]))
 
     @contextmanager
-    def alive(self) -> Iterator[Self]:
+    def heartbeats(self) -> Iterator[Self]:
         """Tell the other processes within a block that this one is alive, and at its end that it has come to its end.
 
         If the block fails, the other processes notice it by their closed connections.
         """
-        threading.Thread(target=self._tell, daemon=True).start()
+        threading.Thread(target=self._send_heartbeats, daemon=True).start()
         try:
             yield self
         finally:
             self._ended.set()
         with self._lock, suppress(BackendError):  # nothing is lost if another process has ended by now
-            self._processes.do(dist.broadcast, Message(END).tensor(), 0)
+            self._processes.run(dist.broadcast, Message(END).tensor(), 0)
 
-    def _tell(self) -> None:
-        while not self._ended.wait(INTERVAL):
+    def _send_heartbeats(self) -> None:
+        while not self._ended.wait(HEARTBEAT_INTERVAL):
             with self._lock, suppress(BackendError):  # the next steps fail as well, and say why
                 if not self._ended.is_set():
-                    self._processes.do(dist.broadcast, Message(ALIVE).tensor(), 0)
+                    self._processes.run(dist.broadcast, Message(HEARTBEAT).tensor(), 0)
 
 
-def follow(place: Place, make_model: object) -> None:
-    """See `imdb_rnn.backends.workers.follow`; no model is needed."""
-    with _joined(None, place.process, place.processes):
-        _follow(Processes(place.process, place.processes), int(os.environ.get("LOCAL_RANK", "0")))
+def run_worker(launched: LaunchedProcess, make_model: object) -> None:
+    """See `imdb_rnn.backends.workers.run_worker`; no model is needed."""
+    with _joined(None, launched.rank, launched.world_size):
+        _run_worker(Processes(launched.rank, launched.world_size), int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def _follow(processes: Processes, local: int) -> None:
-    """Make the steps that the first process asks for.
+def _run_worker(processes: Processes, local: int) -> None:
+    """Run the steps that the first process asks for.
 
     Args:
         processes: the processes, of which this is not the first.
@@ -245,35 +252,38 @@ def _follow(processes: Processes, local: int) -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(local)
     while True:
-        numbers = Message(END).tensor()
-        processes.do(dist.broadcast, numbers, 0)
+        numbers = torch.empty(len(Message._fields), dtype=torch.int64)
+        processes.run(dist.broadcast, numbers, 0)
         message = Message(*numbers.tolist())
         if message.kind == END:
             return
-        if message.kind == ALIVE:
+        if message.kind == HEARTBEAT:
             continue
         weights, adam = processes.receive_state(message, torch.device("cuda", local) if message.gpu else "cpu")
         rows = share(message.rows, processes.worker, processes.count)
         shape = (message.steps, rows.stop - rows.start)
         x, y = torch.empty((*shape, message.length), dtype=torch.int32), torch.empty((*shape, 1))
         for array in (x, y):
-            processes.exchange(dist.recv, array, 0)
+            processes.send_or_receive(dist.recv, array, 0)
         scores = processes.run_steps(message.rows, weights, adam, x, y)
-        processes.exchange(dist.send, scores.cpu(), 0)
+        processes.send_or_receive(dist.send, scores.cpu(), 0)
 
 
 @contextmanager
-def start_workers(count: int, place: Place | None) -> Iterator[FirstProcess]:
+def start_workers(count: int, launched: LaunchedProcess | None) -> Iterator[FirstProcess]:
     """See `imdb_rnn.backends.workers.start_workers`."""
-    here = count if place is None else int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    here = count if launched is None else int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if torch.cuda.is_available() and torch.cuda.device_count() < here:
         msg = (
             f"Cannot train with {here} workers on this machine. Expected: at most one per GPU, of which there are "
             f"{torch.cuda.device_count()}. Received: {here}. Give fewer, or hide the GPUs by CUDA_VISIBLE_DEVICES=."
         )
         raise BackendError(msg)
-    if place is not None:
-        with _joined(None, 0, place.processes), FirstProcess(Processes(0, place.processes)).alive() as first:
+    if launched is not None:
+        with (
+            _joined(None, 0, launched.world_size),
+            FirstProcess(Processes(0, launched.world_size)).heartbeats() as first,
+        ):
             yield first
         return
     with tempfile.TemporaryDirectory(prefix="imdb-rnn-") as folder, _loopback():
@@ -286,7 +296,7 @@ def start_workers(count: int, place: Place | None) -> Iterator[FirstProcess]:
             children.wait_until(lambda: store.add(_STARTED, 0) == len(commands))
             store.set(_ALL_STARTED, "")
             processes = Processes(0, count, children.reason)
-            with _joined(store, 0, count), FirstProcess(processes).alive() as first:
+            with _joined(store, 0, count), FirstProcess(processes).heartbeats() as first:
                 yield first
 
 
@@ -347,7 +357,7 @@ def main() -> None:
     store.wait([_ALL_STARTED], timedelta(seconds=SECONDS_TO_START))
     try:
         with _joined(store, worker, count):
-            _follow(Processes(worker, count), worker)
+            _run_worker(Processes(worker, count), worker)
     except BackendError as error:
         sys.exit(str(error))
 

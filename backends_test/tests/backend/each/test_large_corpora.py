@@ -72,5 +72,5 @@ def test_a_model_learns_from_an_encoded_source_and_is_evaluated_on_it(tmp_path: 
 
 def test_a_corpus_in_memory_is_still_one_part(small_corpus: Corpus) -> None:
     assert isinstance(small_corpus.train, EncodedReviews)
-    data = fit._training_data(fit.Weighted(small_corpus.train), TUTORIAL)
+    data = fit._training_data(fit.WeightedReviews(small_corpus.train), TUTORIAL)
     assert isinstance(data, batches.Arrays)

@@ -1,4 +1,4 @@
-"""What the processes of a training do that a launcher has started, except the first: they share its batches."""
+"""Runs a worker process that a launcher has started: it computes its share of each batch."""
 
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     import keras
 
 
-def follow(place: workers.Place, recipe: Recipe) -> None:
-    """Share the batches of the first process, until its training ends. Nothing is read or written.
+def run_worker(launched: workers.LaunchedProcess, recipe: Recipe) -> None:
+    """Compute a share of each batch of the first process, until its training ends. Nothing is read or written.
 
     Args:
-        place: the place of this process, from `imdb_rnn.backends.workers.launched_place`.
+        launched: this process, from `imdb_rnn.backends.workers.launched_process`.
         recipe: the recipe of the first process.
 
     Raises:
@@ -26,4 +26,4 @@ def follow(place: workers.Place, recipe: Recipe) -> None:
         compile_model(model, metrics=[soft_label_accuracy()])
         return model
 
-    workers.follow(place, make_model)
+    workers.run_worker(launched, make_model)
