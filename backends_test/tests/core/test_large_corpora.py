@@ -14,7 +14,7 @@ from imdb_rnn.text.reviews import EncodedReviews, Reviews
 from imdb_rnn.text.sharded_reviews import ShardedReviews
 from imdb_rnn.text.tokens import START
 from imdb_rnn.training import fit, splits
-from imdb_rnn.training.fit import Weighted
+from imdb_rnn.training.fit import WeightedReviews
 from imdb_rnn.training.recipe import Recipe
 
 
@@ -130,7 +130,7 @@ def test_so_many_reviews_are_held_out_and_no_more(monkeypatch: pytest.MonkeyPatc
 
 
 def training_data(reviews: Reviews, **settings: Any) -> Any:
-    return fit._training_data(Weighted(reviews), Recipe(**{"num_words": 1_000, "max_len": 20} | settings))
+    return fit._training_data(WeightedReviews(reviews), Recipe(**{"num_words": 1_000, "max_len": 20} | settings))
 
 
 def blocks(data: Any) -> list[Arrays]:
