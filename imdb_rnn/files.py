@@ -66,7 +66,7 @@ def write_html(path: Path, page: str) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a file within a folder, once its content is on the disk; a target that exists is replaced."""
+    """Rename a file within a file system, once its content is on the disk; a target that exists is replaced."""
     _reach_disk(source, os.O_RDWR)
     source.replace(target)
     if os.name == "posix":  # elsewhere, folders cannot be opened
