@@ -237,10 +237,11 @@ def _write_provisional(
         total, positive = sum(shard.reviews for shard in after.shards[split]), after.positive[split]
         if not 0 < positive < total:
             (out / STATE_FILE).unlink(missing_ok=True)  # so that `_reserved` removes the shards
+            hint = " Name other files by --test." if split == "test" and stream.source.startswith("files:") else ""
             msg = (
                 f"Cannot learn from {stream.source}. Expected: positive and negative reviews in its {split} split. "
                 f"Received: {positive:,} positive, {total - positive:,} negative, and {after.skipped:,} rows that were "
-                f"left out{_examples(after.first_skipped)}.{' Name other files by --test.' if split == 'test' else ''}"
+                f"left out{_examples(after.first_skipped)}.{hint}"
             )
             raise DataError(msg)
     after = replace(after, all_read=True)

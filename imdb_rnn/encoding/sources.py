@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,10 @@ LABELS = {
 # Without test files, one row in this many is for the evaluation.
 TEST_EVERY = 10
 SYNTHETIC_BLOCK = 2_000
+# Of a number of synthetic reviews.
+_MAX_DIGITS = 15
+# The label is looked for in this many blocks of JSON lines.
+_CHECKED_BLOCKS = 100
 # A review must have a word within this many characters.
 _SEARCHED_CHARACTERS = 10_000
 
@@ -96,7 +101,7 @@ def open_stream(
         MissingPackageError: pyarrow, which reads Parquet, is not installed.
     """
     kind, _, rest = source.partition(":")
-    if kind == "synthetic" and rest.isdecimal() and int(rest):
+    if kind == "synthetic" and rest.isdecimal() and int(rest[:_MAX_DIGITS]) > 0 and len(rest) < _MAX_DIGITS:
         return _synthetic(source, int(rest))
     if kind != "files" or not rest:
         msg = f"Bad source of reviews. Expected: files:PATTERN or synthetic:COUNT. Received: {source!r:.200}."
@@ -187,10 +192,14 @@ def _check_table(file: Path, text_column: str, label_column: str, encoding: str 
         DataError: it is not.
     """
     with _open(file, text_column, encoding) as table:
-        block = next(table.blocks, None)
-        # A row of JSON need not have all names.
-        names = dict.fromkeys([*table.columns, *(name for row in (block.values if block else []) for name in row)])
-        if block is not None and label_column not in names:
+        names, empty = dict.fromkeys(table.columns), True
+        for block in islice(table.blocks, _CHECKED_BLOCKS):
+            empty = False
+            names |= dict.fromkeys(name for row in block.values for name in row)
+            # A row of JSON need not have all names.
+            if label_column in names or table.format != "jsonl":
+                break
+        if not empty and label_column not in names:
             listed = ", ".join(names)
             msg = (
                 f"Cannot read the labels of {file}. Expected: a column {label_column!r}. Received: {listed:.200}. Name "

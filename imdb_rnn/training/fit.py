@@ -140,6 +140,9 @@ def train(
         msg = "Bad `resume`. Expected: a folder in `out` to resume a training from. Received: None."
         raise RecipeError(msg)
     folder, workers = None if out is None else Path(out), whole_number("workers", workers)
+    if workers > recipe.batch_size:
+        msg = f"Bad `workers`. Expected: at most the batch size, {recipe.batch_size}. Received: {workers}."
+        raise RecipeError(msg)
     exclusive = nullcontext() if folder is None else bundle.exclusive_directory(folder, resume=resume)
     with exclusive, start_workers(workers) as started:
         clock = Clock()

@@ -266,6 +266,13 @@ def test_all_files_are_looked_at_before_the_first_is_encoded(tmp_path: Path) -> 
     assert not told
 
 
+def test_the_first_rows_of_json_lines_may_have_no_label(tmp_path: Path) -> None:
+    rows = [{"text": "A film"}] * 5_000 + [{"text": f"A film {i}", "label": i // 3 % 2} for i in range(400)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    encoded = encode(f"files:{tmp_path}/a.jsonl", tmp_path / "out", workers=1)
+    assert (encoded.train + encoded.test, encoded.skipped) == (400, 5_000)
+
+
 def test_the_words_of_a_given_vocabulary_are_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "MAX_COUNTED", 50)
     texts = ["seldom 😀 film", *(f"word{number} film" for number in range(3_000)), "seldom 😀 film"]
@@ -399,6 +406,8 @@ def test_rows_without_a_text_or_a_label_are_left_out_and_named(tmp_path: Path, r
     ("arguments", "message"),
     [
         (("files:none-*.csv", "out"), "Cannot read none-*.csv. Expected: files that match. Received: none."),
+        (("synthetic:" + "9" * 5_000, "out"), "Bad source of reviews. Expected: files:PATTERN or synthetic:COUNT."),
+        (("synthetic:5", "out"), "0 positive, 0 negative, and 0 rows that were left out.\n"),
         (("synthetic:0", "out"), "Bad source of reviews. Expected: files:PATTERN or synthetic:COUNT."),
         (("unknown", "out"), "Bad source of reviews."),
         (("files:a.jsonl", "out", "--label-column", "stars"), "Expected: a column 'stars'. Received: text, label."),

@@ -52,6 +52,12 @@ def test_the_place_of_a_process_is_what_the_launcher_says(monkeypatch: pytest.Mo
         launched_process()
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "0")
     assert launched_process() == LaunchedProcess(0, 2, "10.0.0.1:1234")
+    for address in ("10.0.0.1", "10.0.0.1:", ":1234", "10.0.0.1:port", "10.0.0.1:0", "10.0.0.1:99999"):
+        monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", address)
+        with pytest.raises(
+            BackendError, match=rf"Expected: HOST:PORT of the first process, .* Received: '{address}'\."
+        ):
+            launched_process()
 
 
 def test_under_a_launcher_the_number_of_workers_is_its_own_and_only_the_command_line_trains(
@@ -64,6 +70,15 @@ def test_under_a_launcher_the_number_of_workers_is_its_own_and_only_the_command_
         pass
     monkeypatch.setenv("RANK", "2")
     with pytest.raises(BackendError, match=r"`imdb-rnn train`\. Received: process 2 of 3\."), start_workers():
+        pass
+
+
+def test_more_workers_than_a_machine_can_run_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imdb_rnn.backends.workers.training_backend_name", lambda: "jax")
+    with (
+        pytest.raises(BackendError, match=r"Expected: at most \d+, 8 per core\. Received: 100000\."),
+        start_workers(100_000),
+    ):
         pass
 
 

@@ -22,11 +22,14 @@ from imdb_rnn.backends import Steps
 from imdb_rnn.backends.choice import training_backend_name
 from imdb_rnn.backends.start import load_keras
 from imdb_rnn.errors import BackendError
+from imdb_rnn.processes import available_cores
 
 # Seconds after which a worker that does not answer is considered dead, and the interval at which the first worker tells
 # the others that it is alive while it does something else. A killed process is noticed at once: its connections close.
 TIMEOUT = 40
 HEARTBEAT_INTERVAL = 5
+# With more workers, a step takes so long that the others give up.
+MAX_PER_CORE = 8
 # A process that has the variable was started by a launcher.
 LAUNCHER_VARIABLES = {"jax": "KERAS_DISTRIBUTION_JOB_ADDRESSES", "torch": "TORCHELASTIC_RUN_ID"}
 
@@ -68,13 +71,17 @@ def launched_process() -> LaunchedProcess | None:
     `keras.distribution.initialize` reads.
 
     Raises:
-        BackendError: a variable is missing, or is no number.
+        BackendError: a variable is missing, or has another form.
     """
     backend = training_backend_name()
     if backend == "torch" and LAUNCHER_VARIABLES["torch"] in os.environ:
         return LaunchedProcess(_number("RANK"), _number("WORLD_SIZE"))
     address = os.environ.get(LAUNCHER_VARIABLES["jax"], "").partition(",")[0]
     if backend == "jax" and address:
+        host, _, port = address.rpartition(":")
+        if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port[:6]) < 1 << 16:
+            msg = f"Bad {LAUNCHER_VARIABLES['jax']}. Expected: HOST:PORT of the first process, such as 10.0.0.1:1234. "
+            raise BackendError(f"{msg}Received: {address!r:.60}.")
         return LaunchedProcess(
             _number("KERAS_DISTRIBUTION_PROCESS_ID"), _number("KERAS_DISTRIBUTION_NUM_PROCESSES"), address
         )
@@ -117,6 +124,12 @@ def start_workers(count: int = 1) -> Iterator[Workers | None]:
     if count == 1 and launched is None:
         yield None
         return
+    if count > (most := MAX_PER_CORE * available_cores()):
+        msg = (
+            f"Cannot start {count} workers on this machine. Expected: at most {most}, {MAX_PER_CORE} per core. "
+            f"Received: {count}. Give fewer."
+        )
+        raise BackendError(msg)
     with _module().start_workers(count, launched) as workers:
         yield workers
 
