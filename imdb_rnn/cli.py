@@ -788,7 +788,7 @@ def _score_to_output(
 ) -> None:
     """Score a file or standard input, and print each block of rows as soon as it is scored."""
     from imdb_rnn.processes import available_cores
-    from imdb_rnn.scoring.results import result_names
+    from imdb_rnn.scoring.results import columns_of, json_rows, result_names
     from imdb_rnn.scoring.score import NOTHING, Scored, check
     from imdb_rnn.scoring.tables import TEXT_COLUMN, open_table
     from imdb_rnn.scoring.workers import score_blocks
@@ -798,14 +798,14 @@ def _score_to_output(
     name = "standard input" if file is None else str(file)
     total = NOTHING
     with open_table(file, text_column, encoding, name) as table:
-        names = result_names(table.columns)
+        names: dict[str, str] = {}
         for scored in score_blocks(classifier, table.blocks, workers or available_cores()):
             if strict:
                 check(scored, total.rows, table, name)
             if as_json:
-                records = zip(scored.block.records(), scored.results, strict=True)
-                rows = [record | dict(zip(names.values(), result, strict=True)) for record, result in records]
-                print(", " if total.rows else "[", json.dumps(rows, default=str)[1:-1], sep="", end="")
+                names = names or result_names(columns_of(table, scored.block))
+                rows = json_rows(scored.block.records(), scored.results, names, ensure_ascii=True)
+                print(", " if total.rows else "[", ", ".join(rows), sep="", end="")
             else:
                 column = text_column or TEXT_COLUMN
                 for record, result in zip(scored.block.records(), scored.results, strict=True):

@@ -8,7 +8,6 @@ import csv
 import gzip
 import io
 import json
-import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from filelock import FileLock, Timeout
 from imdb_rnn import strict_json
 from imdb_rnn.errors import MissingPackageError, ReviewError
 from imdb_rnn.files import atomic_write, move, read_file
-from imdb_rnn.scoring.tables import NO_PYARROW, SUFFIXES, Table
+from imdb_rnn.scoring.tables import NO_PYARROW, SUFFIXES, Block, Table
 from imdb_rnn.scoring.workers import Result, ScoredBlock
 
 RESULTS = ("score", "label", "reason")
@@ -106,7 +105,7 @@ class Writer:
     def write(self, scored: ScoredBlock) -> None:
         """Append a block."""
         if not self.rows:
-            self._columns = _columns_of(self._table, scored)
+            self._columns = columns_of(self._table, scored.block)
         names = result_names(self._columns)
         content = self._encode(scored, names, with_header=not self.rows)
         self._append(content)
@@ -149,7 +148,8 @@ class Writer:
             return self._arrow(scored, names)
         records = scored.block.records()
         if self._format == "jsonl":
-            return _json_lines(records, scored.results, names)
+            rows = json_rows(records, scored.results, names, ensure_ascii=False)
+            return "".join(f"{row}\n" for row in rows).encode("utf-8", "replace")
         lines = [[*self._columns, *names.values()]] if with_header else []
         for record, result in zip(records, scored.results, strict=True):
             _check_names(record, self._columns, self._out)
@@ -303,11 +303,42 @@ def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
     return note
 
 
-def _columns_of(table: Table, scored: ScoredBlock) -> list[str]:
+def columns_of(table: Table, first: Block) -> list[str]:
     """Return the columns of the input: in JSON lines, those of all rows of the first block."""
     if table.format != "jsonl":
         return table.columns
-    return list(dict.fromkeys(name for record in scored.block.values for name in record))
+    return list(dict.fromkeys(name for record in first.values for name in record))
+
+
+def json_rows(
+    records: list[dict[str, Any]], results: list[Result], names: dict[str, str], *, ensure_ascii: bool
+) -> list[str]:
+    """Return rows with their results as JSON objects, in which NaN and infinities are null.
+
+    Args:
+        records: the columns of each row, by name.
+        results: the result for each row.
+        names: the column of each result, from `result_names`.
+        ensure_ascii: whether to escape characters that are not ASCII.
+
+    Raises:
+        ReviewError: a row has a column of such a name, which none of the first rows has.
+    """
+    rows = []
+    for record, result in zip(records, results, strict=True):
+        if taken := [name for name in names.values() if name in record]:
+            msg = f"Cannot add scores. Expected: rows without {taken[0]}, as the first ones. Received: one with it."
+            raise ReviewError(f"{msg} Rename it in the input.")
+        rows.append(_json_text(record | dict(zip(names.values(), result, strict=True)), ensure_ascii))
+    return rows
+
+
+def _json_text(row: dict[str, Any], ensure_ascii: bool) -> str:
+    try:
+        return json.dumps(row, ensure_ascii=ensure_ascii, default=str, allow_nan=False)
+    except ValueError:  # NaN or an infinity, also in a list: JSON has neither, but Python reads and writes them
+        cleaned = json.loads(json.dumps(row, default=str), parse_constant=lambda name: None)
+        return json.dumps(cleaned, ensure_ascii=ensure_ascii)
 
 
 def _check_names(record: dict[str, Any], columns: Sequence[str], out: Path) -> None:
@@ -318,24 +349,6 @@ def _check_names(record: dict[str, Any], columns: Sequence[str], out: Path) -> N
             f"one that also has {', '.join(new)}. JSON lines can hold it: name a file that ends with .jsonl."
         )
         raise ReviewError(msg)
-
-
-def _json_lines(records: list[dict[str, Any]], results: list[Result], names: dict[str, str]) -> bytes:
-    lines = []
-    for record, result in zip(records, results, strict=True):
-        scored = {name: _json_value(value) for name, value in record.items()}
-        for name, value in zip(names.values(), result, strict=True):
-            if name in record:
-                msg = f"Cannot add scores. Expected: rows without {name}, as the first ones. Received: one with it."
-                raise ReviewError(msg)
-            scored[name] = value
-        lines.append(json.dumps(scored, ensure_ascii=False, default=str) + "\n")
-    return "".join(lines).encode("utf-8", "replace")
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value that JSON can hold: it has no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _cell(value: Any) -> Any:

@@ -296,6 +296,33 @@ def test_columns_of_the_input_are_never_replaced() -> None:
     assert list(result_names(taken).values()) == ["predicted_predicted_score", "predicted_label", "reason"]
 
 
+def test_printed_json_has_the_rows_of_a_file_of_json_lines(run_here: Run, saved: Path, tmp_path: Path) -> None:
+    lines = ['{"text": "good"}', '{"text": "bad", "label": "mine", "n": NaN, "list": [{"n": -Infinity}, 1e999, "é"]}']
+    (tmp_path / "reviews.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    printed = run_here("predict", saved, "--file", "reviews.jsonl", "--json").output
+    assert printed.isascii()
+    rows = json.loads(printed, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert run_here("predict", saved, "--file", "reviews.jsonl", "--out", "scored.jsonl").status == 0
+    assert rows == read(tmp_path / "scored.jsonl")
+    assert [[*row] for row in rows] == [
+        ["text", "score", "predicted_label", "reason"],
+        ["text", "label", "n", "list", "score", "predicted_label", "reason"],
+    ]
+    assert (rows[1]["label"], rows[1]["n"], rows[1]["list"]) == ("mine", None, [{"n": None}, None, "é"])
+
+
+@pytest.mark.parametrize("more", [["--json"], ["--out", "scored.jsonl"]])
+def test_a_late_row_with_a_column_of_the_results_is_told(
+    run_here: Run, saved: Path, tmp_path: Path, more: list[str]
+) -> None:
+    late = '{"text": "good", "label": "mine"}\n'
+    (tmp_path / "reviews.jsonl").write_text('{"text": "good"}\n' * 100 + late, encoding="utf-8")
+    status, _, said = run_here("predict", saved, "--file", "reviews.jsonl", *more)
+    assert status == 1
+    assert "Expected: rows without label, as the first ones. Received: one with it. Rename it in the input." in said
+    assert said.count("imdb-rnn: ") == 1
+
+
 def test_a_table_without_rows_has_a_header(classifier: Classifier, tmp_path: Path) -> None:
     file = as_file("reviews.csv", "id,text\n")(tmp_path)
     for suffix in (".csv", ".csv.gz", ".jsonl", ".parquet"):
