@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.inference.classifier import Classifier, Words, digest_of
 from imdb_rnn.processes import available_cores
-from imdb_rnn.scoring.results import writing
+from imdb_rnn.scoring.results import part_of, progress_of, writing
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Block, Table, open_table
 from imdb_rnn.scoring.workers import ScoredBlock, score_blocks
 
@@ -24,7 +24,7 @@ class Scored(NamedTuple):
     Attributes:
         rows: all rows.
         unscored: rows without a score.
-        words: the words of the scored reviews.
+        words: the words of the reviews that this call has scored; not those of an interrupted run that it resumes.
     """
 
     rows: int
@@ -89,6 +89,10 @@ def score_file(
         table = stack.enter_context(open_table(file, text_column, encoding))
         writer = stack.enter_context(writing(out, table, run, resume))
         total = Scored(writer.note.rows, writer.note.unscored, Words(0, 0))
+        if strict and total.unscored:
+            msg = f"Cannot resume {out}. Expected: a score for each row, as --strict demands. Received: "
+            remove = f"remove {part_of(out).name} and {progress_of(out).name}"
+            raise ReviewError(f"{msg}{total.unscored:,} rows without one. Leave out --strict, or {remove}.")
         blocks = _skip(table.blocks, total.rows, file)
         for scored in score_blocks(classifier, blocks, workers or available_cores()):
             if strict:

@@ -506,6 +506,19 @@ def test_what_was_scored_before_an_interruption_is_not_scored_again(
     assert out.read_bytes() == complete(".csv")
 
 
+def test_strict_does_not_resume_a_run_that_has_left_rows_without_a_score(
+    classifier: Classifier, many: Path, tmp_path: Path, complete: Callable[[str], bytes]
+) -> None:
+    out = tmp_path / "scored.csv"
+    interrupted(classifier, many, out)
+    before = part_of(out).read_bytes()
+    with pytest.raises(ReviewError, match=r"Cannot resume .* as --strict demands\. Received: \d+ rows without one\."):
+        score_file(classifier, many, out, strict=True, resume=True, workers=1)
+    assert part_of(out).read_bytes() == before
+    score_file(classifier, many, out, resume=True, workers=1)
+    assert out.read_bytes() == complete(".csv")
+
+
 def test_a_run_is_continued_only_with_what_it_began_with(
     classifier: Classifier, robust: tuple[Path, Any], many: Path, tmp_path: Path
 ) -> None:
