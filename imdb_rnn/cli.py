@@ -290,6 +290,7 @@ def reproduce(
     )
 )
 def predict(
+    ctx: typer.Context,
     directory: Directory,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one per argument.")] = None,
     file: Annotated[
@@ -342,22 +343,17 @@ def predict(
     from imdb_rnn.scoring.parts import is_pattern
 
     if sum((bool(texts), file is not None, samples)) > 1:
-        msg = "Bad reviews. Expected: only one of TEXT, --file and --samples. Received: more than one."
         advice = " If --file is a pattern, put it in quotation marks." if texts and file is not None else ""
-        raise ReviewError(msg + advice)
-    if file is None and (out is not None or resume):
-        msg = "Bad reviews. Expected: --file, for --out and --resume. Received: none."
-        raise ReviewError(msg)
+        ctx.fail(f"Only one of TEXT, --file and --samples can be given.{advice}")
+    if file is None and out is not None:
+        ctx.fail("--out needs --file.")
     if resume and out is None:
-        msg = "Bad reviews. Expected: --out, for --resume. Received: none."
-        raise ReviewError(msg)
-    parts = file is not None and is_pattern(file)
-    if parts and out is None:
-        msg = f"Bad reviews. Expected: --out, a folder, for the pattern {file}. Received: none."
-        raise ReviewError(msg)
-    if engine != "local" and not parts:
-        msg = f'Bad reviews. Expected: --file with a pattern, such as "part-*.csv", for --engine {engine}. Received: '
-        raise ReviewError(f"{msg}{file or 'none'}.")
+        ctx.fail("--resume needs --out.")
+    has_pattern = file is not None and is_pattern(file)
+    if has_pattern and out is None:
+        ctx.fail("--file with a pattern needs --out, a folder.")
+    if engine != "local" and not has_pattern:
+        ctx.fail(f'--engine {engine} needs --file with a pattern, such as "part-*.csv".')
     classifier = Classifier.load(directory, strict=strict)
     if samples:
         _print_samples(classifier.predict_reviews([text for text, _ in SAMPLES]), lang, as_json)
@@ -376,7 +372,7 @@ def predict(
             "workers": workers,
             "resume": resume,
         }
-        if parts:
+        if has_pattern:
             _score_to_folder(classifier, file, out, as_json, engine=engine, **options)
         else:
             _score_to_file(classifier, file, out, as_json, **options)

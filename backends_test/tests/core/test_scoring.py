@@ -396,8 +396,6 @@ def test_the_command_says_what_it_has_written(run_here: Run, saved: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--out", "scored.csv"), "Expected: --file, for --out and --resume."),
-        (("--file", "reviews.csv", "--resume"), "Expected: --out, for --resume."),
         (("--file", "reviews.csv", "--out", "reviews.csv"), "Expected: a new file. Received: reviews.csv exists."),
         (("--file", "reviews.csv", "--out", "scored.xlsx"), "Expected: a name that ends with .csv, .tsv,"),
         (("--file", "reviews.csv", "--out", "scored"), "Expected: a name that ends with .csv, .tsv,"),

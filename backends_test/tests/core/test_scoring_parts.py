@@ -446,20 +446,25 @@ def test_a_pattern_or_a_folder_that_cannot_be_used_is_told_and_nothing_changes(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--file", "part-*.csv"), "Expected: --out, a folder, for the pattern part-*.csv. Received: none."),
-        (("--file", "part-0.csv", "--out", "out", "--engine", "ray"), "Expected: --file with a pattern"),
-        (("--engine", "ray", "good"), "for --engine ray. Received: none."),
+        (("--out", "scored.csv"), "--out needs --file."),
+        (("--resume",), "--resume needs --out."),
+        (("--file", "part-0.csv", "--resume"), "--resume needs --out."),
+        (("--file", "part-*.csv"), "--file with a pattern needs --out, a folder."),
+        (("--file", "part-0.csv", "--out", "out", "--engine", "ray"), "--engine ray needs --file with a pattern, such"),
+        (("--engine", "ray", "good"), '--engine ray needs --file with a pattern, such as "part-*.csv".'),
+        (("good", "--samples"), "Only one of TEXT, --file and --samples can be given."),
         (("part-1.csv", "--file", "part-0.csv", "--out", "out"), "If --file is a pattern, put it in quotation marks."),
     ],
 )
-def test_a_command_that_does_not_say_what_is_needed_is_told(
+def test_options_that_do_not_belong_together_are_a_wrong_command_line(
     run_here: Run, saved: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     write_parts(tmp_path, 2, 10)
     status, output, said = run_here("predict", saved, *arguments)
-    assert (status, output) == (1, "")
-    assert message in said
-    assert said.count("\n") == 1
+    assert (status, output) == (2, "")
+    assert said.startswith("Usage: imdb-rnn predict ")
+    assert message in said.splitlines()[-1]
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["part-0.csv", "part-1.csv"]
 
 
 def test_the_command_says_what_it_has_written(run_here: Run, saved: Path, tmp_path: Path) -> None:
