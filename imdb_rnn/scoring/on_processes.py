@@ -43,15 +43,19 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
     waiting, busy = iter(parts), {}
     # Not forked: a fork of a process with threads can hang.
     context = multiprocessing.get_context("spawn")
-    started = []
+    started, connections = [], []
     try:
-        for part in islice(waiting, processes):
+        # All are started before one is waited for, because each imports this library first.
+        for _ in range(processes):
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(there,))
             process.start()
             there.close()  # so that the end of the process is the end of what can be received
             started.append(process)
-            # Not as an argument: more than a pipe holds would be waited for, also if the process has ended.
+            connections.append(here)
+        for here, part in zip(connections, islice(waiting, processes), strict=True):
+            # Sent, not passed as an argument: `start` would block if the process ends while it receives more than a
+            # pipe holds.
             _send(here, (scorer, workers // processes), part)
             _send(here, part, part)
             busy[here] = part

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from backends_test.tests.scored_parts import (
     workers_at,
 )
 from imdb_rnn import Classifier, ReviewError, score_file, score_parts
+from imdb_rnn.scoring import on_processes
 from imdb_rnn.scoring.parts import RECORDS, PartScorer, find_parts
 
 PARTS, ROWS = 6, 1_500
@@ -341,6 +343,20 @@ def test_the_folder_of_the_outputs_may_match_the_pattern(classifier: Classifier,
     write_parts(tmp_path, 2, 10)
     for resume in (False, True):
         assert score_parts(classifier, f"{tmp_path}/part*", tmp_path / "parts", workers=1, resume=resume).rows == 20
+
+
+def test_all_processes_have_started_before_one_is_waited_for(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, running = on_processes._send, []
+
+    def note(*arguments: Any) -> None:
+        running.append(len(multiprocessing.active_children()))
+        send(*arguments)
+
+    monkeypatch.setattr(on_processes, "_send", note)
+    score_parts(classifier, write_parts(tmp_path, 3, 10), tmp_path / "out", workers=3)
+    assert running[0] == 3
 
 
 def test_a_process_that_ends_as_it_starts_is_told(saved: Path, tmp_path: Path) -> None:
