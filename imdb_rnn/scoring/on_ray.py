@@ -56,22 +56,8 @@ def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Genera
 
     with _connected():
         try:
-            # As many as there is room for now, and more if the cluster grows.
-            room = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
-            most = min(workers or len(parts), len(parts))
-            pool = ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=min(room, most))
-            given = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
-            # A new worker starts in place of one that was killed; Ray Data sees to that.
-            retries = {"max_task_retries": _RETRIES}
-            shared = ray.put(scorer)
-            with warnings.catch_warnings(action="ignore"):  # Ray 2.64 will have another way to say it
-                results = given.map(
-                    _Worker,
-                    fn_constructor_args=[[shared]],
-                    compute=pool,
-                    num_cpus=1,
-                    ray_remote_args_fn=lambda: retries,
-                )
+            with redirect_stdout(sys.stderr):
+                results = _dataset(scorer, parts, workers)
             with _rows_of(results) as rows:
                 for row in rows:
                     if row["error"]:
@@ -86,6 +72,28 @@ def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Genera
             raise ReviewError(msg) from error
 
 
+def _dataset(scorer: PartScorer, parts: list[Path], workers: int | None) -> Any:
+    """Return a dataset with a row for each part, which scores the parts when its rows are read."""
+    import ray
+
+    # As many as there is room for now, and more if the cluster grows.
+    room = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    most = min(workers or len(parts), len(parts))
+    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=min(room, most))
+    given = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
+    # A new worker starts in place of one that was killed; Ray Data sees to that.
+    retries = {"max_task_retries": _RETRIES}
+    shared = ray.put(scorer)
+    with warnings.catch_warnings(action="ignore"):  # Ray 2.64 will have another way to say it
+        return given.map(
+            _Worker,
+            fn_constructor_args=[[shared]],
+            compute=pool,
+            num_cpus=1,
+            ray_remote_args_fn=lambda: retries,
+        )
+
+
 @contextmanager
 def _rows_of(results: Any) -> Iterator[Iterator[dict[str, Any]]]:
     """Give the rows of a dataset. At the end of the block, wait for the threads that have fetched them.
@@ -95,12 +103,23 @@ def _rows_of(results: Any) -> Iterator[Iterator[dict[str, Any]]]:
     before = {*threading.enumerate()}
     rows = iter(results.iter_rows())
     try:
-        yield rows
+        yield _printing_to_stderr(rows)
     finally:
         with redirect_stdout(None):  # Ray tells of the parts that are given up
             rows.close()
             for thread in {*threading.enumerate()} - before:
                 thread.join(_SECONDS_TO_END)  # one of them may never end, but holds nothing
+
+
+def _printing_to_stderr(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows. What Ray prints meanwhile, such as of killed workers, goes to standard error; results do not."""
+    while True:
+        # Not around the `yield`, where the caller may print.
+        with redirect_stdout(sys.stderr):
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
 
 
 class _Worker:
@@ -179,12 +198,11 @@ def _connected() -> Iterator[None]:
         # Ray has replaced what was to be done at SIGTERM.
         if on_sigterm is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)
-    with redirect_stdout(sys.stderr):  # Ray prints of killed workers there, where results go
-        try:
-            yield
-        finally:
-            with redirect_stdout(None):
-                ray.shutdown()
+    try:
+        yield
+    finally:
+        with redirect_stdout(None):
+            ray.shutdown()
 
 
 @contextmanager

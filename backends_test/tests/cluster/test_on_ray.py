@@ -212,6 +212,22 @@ def test_the_connection_of_a_program_is_used_and_kept_and_a_worker_has_the_model
     assert len(loaded_by) == len(set(loaded_by)) == 2
 
 
+def test_what_a_program_prints_while_parts_are_scored_goes_where_it_prints(
+    saved: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in range(2):
+        (tmp_path / f"part-{part}.csv").write_text("text\ngood\n", encoding="utf-8")
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    score_parts(
+        Classifier.load(saved),
+        str(tmp_path / "part-*.csv"),
+        tmp_path / "out",
+        engine="ray",
+        progress=lambda done, parts, scored: print(f"{done} of {parts}"),
+    )
+    assert capsys.readouterr().out == "0 of 2\n1 of 2\n2 of 2\n"
+
+
 def test_nothing_of_ray_is_imported_unless_it_is_asked_for(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "part-0.csv").write_text("text\ngood\n", encoding="utf-8")
     program = """
