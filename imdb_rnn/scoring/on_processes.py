@@ -89,9 +89,9 @@ def _send(connection: Connection, value: object, part: Path) -> None:
 
 def _killed(part: Path) -> ReviewError:
     return ReviewError(
-        f"Cannot score {part}. Expected: a process that runs to its end. Received: one that was killed, perhaps for "
-        "want of memory. Give fewer, by --workers, and continue by --resume. A program of your own needs "
-        '`if __name__ == "__main__":` before what it does.'
+        f"Cannot score {part}. Expected: a process that runs to its end. Received: one that was killed, perhaps "
+        "because memory ran out. Use fewer --workers and --resume. In a script, put the call under "
+        '`if __name__ == "__main__":`.'
     )
 
 

@@ -22,8 +22,8 @@ from imdb_rnn.scoring.parts import PartScorer, ScoredPart
 from imdb_rnn.scoring.score import Scored
 
 _NO_RAY = 'Cannot score on Ray. Expected: Ray Data. Received: {}. Run: pip install "imdb_rnn[ray]"'
-# A worker may be killed because its machine is taken away. A part that ends each worker, such as for want of memory, is
-# not tried for ever.
+# A worker may be killed because its machine is taken away. A part whose workers all end, perhaps because
+# memory runs out, is not tried for ever.
 _RETRIES = 3
 _SECONDS_TO_CONNECT = 10
 _SECONDS_TO_END = 1.0
@@ -44,7 +44,7 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
         MissingPackageError: Ray is not installed.
         ReviewError: the cluster cannot be reached, or a part cannot be scored.
     """
-    try:
+    try:  # here, not in the generator, so that a missing package is reported before the folder is made
         import ray.data  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingPackageError(_NO_RAY.format(error)) from error
@@ -84,7 +84,9 @@ def _dataset(scorer: PartScorer, parts: list[Path], workers: int | None) -> Any:
     # A new worker starts in place of one that was killed; Ray Data sees to that.
     retries = {"max_task_retries": _RETRIES}
     shared = ray.put(scorer)
-    with warnings.catch_warnings(action="ignore"):  # Ray 2.64 will have another way to say it
+    with warnings.catch_warnings():
+        # `map` has no other way to set `max_task_retries` before Ray 2.64.
+        warnings.filterwarnings("ignore", "`ray_remote_args_fn` is deprecated")
         return given.map(
             _Worker,
             fn_constructor_args=[[shared]],
@@ -140,9 +142,10 @@ class _Worker:
         try:
             scored, before = self._scorer.score(Path(row["part"]))
         except (ImdbRnnError, OSError) as error:  # not raised, because Ray would add the places in its own code
-            problem = f"{error} This is so on {socket.gethostname()}"
-            same = Path(row["part"]).exists() and self._scorer.out.is_dir()
-            problem += "." if same else ": all machines must find files at the same paths."
+            host = socket.gethostname()
+            problem = f"{error} (on {host})"
+            if not (Path(row["part"]).exists() and self._scorer.out.is_dir()):
+                problem = f"{error} Machine {host} does not find it: all machines must see the files at the same paths."
         return {
             "rows": scored.rows,
             "unscored": scored.unscored,

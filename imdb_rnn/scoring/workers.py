@@ -74,7 +74,7 @@ def _score_in_processes(classifier: Classifier, blocks: Iterator[Block], workers
             yield ScoredBlock(sent.popleft(), results, words)
     except BrokenExecutor as error:
         msg = f"Cannot score with {workers} processes. Expected: processes that run to their end. Received: {error} "
-        raise ReviewError(f"{msg}Give fewer, by --workers.") from error
+        raise ReviewError(f"{msg}Use fewer --workers.") from error
 
 
 _classifier: Classifier

@@ -183,7 +183,7 @@ def test_a_file_that_a_worker_does_not_find_is_told_with_the_machine(
     )
     assert (status, output) == (1, "")
     assert said.startswith("imdb-rnn: Cannot read /proc/self/cwd/part-0.csv.")
-    assert "all machines must find files at the same paths" in said
+    assert "does not find it: all machines must see the files at the same paths" in said
     assert said.count("\n") == 1
 
 
