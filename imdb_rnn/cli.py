@@ -313,15 +313,15 @@ def predict(
             "For a pattern, a new folder.",
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the same command with --out, if it was interrupted.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes that score a file (default: one per core).")
     ] = None,
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option("--engine", help="What scores the files of a pattern: this machine, or a cluster by Ray Data."),
+        typer.Option(
+            "--engine", help="Where the files of a pattern are scored: on this machine, or on a cluster with Ray Data."
+        ),
     ] = "local",
     strict: Annotated[
         bool,
@@ -732,9 +732,8 @@ def _score_to_file(classifier: "Classifier", file: Path, out: Path, as_json: boo
             scored = score_file(classifier, file, out, progress=progress, **options)
     except BaseException:
         if progress_of(out).is_file():
-            typer.echo(
-                printable(f"What was scored is kept in {out}.part. Continue by the same command, --resume."), err=True
-            )
+            kept = f"What was scored is kept in {out}.part."
+            typer.echo(printable(f"{kept} To resume, run the same command with --resume."), err=True)
         raise
     _report_saved(scored, out, as_json)
 
@@ -756,9 +755,8 @@ def _score_to_folder(classifier: "Classifier", pattern: Path, out: Path, as_json
             scored = score_parts(classifier, str(pattern), out, progress=progress, **options)
     except BaseException:
         if kept:
-            typer.echo(
-                printable(f"{kept:,} files are kept in {out}. Continue by the same command, --resume."), err=True
-            )
+            said = f"{kept:,} files are kept in {out}. To resume, run the same command with --resume."
+            typer.echo(printable(said), err=True)
         raise
     _report_saved(scored, out, as_json)
 

@@ -67,7 +67,7 @@ def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Genera
         except ray.exceptions.RayError as error:
             msg = (
                 f"Cannot score on Ray. Expected: workers that run to their end. Received: {_first_line(error)} What is "
-                "done is kept. Continue by --resume."
+                "done is kept. To resume, run the same command with --resume."
             )
             raise ReviewError(msg) from error
 

@@ -130,16 +130,16 @@ class PartScorer:
                 raise ReviewError(f"{msg}Remove it, or name another folder by --out.") from None
             return None
         except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-            msg = f"Cannot continue {output}. Expected: the record {record}. Received: {error}. {remove}."
+            msg = f"Cannot resume {output}. Expected: the record {record}. Received: {error}. {remove}."
             raise ReviewError(msg) from error
         if different:
             msg = (
-                f"Cannot continue {output}. Expected: the same input, model and options as before. Received: another "
+                f"Cannot resume {output}. Expected: the same input, model and options as before. Received: another "
                 f"{' and '.join(different)}. Give the same, or name another folder by --out."
             )
             raise ReviewError(msg)
         if exists and self.strict and scored.unscored:
-            msg = f"Cannot continue {output}. Expected: a score for each row, as --strict demands. Received: "
+            msg = f"Cannot resume {output}. Expected: a score for each row, as --strict demands. Received: "
             raise ReviewError(f"{msg}{scored.unscored:,} rows without one. {remove}.")
         return scored if exists else None
 
@@ -173,8 +173,8 @@ def score_parts(
         encoding: see `score_file`.
         strict: see `score_file`.
         workers: the number of processes, by default that of the cores; for Ray, as many as the cluster has room for.
-        resume: whether to continue a run with the same arguments. Files that are done are not scored again, and
-            a file that was being scored is scored from its beginning.
+        resume: whether to resume an interrupted run with the same arguments. Files that are done are not scored
+            again, and a file that was being scored is scored from its beginning.
         progress: is called at the start and after each file.
 
     Returns:
@@ -280,14 +280,15 @@ def _begin(out: Path, resume: bool) -> None:
     """Make the folder.
 
     Raises:
-        ReviewError: it cannot be made, has something else, or has parts and is not to be continued.
+        ReviewError: it cannot be made, has something else, or has parts and is not to be resumed.
     """
     if out.is_dir() and any(out.iterdir()):
         msg = f"Cannot write {out}. Expected: a new or empty folder. Received: "
         if not (out / RECORDS).is_dir():
             raise ReviewError(f"{msg}one with other files. Name another one.")
         if not resume:
-            raise ReviewError(f"{msg}one with scored files. Continue by --resume, or name another one.")
+            resume_it = "To resume, run the same command with --resume. Otherwise, name another folder."
+            raise ReviewError(f"{msg}one with scored files. {resume_it}")
     try:
         out.mkdir(exist_ok=True)
         (out / RECORDS).mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Writes tables with scores: CSV, TSV, JSON lines or Parquet, and continues after an interruption.
+"""Writes tables with scores: CSV, TSV, JSON lines or Parquet, and resumes an interrupted run.
 
 A table is written to FILE.part, and renamed when it is complete. FILE.progress says how many rows of the input, and how
 many bytes, FILE.part surely has. What is behind them when a run continues is cut off, and scored again.
@@ -76,7 +76,7 @@ class Note:
         unscored: those of them that have no score.
         bytes: their bytes.
         columns: the columns of FILE.part that are those of the input.
-        run: what must be the same to continue, such as a digest of the input.
+        run: what must be the same to resume, such as a digest of the input.
     """
 
     rows: int
@@ -167,7 +167,7 @@ class Writer:
         return text.getvalue().encode("utf-8", "replace")
 
     def _arrow(self, scored: ScoredBlock, names: dict[str, str]) -> bytes:
-        """Return a stream of Arrow, because a Parquet file cannot be continued."""
+        """Return a stream of Arrow, because nothing can be appended to a Parquet file."""
         import pyarrow
 
         batch = scored.block.batch
@@ -215,14 +215,14 @@ def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Itera
     Args:
         out: the file.
         table: the input.
-        run: what must be the same to continue, as JSON can hold it.
-        resume: whether to continue a run that was interrupted.
+        run: what must be the same to resume, as JSON can hold it.
+        resume: whether to resume an interrupted run.
 
     Yields:
         The writer, whose `note` says how many rows to skip. If the block ends without an error, the table is complete.
 
     Raises:
-        ReviewError: the file exists, another process writes it, or it cannot be continued.
+        ReviewError: the file exists, another process writes it, or it cannot be resumed.
     """
     _check_pyarrow(out)
     if not out.parent.is_dir():
@@ -272,7 +272,7 @@ def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
     """Return where to begin.
 
     Raises:
-        ReviewError: the file exists, or cannot be continued.
+        ReviewError: the file exists, or cannot be resumed.
     """
     part, progress = part_of(out), progress_of(out)
     if progress.is_file() and out.exists() and not part.exists():  # it was complete, and killed just before the end
@@ -286,19 +286,19 @@ def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
     remove = f"remove {part.name} and {progress.name}"
     if not resume:
         msg = f"Cannot write {out}. Expected: a new file. Received: one that was interrupted. "
-        raise ReviewError(f"{msg}Continue by --resume, or {remove}.")
+        raise ReviewError(f"{msg}To resume, run the same command with --resume. To begin again, {remove}.")
     if not run["input"]:
-        msg = f"Cannot continue {out}. Expected: an input that is a file. Received: a pipe. Give a file."
+        msg = f"Cannot resume {out}. Expected: an input that is a file. Received: a pipe. Give a file."
         raise ReviewError(msg)
     try:
         note = Note(**strict_json.parse(read_file(progress, _MAX_NOTE_BYTES)))
         complete = part.stat().st_size >= note.bytes
     except (OSError, TypeError, ValueError) as error:
-        msg = f"Cannot continue {out}. Expected: the notes of an interrupted run. Received: {error}. "
+        msg = f"Cannot resume {out}. Expected: the notes of an interrupted run. Received: {error}. "
         raise ReviewError(f"{msg}To begin again, {remove}.") from error
     different = [name for name in run if note.run.get(name) != run[name]] or ([] if complete else ["written part"])
     if different:
-        msg = f"Cannot continue {out}. Expected: the same input, model and options. Received: another "
+        msg = f"Cannot resume {out}. Expected: the same input, model and options. Received: another "
         raise ReviewError(f"{msg}{' and '.join(different)}. Give the same, or {remove}.")
     return note
 

@@ -74,7 +74,7 @@ def score_file(
         encoding: the encoding of the file, by default UTF-8.
         strict: whether to raise an error at a row that cannot be scored.
         workers: the number of processes, by default that of the cores. The scores are the same for any number.
-        resume: whether to continue a run with the same arguments that was interrupted.
+        resume: whether to resume an interrupted run with the same arguments.
         progress: is called after each block of rows.
 
     Returns:
@@ -138,7 +138,7 @@ def _skip(blocks: Iterator[Block], rows: int, file: Path) -> Iterator[Block]:
             yield block
         rows -= len(block.texts)
         if rows < 0 and rows + len(block.texts) > 0:
-            msg = f"Cannot continue with {file}. Expected: the rows of before. Received: others. Begin again."
+            msg = f"Cannot resume with {file}. Expected: the rows of before. Received: others. Begin again."
             raise ReviewError(msg)
 
 

@@ -4,7 +4,7 @@ A text file has one review per line. A table is CSV, TSV, JSON lines or Parquet,
 All but Parquet may be compressed by gzip. The format is that of the file's name and content.
 
 A row that cannot be read has a reason, and does not affect the other rows. The blocks of a file are always the same, so
-an interrupted run can continue at the start of a block.
+an interrupted run can be resumed at the start of a block.
 """
 
 import codecs

@@ -108,7 +108,7 @@ def test_a_part_that_ends_every_worker_ends_the_run_and_what_is_done_is_kept(
         _, said = process.communicate(timeout=120)
     assert process.returncode == 1
     *_, kept, error = said.splitlines()  # Ray tells of the killed workers before
-    assert kept.endswith("Continue by the same command, --resume.")
+    assert kept.endswith("To resume, run the same command with --resume.")
     assert error.startswith("imdb-rnn: Cannot score on Ray. Expected: workers that run to their end. Received: ")
     done = bytes_in(out)
     assert done.items() < complete.items()
@@ -131,7 +131,7 @@ def test_a_command_that_is_ended_leaves_no_process_of_its_own_cluster(
     assert process.returncode == status
     *kept, ended = said.splitlines()
     assert ended.startswith("imdb-rnn: ")
-    assert all(line.endswith("Continue by the same command, --resume.") for line in kept)
+    assert all(line.endswith("To resume, run the same command with --resume.") for line in kept)
     assert len(kept) <= 1
     end = time.monotonic() + 60
     while marked(tmp_path):

@@ -471,7 +471,7 @@ def test_a_killed_run_continues_without_losing_or_repeating_a_row(
     assert killed, "it ended before it could be killed"
     refused = subprocess.run(command[:-1], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert "Received: one that was interrupted. Continue by --resume, or remove" in refused.stderr
+    assert "Received: one that was interrupted. To resume, run the same command with --resume. To" in refused.stderr
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
     assert completed.stderr == "imdb-rnn: 2,222 of 20,000 rows could not be read and have no score.\n"

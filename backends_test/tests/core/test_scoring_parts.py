@@ -153,7 +153,7 @@ def test_a_killed_run_continues_and_no_file_is_lost_or_doubled(
     assert done.items() < complete.items(), "what is there is complete"
     refused = subprocess.run(predict(saved, pattern, out), capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert "Received: one with scored files. Continue by --resume, or name another one." in refused.stderr
+    assert "Received: one with scored files. To resume, run the same command with --resume." in refused.stderr
     completed = subprocess.run(predict(saved, pattern, out, "--resume"), capture_output=True, text=True, check=False)
     assert (completed.returncode, completed.stdout) == (0, f"96,000 rows, saved in {out}\n"), completed.stderr
     assert bytes_in(out) == complete
@@ -174,7 +174,9 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process_behind(
         _, said = process.communicate(timeout=60)
     assert process.returncode == status, said
     *kept, ended = said.splitlines()
-    assert all(line.endswith(f"files are kept in {out}. Continue by the same command, --resume.") for line in kept)
+    assert all(
+        line.endswith(f"files are kept in {out}. To resume, run the same command with --resume.") for line in kept
+    )
     assert len(kept) <= 1
     assert ended.startswith("imdb-rnn: ")
     end = time.monotonic() + 10
