@@ -14,12 +14,13 @@ from typing import cast
 
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.processes import available_cores, follow_parent
-from imdb_rnn.scoring.parts import PartScorer, ScoredPart
+from imdb_rnn.scoring.parts import PartScorer
+from imdb_rnn.scoring.score import Scored
 
 _SECONDS_TO_END = 10.0
 
 
-def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[Scored, None, None]:
     """Score parts.
 
     Args:
@@ -29,7 +30,7 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
             each part.
 
     Yields:
-        The parts, as they are done.
+        The results of the parts, as they are done.
 
     Raises:
         ReviewError: a part cannot be scored, or a process was killed.
@@ -95,14 +96,14 @@ def _killed(part: Path) -> ReviewError:
     )
 
 
-def _receive(connection: Connection, part: Path) -> ScoredPart:
+def _receive(connection: Connection, part: Path) -> Scored:
     """Return the result of a process.
 
     Raises:
         ReviewError: the process was killed; or whatever it has raised.
     """
     try:
-        result: ScoredPart | Exception = connection.recv()
+        result: Scored | Exception = connection.recv()
     except (EOFError, OSError) as error:
         raise _killed(part) from error
     if isinstance(result, Exception):
@@ -117,7 +118,7 @@ def _work(connection: Connection) -> None:
     scorer, workers = connection.recv()
     while True:
         try:
-            result: ScoredPart | Exception = scorer.score(connection.recv(), workers)
+            result: Scored | Exception = scorer.score(connection.recv(), workers)
         except EOFError:
             return
         except Exception as error:  # noqa: BLE001 (it is raised in the other process)

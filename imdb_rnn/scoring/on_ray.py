@@ -18,8 +18,8 @@ from typing import Any
 
 from imdb_rnn.errors import ImdbRnnError, MissingPackageError, ReviewError
 from imdb_rnn.inference.classifier import Words
-from imdb_rnn.scoring.parts import PartScorer, ScoredPart
-from imdb_rnn.scoring.score import Scored
+from imdb_rnn.scoring.parts import PartScorer
+from imdb_rnn.scoring.score import NOTHING, Scored
 
 _NO_RAY = 'Cannot score on Ray. Expected: Ray Data. Received: {}. Run: pip install "imdb_rnn[ray]"'
 # A worker may be killed because its machine is taken away. A part whose workers all end, perhaps because
@@ -29,7 +29,7 @@ _SECONDS_TO_CONNECT = 10
 _SECONDS_TO_END = 1.0
 
 
-def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[Scored, None, None]:
     """Score parts.
 
     Args:
@@ -38,7 +38,7 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
         workers: the number of workers, with one core each; by default as many as the cluster has room for.
 
     Yields:
-        The parts, as they are done.
+        The results of the parts, as they are done.
 
     Raises:
         MissingPackageError: Ray is not installed.
@@ -51,7 +51,7 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
     return _score(scorer, parts, workers)
 
 
-def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[Scored, None, None]:
     import ray
 
     with _connected():
@@ -62,8 +62,7 @@ def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Genera
                 for row in rows:
                     if row["error"]:
                         raise ReviewError(row["error"])
-                    scored = Scored(row["rows"], row["unscored"], Words(row["words"], row["known"]))
-                    yield ScoredPart(scored, row["before"])
+                    yield Scored(row["rows"], row["unscored"], Words(row["words"], row["known"]))
         except ray.exceptions.RayError as error:
             msg = (
                 f"Cannot score on Ray. Expected: workers that run to their end. Received: {_first_line(error)} What is "
@@ -138,9 +137,9 @@ class _Worker:
         self._scorer: PartScorer = ray.get(shared[0])
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        scored, before, problem = Scored(0, 0, Words(0, 0)), False, ""
+        scored, problem = NOTHING, ""
         try:
-            scored, before = self._scorer.score(Path(row["part"]))
+            scored = self._scorer.score(Path(row["part"]))
         except (ImdbRnnError, OSError) as error:  # not raised, because Ray would add the places in its own code
             host = socket.gethostname()
             problem = f"{error} (on {host})"
@@ -151,7 +150,6 @@ class _Worker:
             "unscored": scored.unscored,
             "words": scored.words.all,
             "known": scored.words.known,
-            "before": before,
             "error": problem,
         }
 

@@ -16,14 +16,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from imdb_rnn import strict_json
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.files import atomic_write, move, read_file
 from imdb_rnn.inference.classifier import Classifier, Words
 from imdb_rnn.scoring.results import format_of
-from imdb_rnn.scoring.score import NOTHING, Progress, Scored, origin_of, score_file
+from imdb_rnn.scoring.score import NOTHING, Scored, origin_of, score_file
 
 Engine = Literal["local", "ray"]
 # Readers of folders, such as Spark and pyarrow, skip names that begin with an underscore.
@@ -31,18 +31,6 @@ RECORDS = "_parts"
 _MAX_RECORD_BYTES = 1 << 16
 # As `tempfile.mkdtemp` names the folder of an attempt, and `atomic_write` a record that it writes.
 _ATTEMPT, _HALF_RECORD = re.compile(r"(.+)\.\w{8}"), re.compile(r"\.(.+)-\w{8}\.json")
-
-
-class ScoredPart(NamedTuple):
-    """A part that is done.
-
-    Attributes:
-        scored: its rows.
-        before: whether an earlier run had done it.
-    """
-
-    scored: Scored
-    before: bool
 
 
 # Is called at the start and after each part, with the number of parts that are done, that of all, and the rows so far.
@@ -67,13 +55,15 @@ class PartScorer:
     encoding: str | None = None
     strict: bool = False
 
-    def score(self, part: Path, workers: int = 1, progress: Progress = lambda table, scored: None) -> ScoredPart:
+    def score(self, part: Path, workers: int = 1) -> Scored:
         """Score a part, unless it is done.
 
         Args:
             part: the file.
             workers: the number of processes.
-            progress: is called after each block of rows.
+
+        Returns:
+            The numbers of rows of the part, also if it was done before.
 
         Raises:
             ModelError: see `Classifier.predict_reviews`.
@@ -81,7 +71,7 @@ class PartScorer:
         """
         origin = origin_of(self.classifier, part, self.text_column, self.encoding)
         if found := self._found(part, origin):
-            return ScoredPart(found, before=True)
+            return found
         output = output_of(part, self.out)
         try:
             attempt = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=self.out / RECORDS))
@@ -94,7 +84,6 @@ class PartScorer:
                     encoding=self.encoding,
                     strict=self.strict,
                     workers=workers,
-                    progress=progress,
                 )
                 with atomic_write(self._record_of(part)) as path:
                     path.write_text(json.dumps({"origin": origin, **scored._asdict()}), encoding="utf-8")
@@ -104,9 +93,9 @@ class PartScorer:
         except (OSError, ReviewError):
             # Another worker may have done this part, and the run may be complete: then the attempt has been removed.
             if found := self._found(part, origin):
-                return ScoredPart(found, before=False)
+                return found
             raise
-        return ScoredPart(scored, before=False)
+        return scored
 
     def _record_of(self, part: Path) -> Path:
         return self.out / RECORDS / f"{output_of(part, self.out).name}.json"
@@ -197,8 +186,8 @@ def score_parts(
     done, total = 0, NOTHING
     progress(done, len(parts), total)
     with closing(results):
-        for done, part in enumerate(results, start=1):
-            total = total.plus(part.scored)
+        for done, scored in enumerate(results, start=1):
+            total = total.plus(scored)
             progress(done, len(parts), total)
     missing = [output for part in parts if not (output := output_of(part, out)).is_file()]
     if missing or done != len(parts):
@@ -265,8 +254,8 @@ def output_of(part: Path, out: Path) -> Path:
 
 def _results_of(
     engine: Engine, scorer: PartScorer, parts: list[Path], workers: int | None
-) -> Generator[ScoredPart, None, None]:
-    """Return the parts as they are done. The workers start with the first one, and end when this is closed."""
+) -> Generator[Scored, None, None]:
+    """Return the results of parts as they are done. Workers start with the first one, and end when this is closed."""
     if engine == "ray":
         from imdb_rnn.scoring import on_ray
 

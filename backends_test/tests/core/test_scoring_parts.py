@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from backends_test.tests.scored_parts import (
     workers_at,
 )
 from imdb_rnn import Classifier, ReviewError, score_file, score_parts
-from imdb_rnn.scoring import on_processes
+from imdb_rnn.scoring import on_processes, parts
 from imdb_rnn.scoring.parts import RECORDS, PartScorer, find_parts
 
 PARTS, ROWS = 6, 1_500
@@ -123,7 +124,9 @@ def test_files_that_are_done_are_not_scored_again(
     assert bytes_in(out) == complete
     same = [name for name, before in written.items() if before == (out / name).stat().st_mtime_ns]
     assert same == [name for name in complete if name != "part-3.csv"]
-    assert PartScorer(classifier, out).score(Path(pattern).with_name("part-3.csv")).before
+    before = (out / "part-3.csv").stat().st_mtime_ns
+    assert PartScorer(classifier, out).score(Path(pattern).with_name("part-3.csv")).rows == ROWS
+    assert (out / "part-3.csv").stat().st_mtime_ns == before
 
 
 def predict(saved: Path, pattern: str, out: Path, *more: str) -> list[str]:
@@ -214,19 +217,31 @@ def test_a_killed_process_is_told_and_its_file_is_done_again(
     assert bytes_in(out) == complete
 
 
+def call_once_in_a_part(monkeypatch: pytest.MonkeyPatch, function: Callable[[], object]) -> None:
+    """Let the next part that is scored call a function after its first block."""
+    waiting = [function]
+
+    def score_and_call(*arguments: Any, **options: Any) -> Any:
+        options["progress"] = lambda table, scored: waiting.pop()() if waiting else None
+        return score_file(*arguments, **options)
+
+    monkeypatch.setattr(parts, "score_file", score_and_call)
+
+
 def test_a_worker_that_was_believed_dead_changes_nothing_by_going_on(
-    classifier: Classifier, pattern: str, complete: dict[str, bytes], tmp_path: Path
+    classifier: Classifier, pattern: str, complete: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, part = tmp_path / "out", Path(pattern).with_name("part-0.csv")
     (out / RECORDS).mkdir(parents=True)
     scorer, begun, go_on = PartScorer(classifier, out), threading.Event(), threading.Event()
     results: list[Any] = []
 
-    def hang(table: object, scored: object) -> None:
+    def hang() -> None:
         begun.set()
         assert go_on.wait(60)
 
-    believed_dead = threading.Thread(target=lambda: results.append(scorer.score(part, progress=hang)))
+    call_once_in_a_part(monkeypatch, hang)
+    believed_dead = threading.Thread(target=lambda: results.append(scorer.score(part)))
     believed_dead.start()
     assert begun.wait(60)
     again = scorer.score(part)
@@ -239,29 +254,19 @@ def test_a_worker_that_was_believed_dead_changes_nothing_by_going_on(
 
 
 def test_a_worker_that_goes_on_after_the_run_is_complete_writes_nothing(
-    classifier: Classifier, pattern: str, tmp_path: Path
+    classifier: Classifier, pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, part = tmp_path / "out", Path(pattern).with_name("part-0.csv")
     (out / RECORDS).mkdir(parents=True)
-    moments = iter([True])
-
-    def complete_run(table: object, scored: object) -> None:
-        if next(moments, False):
-            score_parts(classifier, pattern, out, workers=1, resume=True)
-
-    late = PartScorer(classifier, out).score(part, progress=complete_run)
-    assert late.scored.rows == ROWS
+    call_once_in_a_part(monkeypatch, lambda: score_parts(classifier, pattern, out, workers=1, resume=True))
+    assert PartScorer(classifier, out).score(part).rows == ROWS
     before = bytes_in(out)
     assert len(before) == PARTS
     shutil.rmtree(out)
-    moments = iter([True])
     (out / RECORDS).mkdir(parents=True)
-
-    def remove_everything(table: object, scored: object) -> None:
-        shutil.rmtree(out, ignore_errors=True)
-
+    call_once_in_a_part(monkeypatch, lambda: shutil.rmtree(out, ignore_errors=True))
     with pytest.raises(OSError, match="No such file"):
-        PartScorer(classifier, out).score(part, progress=remove_everything)
+        PartScorer(classifier, out).score(part)
     assert not out.exists(), "a folder that the user has removed stays so"
 
 
