@@ -1,7 +1,7 @@
 """Writes tables with scores: CSV, TSV, JSON lines or Parquet, and resumes an interrupted run.
 
-A table is written to FILE.part, and renamed when it is complete. FILE.progress says how many rows of the input, and how
-many bytes, FILE.part surely has. What is behind them when a run continues is cut off, and scored again.
+A table is written to FILE.part, and renamed when it is complete. FILE.progress records how many rows of the input and
+bytes of FILE.part are on the disk. Anything after them is truncated and scored again when the run is resumed.
 """
 
 import csv
@@ -27,8 +27,8 @@ from imdb_rnn.scoring.workers import Result, ScoredBlock
 RESULTS = ("score", "label", "reason")
 # Added to the name of a result if the input has such a column.
 PREFIX = "predicted_"
-_SECONDS_BETWEEN_NOTES = 1.0
-_MAX_NOTE_BYTES = 1 << 16
+_SECONDS_BETWEEN_CHECKPOINTS = 1.0
+_MAX_CHECKPOINT_BYTES = 1 << 16
 _COMPRESSION_LEVEL = 6
 
 
@@ -49,14 +49,14 @@ def format_of(out: Path) -> tuple[str, bool]:
         ReviewError: the name has another suffix.
     """
     suffixes = [suffix.lower() for suffix in out.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = (suffixes[:-1] if packed else suffixes)[-1:]
+    compressed = suffixes[-1:] == [".gz"]
+    suffix = (suffixes[:-1] if compressed else suffixes)[-1:]
     format_ = SUFFIXES.get(suffix[0]) if suffix else None
-    if format_ is None or (packed and format_ == "parquet"):
+    if format_ is None or (compressed and format_ == "parquet"):
         known = ", ".join(SUFFIXES)
         msg = f"Cannot write {out}. Expected: a name that ends with {known}; all but Parquet can be followed by .gz."
         raise ReviewError(f"{msg} Received: {out.name!r}.")
-    return format_, packed
+    return format_, compressed
 
 
 def _check_pyarrow(out: Path) -> None:
@@ -68,14 +68,14 @@ def _check_pyarrow(out: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Note:
-    """What FILE.progress says.
+class Checkpoint:
+    """What FILE.progress records.
 
     Attributes:
-        rows: rows of the input that FILE.part has.
-        unscored: those of them that have no score.
-        bytes: their bytes.
-        columns: the columns of FILE.part that are those of the input.
+        rows: the number of rows of the input in FILE.part.
+        unscored: how many of them have no score.
+        bytes: the length of FILE.part with these rows.
+        columns: the columns of the input in FILE.part.
         run: what must be the same to resume, such as a digest of the input.
     """
 
@@ -87,20 +87,20 @@ class Note:
 
 
 class Writer:
-    """Writes one table. Use `writing`.
+    """Writes one table. Use `open_writer`.
 
     Attributes:
-        note: what is surely written.
-        rows: how many rows are written.
+        checkpoint: what is on the disk.
+        rows: how many rows have been written.
     """
 
-    def __init__(self, out: Path, table: Table, note: Note, part: BinaryIO) -> None:
-        self.note = note
-        self._format, self._packed = format_of(out)
+    def __init__(self, out: Path, table: Table, checkpoint: Checkpoint, part: BinaryIO) -> None:
+        self.checkpoint = checkpoint
+        self._format, self._compressed = format_of(out)
         self._out, self._table, self._part = out, table, part
-        self.rows, self._unscored, self._bytes = note.rows, note.unscored, note.bytes
-        self._noted_at = time.monotonic()
-        self._columns: list[str] = note.columns
+        self.rows, self._unscored, self._bytes = checkpoint.rows, checkpoint.unscored, checkpoint.bytes
+        self._saved_at = time.monotonic()
+        self._columns: list[str] = checkpoint.columns
 
     def write(self, scored: ScoredBlock) -> None:
         """Append a block."""
@@ -111,25 +111,28 @@ class Writer:
         self._append(content)
         self.rows += len(scored.results)
         self._unscored += sum(result.score is None for result in scored.results)
-        if time.monotonic() - self._noted_at > _SECONDS_BETWEEN_NOTES:
-            self.take_note()
+        if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+            self.save_checkpoint()
 
-    def take_note(self) -> None:
-        """Bring what was written to the disk, and note it."""
+    def save_checkpoint(self) -> None:
+        """Bring what was written to the disk, and record it."""
         self._part.flush()
         os.fsync(self._part.fileno())
-        self.note = Note(self.rows, self._unscored, self._bytes, self._columns, self.note.run)
+        self.checkpoint = Checkpoint(self.rows, self._unscored, self._bytes, self._columns, self.checkpoint.run)
         with atomic_write(progress_of(self._out)) as path:
-            path.write_text(json.dumps(asdict(self.note)), encoding="utf-8")
-        self._noted_at = time.monotonic()
+            path.write_text(json.dumps(asdict(self.checkpoint)), encoding="utf-8")
+        self._saved_at = time.monotonic()
 
-    def finish(self) -> None:
-        """Complete the table."""
-        if not self.rows and self._format != "jsonl":  # a table without rows has a header
+    def end(self) -> None:
+        """Complete FILE.part: a table without rows has a header, except in JSON lines."""
+        if not self.rows and self._format != "jsonl":
             self._columns = self._table.columns
             if self._format != "parquet":
                 self._append(self._lines([[*self._columns, *result_names(self._columns).values()]]))
         self._part.flush()
+
+    def publish(self) -> None:
+        """Make FILE of FILE.part, which is complete and closed."""
         part = part_of(self._out)
         if self._format == "parquet":
             self._write_parquet(part)
@@ -139,9 +142,10 @@ class Writer:
         progress_of(self._out).unlink()
 
     def _append(self, content: bytes) -> None:
-        packed = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0) if self._packed else content
-        self._part.write(packed)
-        self._bytes += len(packed)
+        if self._compressed:
+            content = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
+        self._part.write(content)
+        self._bytes += len(content)
 
     def _encode(self, scored: ScoredBlock, names: dict[str, str], with_header: bool) -> bytes:
         if self._format == "parquet":
@@ -209,7 +213,7 @@ class Writer:
 
 
 @contextmanager
-def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Iterator[Writer]:
+def open_writer(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Iterator[Writer]:
     """Write a table with scores.
 
     Args:
@@ -219,7 +223,8 @@ def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Itera
         resume: whether to resume an interrupted run.
 
     Yields:
-        The writer, whose `note` says how many rows to skip. If the block ends without an error, the table is complete.
+        The writer, whose `checkpoint` says how many rows to skip. If the block ends without an error, the table is
+        complete.
 
     Raises:
         ReviewError: the file exists, another process writes it, or it cannot be resumed.
@@ -236,23 +241,26 @@ def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Itera
         msg = f"Cannot write {out}. Expected: a file that nothing else writes. Received: one that is being written."
         raise ReviewError(msg) from error
     try:
-        note = _begin(out, run, resume)
+        checkpoint = _begin(out, run, resume)
         with part.open("ab") as file:
-            file.truncate(note.bytes)
-            writer = Writer(out, table, note, file)
+            file.truncate(checkpoint.bytes)
+            writer = Writer(out, table, checkpoint, file)
             try:
-                if not note.rows:
-                    writer.take_note()
+                if not checkpoint.rows:
+                    writer.save_checkpoint()
                 yield writer
+                writer.end()
             except BaseException:
-                with suppress(OSError):  # the disk may be full: then the last note holds
-                    if writer.rows > writer.note.rows:
-                        writer.take_note()
-                if not writer.note.rows:  # nothing worth to be kept
+                with suppress(OSError):  # the disk may be full: then the last checkpoint holds
+                    if writer.rows > writer.checkpoint.rows:
+                        writer.save_checkpoint()
+                if not writer.checkpoint.rows:  # nothing is worth keeping
+                    with suppress(OSError):
+                        file.close()  # Windows neither removes nor renames an open file
                     part.unlink()
                     progress_of(out).unlink(missing_ok=True)
                 raise
-            writer.finish()
+        writer.publish()
     finally:
         Path(f"{out}.lock").unlink(missing_ok=True)
         lock.release()
@@ -264,11 +272,11 @@ def part_of(out: Path) -> Path:
 
 
 def progress_of(out: Path) -> Path:
-    """Return the file that says how far it is."""
+    """Return the file that records how far it is."""
     return out.with_name(f"{out.name}.progress")
 
 
-def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
+def _begin(out: Path, run: dict[str, Any], resume: bool) -> Checkpoint:
     """Return where to begin.
 
     Raises:
@@ -279,7 +287,7 @@ def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
         progress.unlink()
     existing = [file for file in (part, progress, out) if file.exists()]
     if not existing:
-        return Note(0, 0, 0, [], run)
+        return Checkpoint(0, 0, 0, [], run)
     if not {part, progress} <= set(existing):
         msg = f"Cannot write {out}. Expected: a new file. Received: {existing[0].name} exists. "
         raise ReviewError(f"{msg}Remove it, or name another one.")
@@ -291,16 +299,18 @@ def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
         msg = f"Cannot resume {out}. Expected: an input that is a file. Received: a pipe. Give a file."
         raise ReviewError(msg)
     try:
-        note = Note(**strict_json.parse(read_file(progress, _MAX_NOTE_BYTES)))
-        complete = part.stat().st_size >= note.bytes
+        checkpoint = Checkpoint(**strict_json.parse(read_file(progress, _MAX_CHECKPOINT_BYTES)))
+        complete = part.stat().st_size >= checkpoint.bytes
     except (OSError, TypeError, ValueError) as error:
-        msg = f"Cannot resume {out}. Expected: the notes of an interrupted run. Received: {error}. "
+        msg = f"Cannot resume {out}. Expected: the checkpoint of an interrupted run. Received: {error}. "
         raise ReviewError(f"{msg}To begin again, {remove}.") from error
-    different = [name for name in run if note.run.get(name) != run[name]] or ([] if complete else ["written part"])
+    different = [name for name in run if checkpoint.run.get(name) != run[name]]
+    if not (different or complete):
+        different = ["written part"]
     if different:
         msg = f"Cannot resume {out}. Expected: the same input, model and options. Received: another "
         raise ReviewError(f"{msg}{' and '.join(different)}. Give the same, or {remove}.")
-    return note
+    return checkpoint
 
 
 def columns_of(table: Table, first: Block) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.inference.classifier import Classifier, Words, digest_of
 from imdb_rnn.processes import available_cores
-from imdb_rnn.scoring.results import part_of, progress_of, writing
+from imdb_rnn.scoring.results import open_writer, part_of, progress_of
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Block, Table, open_table
 from imdb_rnn.scoring.workers import ScoredBlock, score_blocks
 
@@ -87,8 +87,8 @@ def score_file(
     with ExitStack() as stack:
         run = origin_of(classifier, file, text_column, encoding)
         table = stack.enter_context(open_table(file, text_column, encoding))
-        writer = stack.enter_context(writing(out, table, run, resume))
-        total = Scored(writer.note.rows, writer.note.unscored, Words(0, 0))
+        writer = stack.enter_context(open_writer(out, table, run, resume))
+        total = Scored(writer.checkpoint.rows, writer.checkpoint.unscored, Words(0, 0))
         if strict and total.unscored:
             msg = f"Cannot resume {out}. Expected: a score for each row, as --strict demands. Received: "
             remove = f"remove {part_of(out).name} and {progress_of(out).name}"

@@ -182,14 +182,14 @@ def _table(
     size = os.fstat(raw.fileno()).st_size if is_file else None
     suffixes = [suffix.lower() for suffix in (file.suffixes if file else [])]
     buffered = _peekable(raw, stack)
-    packed = buffered.peek(4)[:2] == _GZIP
-    if packed:
+    compressed = buffered.peek(4)[:2] == _GZIP
+    if compressed:
         suffixes = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
         buffered = _peekable(gzip.GzipFile(fileobj=buffered), stack)
     sample = buffered.peek(_SAMPLE_BYTES)[:_SAMPLE_BYTES]
     suffix = suffixes[-1] if suffixes else ""
     if sample.startswith(_PARQUET) or suffix == ".parquet":
-        if packed or file is None or not is_file:
+        if compressed or file is None or not is_file:
             msg = "Parquet that is piped or compressed once more. Give the Parquet file itself"
             raise ValueError(msg)
         return _parquet(file, text_column or TEXT_COLUMN, name)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends_test.tests.command_line import PROGRAM, Run
+from backends_test.tests.scored_parts import holder_of
 from imdb_rnn import Classifier, ReviewError
 from imdb_rnn.scoring.results import part_of, progress_of, result_names
 from imdb_rnn.scoring.score import score_file
@@ -130,11 +131,13 @@ def test_every_row_has_its_row_with_its_columns_and_a_score_or_a_reason(
     assert not list(tmp_path.glob("scored*.*.*[!z]")), "only the table is left"
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_text_file_has_a_row_for_each_line(classifier: Classifier, tmp_path: Path, end: str, packed: bool) -> None:
+def test_a_text_file_has_a_row_for_each_line(
+    classifier: Classifier, tmp_path: Path, end: str, compressed: bool
+) -> None:
     lines = ["A good film.", "", "Naïve, but not bad", "bad"]
-    file = as_file("reviews.txt.gz" if packed else "reviews.txt", "".join(line + end for line in lines))(tmp_path)
+    file = as_file("reviews.txt.gz" if compressed else "reviews.txt", "".join(line + end for line in lines))(tmp_path)
     score_file(classifier, file, tmp_path / "scored.csv")
     rows = read(tmp_path / "scored.csv")
     assert [row["text"] for row in rows] == lines
@@ -458,10 +461,10 @@ def test_a_killed_run_continues_without_losing_or_repeating_a_row(
     killed = 0
     for _ in range(2):
         with subprocess.Popen(command, start_new_session=True) as process:
-            noted = progress_of(out).stat().st_mtime_ns if progress_of(out).exists() else 0
-            # Until it has noted something new, or has ended.
+            saved_at = progress_of(out).stat().st_mtime_ns if progress_of(out).exists() else 0
+            # Until it has saved a new checkpoint, or has ended.
             while process.poll() is None:
-                if progress_of(out).exists() and progress_of(out).stat().st_mtime_ns > noted:
+                if progress_of(out).exists() and progress_of(out).stat().st_mtime_ns > saved_at:
                     os.killpg(process.pid, signal.SIGKILL)
                     killed += 1
                     break
@@ -533,7 +536,7 @@ def test_a_run_is_continued_only_with_what_it_began_with(
         with pytest.raises(ReviewError, match=rf"Received: {received}\. Give the same, or remove"):
             score_file(model, file, out, encoding=encoding, resume=True)
     progress_of(out).write_text("nonsense", encoding="utf-8")
-    with pytest.raises(ReviewError, match=r"Expected: the notes of an interrupted run\."):
+    with pytest.raises(ReviewError, match=r"Expected: the checkpoint of an interrupted run\."):
         score_file(classifier, many, out, resume=True)
     assert part_of(out).read_bytes() == before
 
@@ -558,6 +561,26 @@ def test_a_run_that_was_killed_just_before_its_end_is_complete(
     with pytest.raises(ReviewError, match=r"Received: scored\.csv exists\."):
         score_file(classifier, many, out, resume=True)
     assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists which files are open")
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_is_closed_before_it_is_renamed_or_removed(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    file, seen = INPUTS["csv"](tmp_path), []
+
+    def look(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name.endswith(".part"):
+            seen.append(holder_of(path))
+
+    for name in ("unlink", "replace"):
+        done = getattr(Path, name)
+        monkeypatch.setattr(Path, name, lambda *them, done=done, **options: (look(*them), done(*them, **options))[1])
+    score_file(classifier, file, tmp_path / f"scored{suffix}")
+    with pytest.raises(ReviewError, match="Cannot read row 3"):
+        score_file(classifier, file, tmp_path / f"strict{suffix}", strict=True)
+    assert seen == [None, None]
 
 
 def test_a_table_is_written_by_one_process_at_a_time(classifier: Classifier, many: Path, tmp_path: Path) -> None:
