@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from imdb_rnn import strict_json
-from imdb_rnn.errors import MissingPackageError, ReviewError
+from imdb_rnn.errors import ReviewError
 from imdb_rnn.files import atomic_write, move, read_file
-from imdb_rnn.scoring.tables import NO_PYARROW, SUFFIXES, Block, Table
+from imdb_rnn.scoring.tables import SUFFIXES, Block, Table, require_pyarrow
 from imdb_rnn.scoring.workers import Result, ScoredBlock
 
 RESULTS = ("score", "label", "reason")
@@ -57,14 +57,6 @@ def format_of(out: Path) -> tuple[str, bool]:
         msg = f"Cannot write {out}. Expected: a name that ends with {known}; all but Parquet can be followed by .gz."
         raise ReviewError(f"{msg} Received: {out.name!r}.")
     return format_, compressed
-
-
-def _check_pyarrow(out: Path) -> None:
-    if format_of(out)[0] == "parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise MissingPackageError(NO_PYARROW.format(f"write {out}", error)) from error
 
 
 @dataclass(frozen=True)
@@ -229,7 +221,8 @@ def open_writer(out: Path, table: Table, run: dict[str, Any], resume: bool) -> I
     Raises:
         ReviewError: the file exists, another process writes it, or it cannot be resumed.
     """
-    _check_pyarrow(out)
+    if format_of(out)[0] == "parquet":
+        require_pyarrow(f"write {out}")
     if not out.parent.is_dir():
         msg = f"Cannot write {out}. Expected: a file in a folder that exists. Received: no folder {out.parent}."
         raise ReviewError(msg)

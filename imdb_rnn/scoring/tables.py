@@ -33,7 +33,6 @@ TEXT_COLUMN = "text"
 FIRST_BLOCK, BLOCK = 64, 1000
 # A longer field or line is a mistake: a quotation mark is missing, or it is no text.
 MOST_CHARACTERS = 1 << 24
-NO_PYARROW = 'Cannot {}. Expected: pyarrow, for Parquet. Received: {}. Run: pip install "imdb_rnn[parquet]"'
 _SAMPLE_BYTES, _PIPE_BYTES, _PARQUET_BUFFER = 1 << 18, 1 << 12, 1 << 20
 # A block of so many characters ends before it has all its rows.
 _BLOCK_CHARACTERS = 1 << 22
@@ -145,6 +144,19 @@ def open_table(
             raw = _standard_input() if file is None else stack.enter_context(file.open("rb", buffering=0))
             table = _table(raw, file, text_column, encoding, name, stack)
         yield replace(table, blocks=_with_errors(table.blocks, name))
+
+
+def require_pyarrow(action: str) -> None:
+    """Raise `MissingPackageError` if pyarrow is not installed.
+
+    Args:
+        action: what needs it, such as "read reviews.parquet".
+    """
+    try:
+        from pyarrow import parquet  # noqa: F401
+    except ModuleNotFoundError as error:
+        msg = f"Cannot {action}. Expected: pyarrow, for Parquet. Received: {error}. "
+        raise MissingPackageError(f'{msg}Run: pip install "imdb_rnn[parquet]"') from error
 
 
 def _standard_input() -> Any:
@@ -349,10 +361,9 @@ def _json_row(line: str, text_column: str, encoding: str) -> Row:
 
 
 def _parquet(file: Path, text_column: str, name: str) -> Table:
-    try:
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(NO_PYARROW.format(f"read {name}", error)) from error
+    require_pyarrow(f"read {name}")
+    from pyarrow import parquet
+
     # By default all row groups are read at the beginning, and kept.
     opened = parquet.ParquetFile(file, pre_buffer=False, buffer_size=_PARQUET_BUFFER)
     columns = list(opened.schema_arrow.names)

@@ -165,6 +165,25 @@ def test_the_types_of_parquet_are_kept(classifier: Classifier, tmp_path: Path) -
     assert read(tmp_path / "scored.jsonl")[1]["score"] is None, "JSON has no NaN"
 
 
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [
+        ("write scored.parquet", ["reviews.csv", "--out", "scored.parquet"]),
+        ("read reviews.parquet", ["reviews.parquet"]),
+    ],
+)
+def test_parquet_without_pyarrow_is_told_with_the_extra_that_has_it(
+    run_here: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, arguments: list[str]
+) -> None:
+    files = [INPUTS["csv"](tmp_path), as_parquet(tmp_path)]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    status, output, said = run_here("predict", saved, "--file", *arguments)
+    assert (status, output) == (1, "")
+    assert said.startswith(f"imdb-rnn: Cannot {action}. Expected: pyarrow, for Parquet. Received: ")
+    assert said.endswith('Run: pip install "imdb_rnn[parquet]"\n')
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
 def test_undecodable_rows_are_told_and_another_encoding_reads_them(run_here: Run, saved: Path, tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_bytes('text\n"A good film, café “Bar”."\nbad\n'.encode("cp1252"))
     first, second = json.loads(run_here("predict", saved, "--file", "old.csv", "--json").output)
