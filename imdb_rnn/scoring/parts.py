@@ -34,7 +34,7 @@ _ATTEMPT, _HALF_RECORD = re.compile(r"(.+)\.\w{8}"), re.compile(r"\.(.+)-\w{8}\.
 
 
 # Is called at the start and after each part, with the number of parts that are done, that of all, and the rows so far.
-PartsProgress = Callable[[int, int, Scored], None]
+PartsProgressCallback = Callable[[int, int, Scored], None]
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def score_parts(
     strict: bool = False,
     workers: int | None = None,
     resume: bool = False,
-    progress: PartsProgress = lambda done, parts, scored: None,
+    progress: PartsProgressCallback = lambda done, parts, scored: None,
 ) -> Scored:
     """Score all files that match a pattern, each as `score_file` does, into a folder.
 

@@ -44,7 +44,7 @@ class Scored(NamedTuple):
 
 NOTHING = Scored(0, 0, Words(0, 0))
 # Is called after each block with the table and what has been scored so far.
-Progress = Callable[[Table, Scored], None]
+ProgressCallback = Callable[[Table, Scored], None]
 
 
 def score_file(
@@ -57,7 +57,7 @@ def score_file(
     strict: bool = False,
     workers: int | None = None,
     resume: bool = False,
-    progress: Progress = lambda table, scored: None,
+    progress: ProgressCallback = lambda table, scored: None,
 ) -> Scored:
     """Score a file of reviews, and write it with the columns `score`, `label` and `reason`.
 
@@ -112,7 +112,7 @@ def origin_of(
         ReviewError: the file cannot be read.
     """
     return {
-        "input": digest_of_file(file),
+        "input": file_identity(file),
         "model": _identity_of(classifier),
         "options": [text_column or TEXT_COLUMN, encoding],
     }
@@ -147,10 +147,13 @@ def _identity_of(classifier: Classifier) -> str:
     return f"{digest_of(classifier.weights())} {classifier.vocabulary.fingerprint} {classifier.preprocessing}"
 
 
-def digest_of_file(file: Path) -> str:
-    """Return a digest of the size, time, beginning and end of a file, which takes no time at any size.
+def file_identity(file: Path) -> str:
+    """Return a digest of the size, the modification time and both ends of a file, in constant time.
 
     That of a pipe is empty, because it cannot be read twice.
+
+    Raises:
+        ReviewError: the file cannot be read.
     """
     try:
         if not stat.S_ISREG(file.stat().st_mode):
