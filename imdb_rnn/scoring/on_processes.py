@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.processes import available_cores, follow_parent
+from imdb_rnn.processes import available_cores, end_with_parent
 from imdb_rnn.scoring.parts import PartScorer
 from imdb_rnn.scoring.score import Scored
 
@@ -114,7 +114,7 @@ def _receive(connection: Connection, part: Path) -> Scored:
 def _work(connection: Connection) -> None:
     """Receive a `PartScorer` and a number of processes, then score the parts that come, until this is terminated."""
     signal.signal(signal.SIGTERM, _end)
-    follow_parent()
+    end_with_parent()
     scorer, workers = connection.recv()
     while True:
         try:

@@ -32,9 +32,9 @@ TEXT_COLUMN = "text"
 # The first block is small, so that the first scores are there at once.
 FIRST_BLOCK, BLOCK = 64, 1000
 # A longer field or line is a mistake: a quotation mark is missing, or it is no text.
-MOST_CHARACTERS = 1 << 24
+MAX_CHARACTERS = 1 << 24
 _SAMPLE_BYTES, _PIPE_BYTES, _PARQUET_BUFFER = 1 << 18, 1 << 12, 1 << 20
-# A block of so many characters ends before it has all its rows.
+# A block with this many characters ends before it has all its rows.
 _BLOCK_CHARACTERS = 1 << 22
 # What undecodable bytes become; text cannot be encoded with it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -271,11 +271,11 @@ def _blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
 
 def _lines_of(lines: io.TextIOWrapper, newline: str) -> Iterator[tuple[str, str]]:
     """Yield each line without its end, and a problem if it is too long; then only its beginning."""
-    while line := lines.readline(MOST_CHARACTERS):
+    while line := lines.readline(MAX_CHARACTERS):
         problem = ""
-        if len(line) == MOST_CHARACTERS and not line.endswith(newline):
-            line, problem = line[:100], f"more than {MOST_CHARACTERS:,} characters without a line end"
-            while (rest := lines.readline(MOST_CHARACTERS)) and not rest.endswith(newline):
+        if len(line) == MAX_CHARACTERS and not line.endswith(newline):
+            line, problem = line[:100], f"more than {MAX_CHARACTERS:,} characters without a line end"
+            while (rest := lines.readline(MAX_CHARACTERS)) and not rest.endswith(newline):
                 pass
         yield line.removesuffix(newline).removesuffix("\r"), problem
 
@@ -288,7 +288,7 @@ def _text_rows(lines: io.TextIOWrapper, newline: str, encoding: str) -> Iterator
 def _csv_rows(
     lines: io.TextIOWrapper, delimiters: str, text_column: str, encoding: str, name: str
 ) -> tuple[list[str], Iterator[Row]]:
-    csv.field_size_limit(MOST_CHARACTERS)
+    csv.field_size_limit(MAX_CHARACTERS)
     first = _header_lines(lines)
     # The delimiter is the one with which the column is found, or else the one that occurs most often.
     headers = {delimiter: next(csv.reader(first, delimiter=delimiter), []) for delimiter in delimiters}
@@ -312,7 +312,7 @@ def _csv_rows(
         except csv.Error as error:
             at = reader.line_num + len(first)
             msg = (
-                f"Cannot read {name} at line {at:,}. Expected: fields of at most {MOST_CHARACTERS:,} characters. "
+                f"Cannot read {name} at line {at:,}. Expected: fields of at most {MAX_CHARACTERS:,} characters. "
                 f"Received: {error}. Is a quotation mark missing in an earlier line?"
             )
             raise ReviewError(msg) from error
@@ -323,7 +323,7 @@ def _csv_rows(
 def _header_lines(lines: io.TextIOWrapper) -> list[str]:
     """Read the lines of the header: more than one if a name contains a line end."""
     first: list[str] = []
-    while line := lines.readline(MOST_CHARACTERS):
+    while line := lines.readline(MAX_CHARACTERS):
         first.append(line)
         if "".join(first).strip() and "".join(first).count('"') % 2 == 0:
             break

@@ -23,7 +23,7 @@ from backends_test.tests.scored_parts import holder_of
 from imdb_rnn import Classifier, ReviewError
 from imdb_rnn.scoring.results import part_of, progress_of, result_names
 from imdb_rnn.scoring.score import score_file
-from imdb_rnn.scoring.tables import MOST_CHARACTERS, open_table
+from imdb_rnn.scoring.tables import MAX_CHARACTERS, open_table
 from imdb_rnn.scoring.workers import score_blocks
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -231,26 +231,26 @@ def test_a_row_with_more_or_fewer_fields_has_a_reason_and_loses_nothing(classifi
 
 def test_a_missing_quotation_mark_is_told_with_its_place(classifier: Classifier, tmp_path: Path) -> None:
     rows = "good,1\n" * 500
-    file = as_file("reviews.csv", f'text,id\n{rows}"bad,2\n' + "good,1\n" * (MOST_CHARACTERS // 6))(tmp_path)
+    file = as_file("reviews.csv", f'text,id\n{rows}"bad,2\n' + "good,1\n" * (MAX_CHARACTERS // 6))(tmp_path)
     with pytest.raises(ReviewError, match=r"at line [\d,]+\. .* Is a quotation mark missing in an earlier line\?"):
         score_file(classifier, file, tmp_path / "scored.csv")
 
 
 def test_a_line_without_an_end_is_one_row_that_is_too_long(tmp_path: Path) -> None:
-    file = as_file("reviews.txt", "good\n" + "x" * (2 * MOST_CHARACTERS + 5) + "\nbad\n")(tmp_path)
+    file = as_file("reviews.txt", "good\n" + "x" * (2 * MAX_CHARACTERS + 5) + "\nbad\n")(tmp_path)
     with open_table(file) as table:
         (block,) = table.blocks
     assert block.texts == ["good", "", "bad"]
-    assert block.problems == ["", f"more than {MOST_CHARACTERS:,} characters without a line end", ""]
+    assert block.problems == ["", f"more than {MAX_CHARACTERS:,} characters without a line end", ""]
 
 
 def test_a_line_of_just_the_most_characters_takes_no_other_line_with_it(tmp_path: Path) -> None:
-    for length in (MOST_CHARACTERS - 1, MOST_CHARACTERS):
+    for length in (MAX_CHARACTERS - 1, MAX_CHARACTERS):
         file = as_file("reviews.txt", "good\n" + "x" * length + "\nbad\n")(tmp_path)
         with open_table(file) as table:
             blocks = list(table.blocks)
         assert [text[:4] for block in blocks for text in block.texts][::2] == ["good", "bad"]
-        assert [bool(one) for block in blocks for one in block.problems] == [False, length == MOST_CHARACTERS, False]
+        assert [bool(one) for block in blocks for one in block.problems] == [False, length == MAX_CHARACTERS, False]
 
 
 @pytest.mark.parametrize("name", ["reviews.jsonl", "reviews.parquet"])
@@ -282,7 +282,7 @@ def test_of_a_parquet_file_only_some_rows_are_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_line_of_json_that_is_too_long_is_one_row(tmp_path: Path) -> None:
-    long = json.dumps({"text": "x" * (2 * MOST_CHARACTERS)})
+    long = json.dumps({"text": "x" * (2 * MAX_CHARACTERS)})
     file = as_file("reviews.jsonl", f'{{"text": "good"}}\n{long}\n{{"text": "bad"}}\n')(tmp_path)
     with open_table(file) as table:
         (block,) = table.blocks
