@@ -113,7 +113,7 @@ def _rows_of(results: Any) -> Iterator[Iterator[dict[str, Any]]]:
 
 
 def _printing_to_stderr(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield rows. What Ray prints meanwhile, such as of killed workers, goes to standard error; results do not."""
+    """Yield rows. What Ray prints while one is awaited, such as of killed workers, goes to standard error."""
     while True:
         # Not around the `yield`, where the caller may print.
         with redirect_stdout(sys.stderr):
