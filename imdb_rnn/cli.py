@@ -290,6 +290,7 @@ def reproduce(
     )
 )
 def predict(
+    ctx: typer.Context,
     directory: Directory,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", help="Reviews, one per argument.")] = None,
     file: Annotated[
@@ -312,15 +313,15 @@ def predict(
             "For a pattern, a new folder.",
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the same command with --out, if it was interrupted.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes that score a file (default: one per core).")
     ] = None,
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option("--engine", help="What scores the files of a pattern: this machine, or a cluster by Ray Data."),
+        typer.Option(
+            "--engine", help="Where the files of a pattern are scored: on this machine, or on a cluster with Ray Data."
+        ),
     ] = "local",
     strict: Annotated[
         bool,
@@ -342,22 +343,17 @@ def predict(
     from imdb_rnn.scoring.parts import is_pattern
 
     if sum((bool(texts), file is not None, samples)) > 1:
-        msg = "Bad reviews. Expected: only one of TEXT, --file and --samples. Received: more than one."
         advice = " If --file is a pattern, put it in quotation marks." if texts and file is not None else ""
-        raise ReviewError(msg + advice)
-    if file is None and (out is not None or resume):
-        msg = "Bad reviews. Expected: --file, for --out and --resume. Received: none."
-        raise ReviewError(msg)
+        ctx.fail(f"Only one of TEXT, --file and --samples can be given.{advice}")
+    if file is None and out is not None:
+        ctx.fail("--out needs --file.")
     if resume and out is None:
-        msg = "Bad reviews. Expected: --out, for --resume. Received: none."
-        raise ReviewError(msg)
-    parts = file is not None and is_pattern(file)
-    if parts and out is None:
-        msg = f"Bad reviews. Expected: --out, a folder, for the pattern {file}. Received: none."
-        raise ReviewError(msg)
-    if engine != "local" and not parts:
-        msg = f'Bad reviews. Expected: --file with a pattern, such as "part-*.csv", for --engine {engine}. Received: '
-        raise ReviewError(f"{msg}{file or 'none'}.")
+        ctx.fail("--resume needs --out.")
+    has_pattern = file is not None and is_pattern(file)
+    if has_pattern and out is None:
+        ctx.fail("--file with a pattern needs --out, a folder.")
+    if engine != "local" and not has_pattern:
+        ctx.fail(f'--engine {engine} needs --file with a pattern, such as "part-*.csv".')
     classifier = Classifier.load(directory, strict=strict)
     if samples:
         _print_samples(classifier.predict_reviews([text for text, _ in SAMPLES]), lang, as_json)
@@ -376,7 +372,7 @@ def predict(
             "workers": workers,
             "resume": resume,
         }
-        if parts:
+        if has_pattern:
             _score_to_folder(classifier, file, out, as_json, engine=engine, **options)
         else:
             _score_to_file(classifier, file, out, as_json, **options)
@@ -740,9 +736,8 @@ def _score_to_file(classifier: "Classifier", file: Path, out: Path, as_json: boo
             scored = score_file(classifier, file, out, progress=progress, **options)
     except BaseException:
         if progress_of(out).is_file():
-            typer.echo(
-                printable(f"What was scored is kept in {out}.part. Continue by the same command, --resume."), err=True
-            )
+            kept = f"What was scored is kept in {out}.part."
+            typer.echo(printable(f"{kept} To resume, run the same command with --resume."), err=True)
         raise
     _report_saved(scored, out, as_json)
 
@@ -764,9 +759,8 @@ def _score_to_folder(classifier: "Classifier", pattern: Path, out: Path, as_json
             scored = score_parts(classifier, str(pattern), out, progress=progress, **options)
     except BaseException:
         if kept:
-            typer.echo(
-                printable(f"{kept:,} files are kept in {out}. Continue by the same command, --resume."), err=True
-            )
+            said = f"{kept:,} files are kept in {out}. To resume, run the same command with --resume."
+            typer.echo(printable(said), err=True)
         raise
     _report_saved(scored, out, as_json)
 
@@ -792,7 +786,7 @@ def _score_to_output(
 ) -> None:
     """Score a file or standard input, and print each block of rows as soon as it is scored."""
     from imdb_rnn.processes import available_cores
-    from imdb_rnn.scoring.results import result_names
+    from imdb_rnn.scoring.results import columns_of, json_rows, result_names
     from imdb_rnn.scoring.score import NOTHING, Scored, check
     from imdb_rnn.scoring.tables import TEXT_COLUMN, open_table
     from imdb_rnn.scoring.workers import score_blocks
@@ -802,14 +796,14 @@ def _score_to_output(
     name = "standard input" if file is None else str(file)
     total = NOTHING
     with open_table(file, text_column, encoding, name) as table:
-        names = result_names(table.columns)
+        names: dict[str, str] = {}
         for scored in score_blocks(classifier, table.blocks, workers or available_cores()):
             if strict:
                 check(scored, total.rows, table, name)
             if as_json:
-                records = zip(scored.block.records(), scored.results, strict=True)
-                rows = [record | dict(zip(names.values(), result, strict=True)) for record, result in records]
-                print(", " if total.rows else "[", json.dumps(rows, default=str)[1:-1], sep="", end="")
+                names = names or result_names(columns_of(table, scored.block))
+                rows = json_rows(scored.block.records(), scored.results, names, ensure_ascii=True)
+                print(", " if total.rows else "[", ", ".join(rows), sep="", end="")
             else:
                 column = text_column or TEXT_COLUMN
                 for record, result in zip(scored.block.records(), scored.results, strict=True):

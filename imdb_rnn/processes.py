@@ -25,8 +25,8 @@ def map_in_processes(
     function: Callable[[_Item], _Result],
     items: Iterable[_Item],
     workers: int,
-    prepare: Callable[..., None] | None = None,
-    *arguments: Any,
+    initializer: Callable[..., None] | None = None,
+    initargs: tuple[Any, ...] = (),
 ) -> Iterator[_Result]:
     """Apply a function to items.
 
@@ -34,8 +34,8 @@ def map_in_processes(
         function: a function of a module, because it is sent to other processes.
         items: the items, of which only a few are in memory at a time.
         workers: the number of processes.
-        prepare: is called once in each process.
-        arguments: its arguments.
+        initializer: is called once in each process, before the items.
+        initargs: its arguments.
 
     Yields:
         The results, in the order of the items.
@@ -45,10 +45,11 @@ def map_in_processes(
     """
     waiting: deque[Future[_Result]] = deque()
     context = _Context()
-    # In a queue, because an argument that is longer than a pipe would be waited for if the process ends as it starts.
+    # In a queue, not passed as an argument: the start of a process would block if it ends while it receives more than a
+    # pipe holds.
     queue: Queue[Any] = context.Queue()
     for _ in range(workers):
-        queue.put((prepare, arguments))
+        queue.put((initializer, initargs))
     pool = ProcessPoolExecutor(workers, context, _begin, (queue,))
     try:
         for item in items:
@@ -91,19 +92,19 @@ class _Context(SpawnContext):
 
 
 def _begin(queue: "Queue[Any]") -> None:
-    follow_parent()
-    prepare, arguments = queue.get()
-    if prepare is not None:
-        prepare(*arguments)
+    end_with_parent()
+    initializer, initargs = queue.get()
+    if initializer is not None:
+        initializer(*initargs)
 
 
-def follow_parent() -> None:
+def end_with_parent() -> None:
     """Leave Ctrl-C to the process that has started this one, and end if that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

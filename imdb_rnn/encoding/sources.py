@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from imdb_rnn.corpora import synthetic
 from imdb_rnn.errors import DataError, ReviewError
-from imdb_rnn.scoring.score import digest_of_file
+from imdb_rnn.scoring.score import file_identity
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Table, open_table
 from imdb_rnn.scoring.tables import Block as TableBlock
 from imdb_rnn.text.normalization import has_words
@@ -112,7 +112,7 @@ def open_stream(
         raise DataError(msg)
     columns = text_column or TEXT_COLUMN, label_column or LABEL_COLUMN
     sizes = [_check_table(file, *columns, encoding) for file in (*train_files, *test_files)]
-    files = [[digest_of_file(file) for file in part] for part in (train_files, test_files)]
+    files = [[file_identity(file) for file in part] for part in (train_files, test_files)]
     read = _Read()
     blocks = _blocks(train_files, test_files, sizes, *columns, encoding, read)
     return Stream(source, f"{files} {columns} {encoding}", blocks, lambda: read.share)

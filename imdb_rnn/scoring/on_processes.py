@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import cast
 
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.processes import available_cores, follow_parent
-from imdb_rnn.scoring.parts import PartScorer, ScoredPart
+from imdb_rnn.processes import available_cores, end_with_parent
+from imdb_rnn.scoring.parts import PartScorer
+from imdb_rnn.scoring.score import Scored
 
 _SECONDS_TO_END = 10.0
 
 
-def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[Scored, None, None]:
     """Score parts.
 
     Args:
@@ -29,7 +30,7 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
             each part.
 
     Yields:
-        The parts, as they are done.
+        The results of the parts, as they are done.
 
     Raises:
         ReviewError: a part cannot be scored, or a process was killed.
@@ -43,15 +44,19 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
     waiting, busy = iter(parts), {}
     # Not forked: a fork of a process with threads can hang.
     context = multiprocessing.get_context("spawn")
-    started = []
+    started, connections = [], []
     try:
-        for part in islice(waiting, processes):
+        # All are started before one is waited for, because each imports this library first.
+        for _ in range(processes):
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(there,))
             process.start()
             there.close()  # so that the end of the process is the end of what can be received
             started.append(process)
-            # Not as an argument: more than a pipe holds would be waited for, also if the process has ended.
+            connections.append(here)
+        for here, part in zip(connections, islice(waiting, processes), strict=True):
+            # Sent, not passed as an argument: `start` would block if the process ends while it receives more than a
+            # pipe holds.
             _send(here, (scorer, workers // processes), part)
             _send(here, part, part)
             busy[here] = part
@@ -85,20 +90,20 @@ def _send(connection: Connection, value: object, part: Path) -> None:
 
 def _killed(part: Path) -> ReviewError:
     return ReviewError(
-        f"Cannot score {part}. Expected: a process that runs to its end. Received: one that was killed, perhaps for "
-        "want of memory. Give fewer, by --workers, and continue by --resume. A program of your own needs "
-        '`if __name__ == "__main__":` before what it does.'
+        f"Cannot score {part}. Expected: a process that runs to its end. Received: one that was killed, perhaps "
+        "because memory ran out. Use fewer --workers and --resume. In a script, put the call under "
+        '`if __name__ == "__main__":`.'
     )
 
 
-def _receive(connection: Connection, part: Path) -> ScoredPart:
+def _receive(connection: Connection, part: Path) -> Scored:
     """Return the result of a process.
 
     Raises:
         ReviewError: the process was killed; or whatever it has raised.
     """
     try:
-        result: ScoredPart | Exception = connection.recv()
+        result: Scored | Exception = connection.recv()
     except (EOFError, OSError) as error:
         raise _killed(part) from error
     if isinstance(result, Exception):
@@ -109,11 +114,11 @@ def _receive(connection: Connection, part: Path) -> ScoredPart:
 def _work(connection: Connection) -> None:
     """Receive a `PartScorer` and a number of processes, then score the parts that come, until this is terminated."""
     signal.signal(signal.SIGTERM, _end)
-    follow_parent()
+    end_with_parent()
     scorer, workers = connection.recv()
     while True:
         try:
-            result: ScoredPart | Exception = scorer.score(connection.recv(), workers)
+            result: Scored | Exception = scorer.score(connection.recv(), workers)
         except EOFError:
             return
         except Exception as error:  # noqa: BLE001 (it is raised in the other process)

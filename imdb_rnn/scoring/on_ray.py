@@ -18,18 +18,18 @@ from typing import Any
 
 from imdb_rnn.errors import ImdbRnnError, MissingPackageError, ReviewError
 from imdb_rnn.inference.classifier import Words
-from imdb_rnn.scoring.parts import PartScorer, ScoredPart
-from imdb_rnn.scoring.score import Scored
+from imdb_rnn.scoring.parts import PartScorer
+from imdb_rnn.scoring.score import NOTHING, Scored
 
 _NO_RAY = 'Cannot score on Ray. Expected: Ray Data. Received: {}. Run: pip install "imdb_rnn[ray]"'
-# A worker may be killed because its machine is taken away. A part that ends each worker, such as for want of memory, is
-# not tried for ever.
+# A worker may be killed because its machine is taken away. A part whose workers all end, perhaps because
+# memory runs out, is not tried for ever.
 _RETRIES = 3
 _SECONDS_TO_CONNECT = 10
 _SECONDS_TO_END = 1.0
 
 
-def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[Scored, None, None]:
     """Score parts.
 
     Args:
@@ -38,52 +38,61 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
         workers: the number of workers, with one core each; by default as many as the cluster has room for.
 
     Yields:
-        The parts, as they are done.
+        The results of the parts, as they are done.
 
     Raises:
         MissingPackageError: Ray is not installed.
         ReviewError: the cluster cannot be reached, or a part cannot be scored.
     """
-    try:
+    try:  # here, not in the generator, so that a missing package is reported before the folder is made
         import ray.data  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingPackageError(_NO_RAY.format(error)) from error
     return _score(scorer, parts, workers)
 
 
-def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[ScoredPart, None, None]:
+def _score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generator[Scored, None, None]:
     import ray
 
     with _connected():
         try:
-            # As many as there is room for now, and more if the cluster grows.
-            room = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
-            most = min(workers or len(parts), len(parts))
-            pool = ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=min(room, most))
-            given = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
-            # A new worker starts in place of one that was killed; Ray Data sees to that.
-            retries = {"max_task_retries": _RETRIES}
-            shared = ray.put(scorer)
-            with warnings.catch_warnings(action="ignore"):  # Ray 2.64 will have another way to say it
-                results = given.map(
-                    _Worker,
-                    fn_constructor_args=[[shared]],
-                    compute=pool,
-                    num_cpus=1,
-                    ray_remote_args_fn=lambda: retries,
-                )
+            with redirect_stdout(sys.stderr):
+                results = _dataset(scorer, parts, workers)
             with _rows_of(results) as rows:
                 for row in rows:
                     if row["error"]:
                         raise ReviewError(row["error"])
-                    scored = Scored(row["rows"], row["unscored"], Words(row["words"], row["known"]))
-                    yield ScoredPart(scored, row["before"])
+                    yield Scored(row["rows"], row["unscored"], Words(row["words"], row["known"]))
         except ray.exceptions.RayError as error:
             msg = (
                 f"Cannot score on Ray. Expected: workers that run to their end. Received: {_first_line(error)} What is "
-                "done is kept. Continue by --resume."
+                "done is kept. To resume, run the same command with --resume."
             )
             raise ReviewError(msg) from error
+
+
+def _dataset(scorer: PartScorer, parts: list[Path], workers: int | None) -> Any:
+    """Return a dataset with a row for each part, which scores the parts when its rows are read."""
+    import ray
+
+    # As many as there is room for now, and more if the cluster grows.
+    room = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    most = min(workers or len(parts), len(parts))
+    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=min(room, most))
+    given = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
+    # A new worker starts in place of one that was killed; Ray Data sees to that.
+    retries = {"max_task_retries": _RETRIES}
+    shared = ray.put(scorer)
+    with warnings.catch_warnings():
+        # `map` has no other way to set `max_task_retries` before Ray 2.64.
+        warnings.filterwarnings("ignore", "`ray_remote_args_fn` is deprecated")
+        return given.map(
+            _Worker,
+            fn_constructor_args=[[shared]],
+            compute=pool,
+            num_cpus=1,
+            ray_remote_args_fn=lambda: retries,
+        )
 
 
 @contextmanager
@@ -95,12 +104,23 @@ def _rows_of(results: Any) -> Iterator[Iterator[dict[str, Any]]]:
     before = {*threading.enumerate()}
     rows = iter(results.iter_rows())
     try:
-        yield rows
+        yield _printing_to_stderr(rows)
     finally:
         with redirect_stdout(None):  # Ray tells of the parts that are given up
             rows.close()
             for thread in {*threading.enumerate()} - before:
                 thread.join(_SECONDS_TO_END)  # one of them may never end, but holds nothing
+
+
+def _printing_to_stderr(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows. What Ray prints while one is awaited, such as of killed workers, goes to standard error."""
+    while True:
+        # Not around the `yield`, where the caller may print.
+        with redirect_stdout(sys.stderr):
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
 
 
 class _Worker:
@@ -117,19 +137,19 @@ class _Worker:
         self._scorer: PartScorer = ray.get(shared[0])
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        scored, before, problem = Scored(0, 0, Words(0, 0)), False, ""
+        scored, problem = NOTHING, ""
         try:
-            scored, before = self._scorer.score(Path(row["part"]))
+            scored = self._scorer.score(Path(row["part"]))
         except (ImdbRnnError, OSError) as error:  # not raised, because Ray would add the places in its own code
-            problem = f"{error} This is so on {socket.gethostname()}"
-            same = Path(row["part"]).exists() and self._scorer.out.is_dir()
-            problem += "." if same else ": all machines must find files at the same paths."
+            host = socket.gethostname()
+            problem = f"{error} (on {host})"
+            if not (Path(row["part"]).exists() and self._scorer.out.is_dir()):
+                problem = f"{error} Machine {host} does not find it: all machines must see the files at the same paths."
         return {
             "rows": scored.rows,
             "unscored": scored.unscored,
             "words": scored.words.all,
             "known": scored.words.known,
-            "before": before,
             "error": problem,
         }
 
@@ -179,12 +199,11 @@ def _connected() -> Iterator[None]:
         # Ray has replaced what was to be done at SIGTERM.
         if on_sigterm is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)
-    with redirect_stdout(sys.stderr):  # Ray prints of killed workers there, where results go
-        try:
-            yield
-        finally:
-            with redirect_stdout(None):
-                ray.shutdown()
+    try:
+        yield
+    finally:
+        with redirect_stdout(None):
+            ray.shutdown()
 
 
 @contextmanager

@@ -16,14 +16,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from imdb_rnn import strict_json
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.files import atomic_write, move, read_file
 from imdb_rnn.inference.classifier import Classifier, Words
 from imdb_rnn.scoring.results import format_of
-from imdb_rnn.scoring.score import NOTHING, Progress, Scored, origin_of, score_file
+from imdb_rnn.scoring.score import NOTHING, Scored, origin_of, score_file
 
 Engine = Literal["local", "ray"]
 # Readers of folders, such as Spark and pyarrow, skip names that begin with an underscore.
@@ -33,20 +33,8 @@ _MAX_RECORD_BYTES = 1 << 16
 _ATTEMPT, _HALF_RECORD = re.compile(r"(.+)\.\w{8}"), re.compile(r"\.(.+)-\w{8}\.json")
 
 
-class ScoredPart(NamedTuple):
-    """A part that is done.
-
-    Attributes:
-        scored: its rows.
-        before: whether an earlier run had done it.
-    """
-
-    scored: Scored
-    before: bool
-
-
 # Is called at the start and after each part, with the number of parts that are done, that of all, and the rows so far.
-PartsProgress = Callable[[int, int, Scored], None]
+PartsProgressCallback = Callable[[int, int, Scored], None]
 
 
 @dataclass(frozen=True)
@@ -67,13 +55,15 @@ class PartScorer:
     encoding: str | None = None
     strict: bool = False
 
-    def score(self, part: Path, workers: int = 1, progress: Progress = lambda table, scored: None) -> ScoredPart:
+    def score(self, part: Path, workers: int = 1) -> Scored:
         """Score a part, unless it is done.
 
         Args:
             part: the file.
             workers: the number of processes.
-            progress: is called after each block of rows.
+
+        Returns:
+            The numbers of rows of the part, also if it was done before.
 
         Raises:
             ModelError: see `Classifier.predict_reviews`.
@@ -81,7 +71,7 @@ class PartScorer:
         """
         origin = origin_of(self.classifier, part, self.text_column, self.encoding)
         if found := self._found(part, origin):
-            return ScoredPart(found, before=True)
+            return found
         output = output_of(part, self.out)
         try:
             attempt = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=self.out / RECORDS))
@@ -94,7 +84,6 @@ class PartScorer:
                     encoding=self.encoding,
                     strict=self.strict,
                     workers=workers,
-                    progress=progress,
                 )
                 with atomic_write(self._record_of(part)) as path:
                     path.write_text(json.dumps({"origin": origin, **scored._asdict()}), encoding="utf-8")
@@ -104,9 +93,9 @@ class PartScorer:
         except (OSError, ReviewError):
             # Another worker may have done this part, and the run may be complete: then the attempt has been removed.
             if found := self._found(part, origin):
-                return ScoredPart(found, before=False)
+                return found
             raise
-        return ScoredPart(scored, before=False)
+        return scored
 
     def _record_of(self, part: Path) -> Path:
         return self.out / RECORDS / f"{output_of(part, self.out).name}.json"
@@ -130,16 +119,16 @@ class PartScorer:
                 raise ReviewError(f"{msg}Remove it, or name another folder by --out.") from None
             return None
         except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-            msg = f"Cannot continue {output}. Expected: the record {record}. Received: {error}. {remove}."
+            msg = f"Cannot resume {output}. Expected: the record {record}. Received: {error}. {remove}."
             raise ReviewError(msg) from error
         if different:
             msg = (
-                f"Cannot continue {output}. Expected: the same input, model and options as before. Received: another "
+                f"Cannot resume {output}. Expected: the same input, model and options as before. Received: another "
                 f"{' and '.join(different)}. Give the same, or name another folder by --out."
             )
             raise ReviewError(msg)
         if exists and self.strict and scored.unscored:
-            msg = f"Cannot continue {output}. Expected: a score for each row, as --strict demands. Received: "
+            msg = f"Cannot resume {output}. Expected: a score for each row, as --strict demands. Received: "
             raise ReviewError(f"{msg}{scored.unscored:,} rows without one. {remove}.")
         return scored if exists else None
 
@@ -155,7 +144,7 @@ def score_parts(
     strict: bool = False,
     workers: int | None = None,
     resume: bool = False,
-    progress: PartsProgress = lambda done, parts, scored: None,
+    progress: PartsProgressCallback = lambda done, parts, scored: None,
 ) -> Scored:
     """Score all files that match a pattern, each as `score_file` does, into a folder.
 
@@ -173,8 +162,8 @@ def score_parts(
         encoding: see `score_file`.
         strict: see `score_file`.
         workers: the number of processes, by default that of the cores; for Ray, as many as the cluster has room for.
-        resume: whether to continue a run with the same arguments. Files that are done are not scored again, and
-            a file that was being scored is scored from its beginning.
+        resume: whether to resume an interrupted run with the same arguments. Files that are done are not scored
+            again, and a file that was being scored is scored from its beginning.
         progress: is called at the start and after each file.
 
     Returns:
@@ -197,8 +186,8 @@ def score_parts(
     done, total = 0, NOTHING
     progress(done, len(parts), total)
     with closing(results):
-        for done, part in enumerate(results, start=1):
-            total = total.plus(part.scored)
+        for done, scored in enumerate(results, start=1):
+            total = total.plus(scored)
             progress(done, len(parts), total)
     missing = [output for part in parts if not (output := output_of(part, out)).is_file()]
     if missing or done != len(parts):
@@ -265,8 +254,8 @@ def output_of(part: Path, out: Path) -> Path:
 
 def _results_of(
     engine: Engine, scorer: PartScorer, parts: list[Path], workers: int | None
-) -> Generator[ScoredPart, None, None]:
-    """Return the parts as they are done. The workers start with the first one, and end when this is closed."""
+) -> Generator[Scored, None, None]:
+    """Return the results of parts as they are done. Workers start with the first one, and end when this is closed."""
     if engine == "ray":
         from imdb_rnn.scoring import on_ray
 
@@ -280,14 +269,15 @@ def _begin(out: Path, resume: bool) -> None:
     """Make the folder.
 
     Raises:
-        ReviewError: it cannot be made, has something else, or has parts and is not to be continued.
+        ReviewError: it cannot be made, has something else, or has parts and is not to be resumed.
     """
     if out.is_dir() and any(out.iterdir()):
         msg = f"Cannot write {out}. Expected: a new or empty folder. Received: "
         if not (out / RECORDS).is_dir():
             raise ReviewError(f"{msg}one with other files. Name another one.")
         if not resume:
-            raise ReviewError(f"{msg}one with scored files. Continue by --resume, or name another one.")
+            resume_it = "To resume, run the same command with --resume. Otherwise, name another folder."
+            raise ReviewError(f"{msg}one with scored files. {resume_it}")
     try:
         out.mkdir(exist_ok=True)
         (out / RECORDS).mkdir(exist_ok=True)

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from imdb_rnn.scoring.parts import PartsProgress
-from imdb_rnn.scoring.score import Progress as Report
-from imdb_rnn.scoring.score import Scored
+from imdb_rnn.scoring.parts import PartsProgressCallback
+from imdb_rnn.scoring.score import ProgressCallback, Scored
 from imdb_rnn.scoring.tables import Table
 
 
 @contextmanager
-def bar() -> Iterator[Report]:
+def bar() -> Iterator[ProgressCallback]:
     """Show a bar with the time left, on a terminal.
 
     Yields:
@@ -33,7 +32,7 @@ def bar() -> Iterator[Report]:
 
 
 @contextmanager
-def parts_bar() -> Iterator[PartsProgress]:
+def parts_bar() -> Iterator[PartsProgressCallback]:
     """Show a bar with the time left, on a terminal.
 
     Yields:

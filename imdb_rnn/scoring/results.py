@@ -1,14 +1,13 @@
-"""Writes tables with scores: CSV, TSV, JSON lines or Parquet, and continues after an interruption.
+"""Writes tables with scores: CSV, TSV, JSON lines or Parquet, and resumes an interrupted run.
 
-A table is written to FILE.part, and renamed when it is complete. FILE.progress says how many rows of the input, and how
-many bytes, FILE.part surely has. What is behind them when a run continues is cut off, and scored again.
+A table is written to FILE.part, and renamed when it is complete. FILE.progress records how many rows of the input and
+bytes of FILE.part are on the disk. Anything after them is truncated and scored again when the run is resumed.
 """
 
 import csv
 import gzip
 import io
 import json
-import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -20,16 +19,16 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from imdb_rnn import strict_json
-from imdb_rnn.errors import MissingPackageError, ReviewError
+from imdb_rnn.errors import ReviewError
 from imdb_rnn.files import atomic_write, move, read_file
-from imdb_rnn.scoring.tables import NO_PYARROW, SUFFIXES, Table
+from imdb_rnn.scoring.tables import SUFFIXES, Block, Table, require_pyarrow
 from imdb_rnn.scoring.workers import Result, ScoredBlock
 
 RESULTS = ("score", "label", "reason")
 # Added to the name of a result if the input has such a column.
 PREFIX = "predicted_"
-_SECONDS_BETWEEN_NOTES = 1.0
-_MAX_NOTE_BYTES = 1 << 16
+_SECONDS_BETWEEN_CHECKPOINTS = 1.0
+_MAX_CHECKPOINT_BYTES = 1 << 16
 _COMPRESSION_LEVEL = 6
 
 
@@ -50,34 +49,26 @@ def format_of(out: Path) -> tuple[str, bool]:
         ReviewError: the name has another suffix.
     """
     suffixes = [suffix.lower() for suffix in out.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = (suffixes[:-1] if packed else suffixes)[-1:]
+    compressed = suffixes[-1:] == [".gz"]
+    suffix = (suffixes[:-1] if compressed else suffixes)[-1:]
     format_ = SUFFIXES.get(suffix[0]) if suffix else None
-    if format_ is None or (packed and format_ == "parquet"):
+    if format_ is None or (compressed and format_ == "parquet"):
         known = ", ".join(SUFFIXES)
         msg = f"Cannot write {out}. Expected: a name that ends with {known}; all but Parquet can be followed by .gz."
         raise ReviewError(f"{msg} Received: {out.name!r}.")
-    return format_, packed
-
-
-def _check_pyarrow(out: Path) -> None:
-    if format_of(out)[0] == "parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise MissingPackageError(NO_PYARROW.format(f"write {out}", error)) from error
+    return format_, compressed
 
 
 @dataclass(frozen=True)
-class Note:
-    """What FILE.progress says.
+class Checkpoint:
+    """What FILE.progress records.
 
     Attributes:
-        rows: rows of the input that FILE.part has.
-        unscored: those of them that have no score.
-        bytes: their bytes.
-        columns: the columns of FILE.part that are those of the input.
-        run: what must be the same to continue, such as a digest of the input.
+        rows: the number of rows of the input in FILE.part.
+        unscored: how many of them have no score.
+        bytes: the length of FILE.part with these rows.
+        columns: the columns of the input in FILE.part.
+        run: what must be the same to resume, such as a digest of the input.
     """
 
     rows: int
@@ -88,49 +79,52 @@ class Note:
 
 
 class Writer:
-    """Writes one table. Use `writing`.
+    """Writes one table. Use `open_writer`.
 
     Attributes:
-        note: what is surely written.
-        rows: how many rows are written.
+        checkpoint: what is on the disk.
+        rows: how many rows have been written.
     """
 
-    def __init__(self, out: Path, table: Table, note: Note, part: BinaryIO) -> None:
-        self.note = note
-        self._format, self._packed = format_of(out)
+    def __init__(self, out: Path, table: Table, checkpoint: Checkpoint, part: BinaryIO) -> None:
+        self.checkpoint = checkpoint
+        self._format, self._compressed = format_of(out)
         self._out, self._table, self._part = out, table, part
-        self.rows, self._unscored, self._bytes = note.rows, note.unscored, note.bytes
-        self._noted_at = time.monotonic()
-        self._columns: list[str] = note.columns
+        self.rows, self._unscored, self._bytes = checkpoint.rows, checkpoint.unscored, checkpoint.bytes
+        self._saved_at = time.monotonic()
+        self._columns: list[str] = checkpoint.columns
 
     def write(self, scored: ScoredBlock) -> None:
         """Append a block."""
         if not self.rows:
-            self._columns = _columns_of(self._table, scored)
+            self._columns = columns_of(self._table, scored.block)
         names = result_names(self._columns)
         content = self._encode(scored, names, with_header=not self.rows)
         self._append(content)
         self.rows += len(scored.results)
         self._unscored += sum(result.score is None for result in scored.results)
-        if time.monotonic() - self._noted_at > _SECONDS_BETWEEN_NOTES:
-            self.take_note()
+        if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+            self.save_checkpoint()
 
-    def take_note(self) -> None:
-        """Bring what was written to the disk, and note it."""
+    def save_checkpoint(self) -> None:
+        """Bring what was written to the disk, and record it."""
         self._part.flush()
         os.fsync(self._part.fileno())
-        self.note = Note(self.rows, self._unscored, self._bytes, self._columns, self.note.run)
+        self.checkpoint = Checkpoint(self.rows, self._unscored, self._bytes, self._columns, self.checkpoint.run)
         with atomic_write(progress_of(self._out)) as path:
-            path.write_text(json.dumps(asdict(self.note)), encoding="utf-8")
-        self._noted_at = time.monotonic()
+            path.write_text(json.dumps(asdict(self.checkpoint)), encoding="utf-8")
+        self._saved_at = time.monotonic()
 
-    def finish(self) -> None:
-        """Complete the table."""
-        if not self.rows and self._format != "jsonl":  # a table without rows has a header
+    def end(self) -> None:
+        """Complete FILE.part: a table without rows has a header, except in JSON lines."""
+        if not self.rows and self._format != "jsonl":
             self._columns = self._table.columns
             if self._format != "parquet":
                 self._append(self._lines([[*self._columns, *result_names(self._columns).values()]]))
         self._part.flush()
+
+    def publish(self) -> None:
+        """Make FILE of FILE.part, which is complete and closed."""
         part = part_of(self._out)
         if self._format == "parquet":
             self._write_parquet(part)
@@ -140,16 +134,18 @@ class Writer:
         progress_of(self._out).unlink()
 
     def _append(self, content: bytes) -> None:
-        packed = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0) if self._packed else content
-        self._part.write(packed)
-        self._bytes += len(packed)
+        if self._compressed:
+            content = gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
+        self._part.write(content)
+        self._bytes += len(content)
 
     def _encode(self, scored: ScoredBlock, names: dict[str, str], with_header: bool) -> bytes:
         if self._format == "parquet":
             return self._arrow(scored, names)
         records = scored.block.records()
         if self._format == "jsonl":
-            return _json_lines(records, scored.results, names)
+            rows = json_rows(records, scored.results, names, ensure_ascii=False)
+            return "".join(f"{row}\n" for row in rows).encode("utf-8", "replace")
         lines = [[*self._columns, *names.values()]] if with_header else []
         for record, result in zip(records, scored.results, strict=True):
             _check_names(record, self._columns, self._out)
@@ -167,7 +163,7 @@ class Writer:
         return text.getvalue().encode("utf-8", "replace")
 
     def _arrow(self, scored: ScoredBlock, names: dict[str, str]) -> bytes:
-        """Return a stream of Arrow, because a Parquet file cannot be continued."""
+        """Return a stream of Arrow, because nothing can be appended to a Parquet file."""
         import pyarrow
 
         batch = scored.block.batch
@@ -209,22 +205,24 @@ class Writer:
 
 
 @contextmanager
-def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Iterator[Writer]:
+def open_writer(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Iterator[Writer]:
     """Write a table with scores.
 
     Args:
         out: the file.
         table: the input.
-        run: what must be the same to continue, as JSON can hold it.
-        resume: whether to continue a run that was interrupted.
+        run: what must be the same to resume, as JSON can hold it.
+        resume: whether to resume an interrupted run.
 
     Yields:
-        The writer, whose `note` says how many rows to skip. If the block ends without an error, the table is complete.
+        The writer, whose `checkpoint` says how many rows to skip. If the block ends without an error, the table is
+        complete.
 
     Raises:
-        ReviewError: the file exists, another process writes it, or it cannot be continued.
+        ReviewError: the file exists, another process writes it, or it cannot be resumed.
     """
-    _check_pyarrow(out)
+    if format_of(out)[0] == "parquet":
+        require_pyarrow(f"write {out}")
     if not out.parent.is_dir():
         msg = f"Cannot write {out}. Expected: a file in a folder that exists. Received: no folder {out.parent}."
         raise ReviewError(msg)
@@ -236,23 +234,26 @@ def writing(out: Path, table: Table, run: dict[str, Any], resume: bool) -> Itera
         msg = f"Cannot write {out}. Expected: a file that nothing else writes. Received: one that is being written."
         raise ReviewError(msg) from error
     try:
-        note = _begin(out, run, resume)
+        checkpoint = _begin(out, run, resume)
         with part.open("ab") as file:
-            file.truncate(note.bytes)
-            writer = Writer(out, table, note, file)
+            file.truncate(checkpoint.bytes)
+            writer = Writer(out, table, checkpoint, file)
             try:
-                if not note.rows:
-                    writer.take_note()
+                if not checkpoint.rows:
+                    writer.save_checkpoint()
                 yield writer
+                writer.end()
             except BaseException:
-                with suppress(OSError):  # the disk may be full: then the last note holds
-                    if writer.rows > writer.note.rows:
-                        writer.take_note()
-                if not writer.note.rows:  # nothing worth to be kept
+                with suppress(OSError):  # the disk may be full: then the last checkpoint holds
+                    if writer.rows > writer.checkpoint.rows:
+                        writer.save_checkpoint()
+                if not writer.checkpoint.rows:  # nothing is worth keeping
+                    with suppress(OSError):
+                        file.close()  # Windows neither removes nor renames an open file
                     part.unlink()
                     progress_of(out).unlink(missing_ok=True)
                 raise
-            writer.finish()
+        writer.publish()
     finally:
         Path(f"{out}.lock").unlink(missing_ok=True)
         lock.release()
@@ -264,50 +265,83 @@ def part_of(out: Path) -> Path:
 
 
 def progress_of(out: Path) -> Path:
-    """Return the file that says how far it is."""
+    """Return the file that records how far it is."""
     return out.with_name(f"{out.name}.progress")
 
 
-def _begin(out: Path, run: dict[str, Any], resume: bool) -> Note:
+def _begin(out: Path, run: dict[str, Any], resume: bool) -> Checkpoint:
     """Return where to begin.
 
     Raises:
-        ReviewError: the file exists, or cannot be continued.
+        ReviewError: the file exists, or cannot be resumed.
     """
     part, progress = part_of(out), progress_of(out)
     if progress.is_file() and out.exists() and not part.exists():  # it was complete, and killed just before the end
         progress.unlink()
     existing = [file for file in (part, progress, out) if file.exists()]
     if not existing:
-        return Note(0, 0, 0, [], run)
+        return Checkpoint(0, 0, 0, [], run)
     if not {part, progress} <= set(existing):
         msg = f"Cannot write {out}. Expected: a new file. Received: {existing[0].name} exists. "
         raise ReviewError(f"{msg}Remove it, or name another one.")
     remove = f"remove {part.name} and {progress.name}"
     if not resume:
         msg = f"Cannot write {out}. Expected: a new file. Received: one that was interrupted. "
-        raise ReviewError(f"{msg}Continue by --resume, or {remove}.")
+        raise ReviewError(f"{msg}To resume, run the same command with --resume. To begin again, {remove}.")
     if not run["input"]:
-        msg = f"Cannot continue {out}. Expected: an input that is a file. Received: a pipe. Give a file."
+        msg = f"Cannot resume {out}. Expected: an input that is a file. Received: a pipe. Give a file."
         raise ReviewError(msg)
     try:
-        note = Note(**strict_json.parse(read_file(progress, _MAX_NOTE_BYTES)))
-        complete = part.stat().st_size >= note.bytes
+        checkpoint = Checkpoint(**strict_json.parse(read_file(progress, _MAX_CHECKPOINT_BYTES)))
+        complete = part.stat().st_size >= checkpoint.bytes
     except (OSError, TypeError, ValueError) as error:
-        msg = f"Cannot continue {out}. Expected: the notes of an interrupted run. Received: {error}. "
+        msg = f"Cannot resume {out}. Expected: the checkpoint of an interrupted run. Received: {error}. "
         raise ReviewError(f"{msg}To begin again, {remove}.") from error
-    different = [name for name in run if note.run.get(name) != run[name]] or ([] if complete else ["written part"])
+    different = [name for name in run if checkpoint.run.get(name) != run[name]]
+    if not (different or complete):
+        different = ["written part"]
     if different:
-        msg = f"Cannot continue {out}. Expected: the same input, model and options. Received: another "
+        msg = f"Cannot resume {out}. Expected: the same input, model and options. Received: another "
         raise ReviewError(f"{msg}{' and '.join(different)}. Give the same, or {remove}.")
-    return note
+    return checkpoint
 
 
-def _columns_of(table: Table, scored: ScoredBlock) -> list[str]:
+def columns_of(table: Table, first: Block) -> list[str]:
     """Return the columns of the input: in JSON lines, those of all rows of the first block."""
     if table.format != "jsonl":
         return table.columns
-    return list(dict.fromkeys(name for record in scored.block.values for name in record))
+    return list(dict.fromkeys(name for record in first.values for name in record))
+
+
+def json_rows(
+    records: list[dict[str, Any]], results: list[Result], names: dict[str, str], *, ensure_ascii: bool
+) -> list[str]:
+    """Return rows with their results as JSON objects, in which NaN and infinities are null.
+
+    Args:
+        records: the columns of each row, by name.
+        results: the result for each row.
+        names: the column of each result, from `result_names`.
+        ensure_ascii: whether to escape characters that are not ASCII.
+
+    Raises:
+        ReviewError: a row has a column of such a name, which none of the first rows has.
+    """
+    rows = []
+    for record, result in zip(records, results, strict=True):
+        if taken := [name for name in names.values() if name in record]:
+            msg = f"Cannot add scores. Expected: rows without {taken[0]}, as the first ones. Received: one with it."
+            raise ReviewError(f"{msg} Rename it in the input.")
+        rows.append(_json_text(record | dict(zip(names.values(), result, strict=True)), ensure_ascii))
+    return rows
+
+
+def _json_text(row: dict[str, Any], ensure_ascii: bool) -> str:
+    try:
+        return json.dumps(row, ensure_ascii=ensure_ascii, default=str, allow_nan=False)
+    except ValueError:  # NaN or an infinity, also in a list: JSON has neither, but Python reads and writes them
+        cleaned = json.loads(json.dumps(row, default=str), parse_constant=lambda name: None)
+        return json.dumps(cleaned, ensure_ascii=ensure_ascii)
 
 
 def _check_names(record: dict[str, Any], columns: Sequence[str], out: Path) -> None:
@@ -318,24 +352,6 @@ def _check_names(record: dict[str, Any], columns: Sequence[str], out: Path) -> N
             f"one that also has {', '.join(new)}. JSON lines can hold it: name a file that ends with .jsonl."
         )
         raise ReviewError(msg)
-
-
-def _json_lines(records: list[dict[str, Any]], results: list[Result], names: dict[str, str]) -> bytes:
-    lines = []
-    for record, result in zip(records, results, strict=True):
-        scored = {name: _json_value(value) for name, value in record.items()}
-        for name, value in zip(names.values(), result, strict=True):
-            if name in record:
-                msg = f"Cannot add scores. Expected: rows without {name}, as the first ones. Received: one with it."
-                raise ReviewError(msg)
-            scored[name] = value
-        lines.append(json.dumps(scored, ensure_ascii=False, default=str) + "\n")
-    return "".join(lines).encode("utf-8", "replace")
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value that JSON can hold: it has no NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _cell(value: Any) -> Any:

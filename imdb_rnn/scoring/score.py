@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from imdb_rnn.errors import ReviewError
 from imdb_rnn.inference.classifier import Classifier, Words, digest_of
 from imdb_rnn.processes import available_cores
-from imdb_rnn.scoring.results import writing
+from imdb_rnn.scoring.results import open_writer, part_of, progress_of
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Block, Table, open_table
 from imdb_rnn.scoring.workers import ScoredBlock, score_blocks
 
@@ -24,7 +24,7 @@ class Scored(NamedTuple):
     Attributes:
         rows: all rows.
         unscored: rows without a score.
-        words: the words of the scored reviews.
+        words: the words of the reviews that this call has scored; not those of an interrupted run that it resumes.
     """
 
     rows: int
@@ -44,7 +44,7 @@ class Scored(NamedTuple):
 
 NOTHING = Scored(0, 0, Words(0, 0))
 # Is called after each block with the table and what has been scored so far.
-Progress = Callable[[Table, Scored], None]
+ProgressCallback = Callable[[Table, Scored], None]
 
 
 def score_file(
@@ -57,7 +57,7 @@ def score_file(
     strict: bool = False,
     workers: int | None = None,
     resume: bool = False,
-    progress: Progress = lambda table, scored: None,
+    progress: ProgressCallback = lambda table, scored: None,
 ) -> Scored:
     """Score a file of reviews, and write it with the columns `score`, `label` and `reason`.
 
@@ -74,7 +74,7 @@ def score_file(
         encoding: the encoding of the file, by default UTF-8.
         strict: whether to raise an error at a row that cannot be scored.
         workers: the number of processes, by default that of the cores. The scores are the same for any number.
-        resume: whether to continue a run with the same arguments that was interrupted.
+        resume: whether to resume an interrupted run with the same arguments.
         progress: is called after each block of rows.
 
     Returns:
@@ -87,8 +87,12 @@ def score_file(
     with ExitStack() as stack:
         run = origin_of(classifier, file, text_column, encoding)
         table = stack.enter_context(open_table(file, text_column, encoding))
-        writer = stack.enter_context(writing(out, table, run, resume))
-        total = Scored(writer.note.rows, writer.note.unscored, Words(0, 0))
+        writer = stack.enter_context(open_writer(out, table, run, resume))
+        total = Scored(writer.checkpoint.rows, writer.checkpoint.unscored, Words(0, 0))
+        if strict and total.unscored:
+            msg = f"Cannot resume {out}. Expected: a score for each row, as --strict demands. Received: "
+            remove = f"remove {part_of(out).name} and {progress_of(out).name}"
+            raise ReviewError(f"{msg}{total.unscored:,} rows without one. Leave out --strict, or {remove}.")
         blocks = _skip(table.blocks, total.rows, file)
         for scored in score_blocks(classifier, blocks, workers or available_cores()):
             if strict:
@@ -108,7 +112,7 @@ def origin_of(
         ReviewError: the file cannot be read.
     """
     return {
-        "input": digest_of_file(file),
+        "input": file_identity(file),
         "model": _identity_of(classifier),
         "options": [text_column or TEXT_COLUMN, encoding],
     }
@@ -134,7 +138,7 @@ def _skip(blocks: Iterator[Block], rows: int, file: Path) -> Iterator[Block]:
             yield block
         rows -= len(block.texts)
         if rows < 0 and rows + len(block.texts) > 0:
-            msg = f"Cannot continue with {file}. Expected: the rows of before. Received: others. Begin again."
+            msg = f"Cannot resume with {file}. Expected: the rows of before. Received: others. Begin again."
             raise ReviewError(msg)
 
 
@@ -143,10 +147,13 @@ def _identity_of(classifier: Classifier) -> str:
     return f"{digest_of(classifier.weights())} {classifier.vocabulary.fingerprint} {classifier.preprocessing}"
 
 
-def digest_of_file(file: Path) -> str:
-    """Return a digest of the size, time, beginning and end of a file, which takes no time at any size.
+def file_identity(file: Path) -> str:
+    """Return a digest of the size, the modification time and both ends of a file, in constant time.
 
     That of a pipe is empty, because it cannot be read twice.
+
+    Raises:
+        ReviewError: the file cannot be read.
     """
     try:
         if not stat.S_ISREG(file.stat().st_mode):

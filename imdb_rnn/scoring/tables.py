@@ -4,7 +4,7 @@ A text file has one review per line. A table is CSV, TSV, JSON lines or Parquet,
 All but Parquet may be compressed by gzip. The format is that of the file's name and content.
 
 A row that cannot be read has a reason, and does not affect the other rows. The blocks of a file are always the same, so
-an interrupted run can continue at the start of a block.
+an interrupted run can be resumed at the start of a block.
 """
 
 import codecs
@@ -32,10 +32,9 @@ TEXT_COLUMN = "text"
 # The first block is small, so that the first scores are there at once.
 FIRST_BLOCK, BLOCK = 64, 1000
 # A longer field or line is a mistake: a quotation mark is missing, or it is no text.
-MOST_CHARACTERS = 1 << 24
-NO_PYARROW = 'Cannot {}. Expected: pyarrow, for Parquet. Received: {}. Run: pip install "imdb_rnn[parquet]"'
+MAX_CHARACTERS = 1 << 24
 _SAMPLE_BYTES, _PIPE_BYTES, _PARQUET_BUFFER = 1 << 18, 1 << 12, 1 << 20
-# A block of so many characters ends before it has all its rows.
+# A block with this many characters ends before it has all its rows.
 _BLOCK_CHARACTERS = 1 << 22
 # What undecodable bytes become; text cannot be encoded with it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -147,6 +146,19 @@ def open_table(
         yield replace(table, blocks=_with_errors(table.blocks, name))
 
 
+def require_pyarrow(action: str) -> None:
+    """Raise `MissingPackageError` if pyarrow is not installed.
+
+    Args:
+        action: what needs it, such as "read reviews.parquet".
+    """
+    try:
+        from pyarrow import parquet  # noqa: F401
+    except ModuleNotFoundError as error:
+        msg = f"Cannot {action}. Expected: pyarrow, for Parquet. Received: {error}. "
+        raise MissingPackageError(f'{msg}Run: pip install "imdb_rnn[parquet]"') from error
+
+
 def _standard_input() -> Any:
     return io.BytesIO() if sys.stdin is None else getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
 
@@ -182,14 +194,14 @@ def _table(
     size = os.fstat(raw.fileno()).st_size if is_file else None
     suffixes = [suffix.lower() for suffix in (file.suffixes if file else [])]
     buffered = _peekable(raw, stack)
-    packed = buffered.peek(4)[:2] == _GZIP
-    if packed:
+    compressed = buffered.peek(4)[:2] == _GZIP
+    if compressed:
         suffixes = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
         buffered = _peekable(gzip.GzipFile(fileobj=buffered), stack)
     sample = buffered.peek(_SAMPLE_BYTES)[:_SAMPLE_BYTES]
     suffix = suffixes[-1] if suffixes else ""
     if sample.startswith(_PARQUET) or suffix == ".parquet":
-        if packed or file is None or not is_file:
+        if compressed or file is None or not is_file:
             msg = "Parquet that is piped or compressed once more. Give the Parquet file itself"
             raise ValueError(msg)
         return _parquet(file, text_column or TEXT_COLUMN, name)
@@ -259,11 +271,11 @@ def _blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
 
 def _lines_of(lines: io.TextIOWrapper, newline: str) -> Iterator[tuple[str, str]]:
     """Yield each line without its end, and a problem if it is too long; then only its beginning."""
-    while line := lines.readline(MOST_CHARACTERS):
+    while line := lines.readline(MAX_CHARACTERS):
         problem = ""
-        if len(line) == MOST_CHARACTERS and not line.endswith(newline):
-            line, problem = line[:100], f"more than {MOST_CHARACTERS:,} characters without a line end"
-            while (rest := lines.readline(MOST_CHARACTERS)) and not rest.endswith(newline):
+        if len(line) == MAX_CHARACTERS and not line.endswith(newline):
+            line, problem = line[:100], f"more than {MAX_CHARACTERS:,} characters without a line end"
+            while (rest := lines.readline(MAX_CHARACTERS)) and not rest.endswith(newline):
                 pass
         yield line.removesuffix(newline).removesuffix("\r"), problem
 
@@ -276,7 +288,7 @@ def _text_rows(lines: io.TextIOWrapper, newline: str, encoding: str) -> Iterator
 def _csv_rows(
     lines: io.TextIOWrapper, delimiters: str, text_column: str, encoding: str, name: str
 ) -> tuple[list[str], Iterator[Row]]:
-    csv.field_size_limit(MOST_CHARACTERS)
+    csv.field_size_limit(MAX_CHARACTERS)
     first = _header_lines(lines)
     # The delimiter is the one with which the column is found, or else the one that occurs most often.
     headers = {delimiter: next(csv.reader(first, delimiter=delimiter), []) for delimiter in delimiters}
@@ -300,7 +312,7 @@ def _csv_rows(
         except csv.Error as error:
             at = reader.line_num + len(first)
             msg = (
-                f"Cannot read {name} at line {at:,}. Expected: fields of at most {MOST_CHARACTERS:,} characters. "
+                f"Cannot read {name} at line {at:,}. Expected: fields of at most {MAX_CHARACTERS:,} characters. "
                 f"Received: {error}. Is a quotation mark missing in an earlier line?"
             )
             raise ReviewError(msg) from error
@@ -311,7 +323,7 @@ def _csv_rows(
 def _header_lines(lines: io.TextIOWrapper) -> list[str]:
     """Read the lines of the header: more than one if a name contains a line end."""
     first: list[str] = []
-    while line := lines.readline(MOST_CHARACTERS):
+    while line := lines.readline(MAX_CHARACTERS):
         first.append(line)
         if "".join(first).strip() and "".join(first).count('"') % 2 == 0:
             break
@@ -349,10 +361,9 @@ def _json_row(line: str, text_column: str, encoding: str) -> Row:
 
 
 def _parquet(file: Path, text_column: str, name: str) -> Table:
-    try:
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(NO_PYARROW.format(f"read {name}", error)) from error
+    require_pyarrow(f"read {name}")
+    from pyarrow import parquet
+
     # By default all row groups are read at the beginning, and kept.
     opened = parquet.ParquetFile(file, pre_buffer=False, buffer_size=_PARQUET_BUFFER)
     columns = list(opened.schema_arrow.names)

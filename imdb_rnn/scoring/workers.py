@@ -15,7 +15,7 @@ from imdb_rnn.inference.classifier import Classifier, Unscored, Words
 from imdb_rnn.processes import map_in_processes
 from imdb_rnn.scoring.tables import Block
 
-# Starting processes takes longer than scoring so few blocks.
+# Starting processes takes longer than scoring this many blocks.
 _BLOCKS_WITHOUT_PROCESSES = 4
 
 
@@ -70,11 +70,11 @@ def _score_in_processes(classifier: Classifier, blocks: Iterator[Block], workers
             yield block.texts, block.problems
 
     try:
-        for results, words in map_in_processes(_score_here, parts(), workers, _keep, classifier):
+        for results, words in map_in_processes(_score_here, parts(), workers, _keep, (classifier,)):
             yield ScoredBlock(sent.popleft(), results, words)
     except BrokenExecutor as error:
         msg = f"Cannot score with {workers} processes. Expected: processes that run to their end. Received: {error} "
-        raise ReviewError(f"{msg}Give fewer, by --workers.") from error
+        raise ReviewError(f"{msg}Use fewer --workers.") from error
 
 
 _classifier: Classifier

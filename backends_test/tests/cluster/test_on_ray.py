@@ -108,7 +108,7 @@ def test_a_part_that_ends_every_worker_ends_the_run_and_what_is_done_is_kept(
         _, said = process.communicate(timeout=120)
     assert process.returncode == 1
     *_, kept, error = said.splitlines()  # Ray tells of the killed workers before
-    assert kept.endswith("Continue by the same command, --resume.")
+    assert kept.endswith("To resume, run the same command with --resume.")
     assert error.startswith("imdb-rnn: Cannot score on Ray. Expected: workers that run to their end. Received: ")
     done = bytes_in(out)
     assert done.items() < complete.items()
@@ -131,7 +131,7 @@ def test_a_command_that_is_ended_leaves_no_process_of_its_own_cluster(
     assert process.returncode == status
     *kept, ended = said.splitlines()
     assert ended.startswith("imdb-rnn: ")
-    assert all(line.endswith("Continue by the same command, --resume.") for line in kept)
+    assert all(line.endswith("To resume, run the same command with --resume.") for line in kept)
     assert len(kept) <= 1
     end = time.monotonic() + 60
     while marked(tmp_path):
@@ -183,7 +183,7 @@ def test_a_file_that_a_worker_does_not_find_is_told_with_the_machine(
     )
     assert (status, output) == (1, "")
     assert said.startswith("imdb-rnn: Cannot read /proc/self/cwd/part-0.csv.")
-    assert "all machines must find files at the same paths" in said
+    assert "does not find it: all machines must see the files at the same paths" in said
     assert said.count("\n") == 1
 
 
@@ -210,6 +210,22 @@ def test_the_connection_of_a_program_is_used_and_kept_and_a_worker_has_the_model
     assert bytes_in(tmp_path / "out") == complete
     loaded_by = notes.read_text(encoding="utf-8").split()
     assert len(loaded_by) == len(set(loaded_by)) == 2
+
+
+def test_what_a_program_prints_while_parts_are_scored_goes_where_it_prints(
+    saved: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in range(2):
+        (tmp_path / f"part-{part}.csv").write_text("text\ngood\n", encoding="utf-8")
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    score_parts(
+        Classifier.load(saved),
+        str(tmp_path / "part-*.csv"),
+        tmp_path / "out",
+        engine="ray",
+        progress=lambda done, parts, scored: print(f"{done} of {parts}"),
+    )
+    assert capsys.readouterr().out == "0 of 2\n1 of 2\n2 of 2\n"
 
 
 def test_nothing_of_ray_is_imported_unless_it_is_asked_for(saved: Path, tmp_path: Path) -> None:

@@ -210,7 +210,6 @@ def test_data_shows_what_a_source_holds(run_here: Run, reviews_folder: Path) -> 
             "Cannot read line 2 of bytes.txt. Expected: a review. Received: no word: ''.",
         ),
         (("predict", "SAVED", "--file", "prose.csv"), "Expected: a table with the column 'text'. Received: one with"),
-        (("predict", "SAVED", "good", "--samples"), "Received: more than one."),
         (("explain", "SAVED", ""), "Received: no word: ''."),
         (("explain", "SAVED", "good " * 2_001), "Expected: at most 2,000 words. Received: 2,001."),
         (("explain", "SAVED", "good", "--html", "filled/file.txt"), "file.txt already exists and is not an HTML page"),

@@ -19,10 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends_test.tests.command_line import PROGRAM, Run
+from backends_test.tests.scored_parts import holder_of
 from imdb_rnn import Classifier, ReviewError
 from imdb_rnn.scoring.results import part_of, progress_of, result_names
 from imdb_rnn.scoring.score import score_file
-from imdb_rnn.scoring.tables import MOST_CHARACTERS, open_table
+from imdb_rnn.scoring.tables import MAX_CHARACTERS, open_table
 from imdb_rnn.scoring.workers import score_blocks
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -130,11 +131,13 @@ def test_every_row_has_its_row_with_its_columns_and_a_score_or_a_reason(
     assert not list(tmp_path.glob("scored*.*.*[!z]")), "only the table is left"
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_text_file_has_a_row_for_each_line(classifier: Classifier, tmp_path: Path, end: str, packed: bool) -> None:
+def test_a_text_file_has_a_row_for_each_line(
+    classifier: Classifier, tmp_path: Path, end: str, compressed: bool
+) -> None:
     lines = ["A good film.", "", "Naïve, but not bad", "bad"]
-    file = as_file("reviews.txt.gz" if packed else "reviews.txt", "".join(line + end for line in lines))(tmp_path)
+    file = as_file("reviews.txt.gz" if compressed else "reviews.txt", "".join(line + end for line in lines))(tmp_path)
     score_file(classifier, file, tmp_path / "scored.csv")
     rows = read(tmp_path / "scored.csv")
     assert [row["text"] for row in rows] == lines
@@ -160,6 +163,25 @@ def test_the_types_of_parquet_are_kept(classifier: Classifier, tmp_path: Path) -
     ]
     score_file(classifier, tmp_path / "reviews.parquet", tmp_path / "scored.jsonl")
     assert read(tmp_path / "scored.jsonl")[1]["score"] is None, "JSON has no NaN"
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [
+        ("write scored.parquet", ["reviews.csv", "--out", "scored.parquet"]),
+        ("read reviews.parquet", ["reviews.parquet"]),
+    ],
+)
+def test_parquet_without_pyarrow_is_told_with_the_extra_that_has_it(
+    run_here: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, arguments: list[str]
+) -> None:
+    files = [INPUTS["csv"](tmp_path), as_parquet(tmp_path)]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    status, output, said = run_here("predict", saved, "--file", *arguments)
+    assert (status, output) == (1, "")
+    assert said.startswith(f"imdb-rnn: Cannot {action}. Expected: pyarrow, for Parquet. Received: ")
+    assert said.endswith('Run: pip install "imdb_rnn[parquet]"\n')
+    assert sorted(tmp_path.iterdir()) == sorted(files)
 
 
 def test_undecodable_rows_are_told_and_another_encoding_reads_them(run_here: Run, saved: Path, tmp_path: Path) -> None:
@@ -209,26 +231,26 @@ def test_a_row_with_more_or_fewer_fields_has_a_reason_and_loses_nothing(classifi
 
 def test_a_missing_quotation_mark_is_told_with_its_place(classifier: Classifier, tmp_path: Path) -> None:
     rows = "good,1\n" * 500
-    file = as_file("reviews.csv", f'text,id\n{rows}"bad,2\n' + "good,1\n" * (MOST_CHARACTERS // 6))(tmp_path)
+    file = as_file("reviews.csv", f'text,id\n{rows}"bad,2\n' + "good,1\n" * (MAX_CHARACTERS // 6))(tmp_path)
     with pytest.raises(ReviewError, match=r"at line [\d,]+\. .* Is a quotation mark missing in an earlier line\?"):
         score_file(classifier, file, tmp_path / "scored.csv")
 
 
 def test_a_line_without_an_end_is_one_row_that_is_too_long(tmp_path: Path) -> None:
-    file = as_file("reviews.txt", "good\n" + "x" * (2 * MOST_CHARACTERS + 5) + "\nbad\n")(tmp_path)
+    file = as_file("reviews.txt", "good\n" + "x" * (2 * MAX_CHARACTERS + 5) + "\nbad\n")(tmp_path)
     with open_table(file) as table:
         (block,) = table.blocks
     assert block.texts == ["good", "", "bad"]
-    assert block.problems == ["", f"more than {MOST_CHARACTERS:,} characters without a line end", ""]
+    assert block.problems == ["", f"more than {MAX_CHARACTERS:,} characters without a line end", ""]
 
 
 def test_a_line_of_just_the_most_characters_takes_no_other_line_with_it(tmp_path: Path) -> None:
-    for length in (MOST_CHARACTERS - 1, MOST_CHARACTERS):
+    for length in (MAX_CHARACTERS - 1, MAX_CHARACTERS):
         file = as_file("reviews.txt", "good\n" + "x" * length + "\nbad\n")(tmp_path)
         with open_table(file) as table:
             blocks = list(table.blocks)
         assert [text[:4] for block in blocks for text in block.texts][::2] == ["good", "bad"]
-        assert [bool(one) for block in blocks for one in block.problems] == [False, length == MOST_CHARACTERS, False]
+        assert [bool(one) for block in blocks for one in block.problems] == [False, length == MAX_CHARACTERS, False]
 
 
 @pytest.mark.parametrize("name", ["reviews.jsonl", "reviews.parquet"])
@@ -260,7 +282,7 @@ def test_of_a_parquet_file_only_some_rows_are_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_line_of_json_that_is_too_long_is_one_row(tmp_path: Path) -> None:
-    long = json.dumps({"text": "x" * (2 * MOST_CHARACTERS)})
+    long = json.dumps({"text": "x" * (2 * MAX_CHARACTERS)})
     file = as_file("reviews.jsonl", f'{{"text": "good"}}\n{long}\n{{"text": "bad"}}\n')(tmp_path)
     with open_table(file) as table:
         (block,) = table.blocks
@@ -294,6 +316,33 @@ def test_columns_of_the_input_are_never_replaced() -> None:
     assert list(result_names(["text"]).values()) == ["score", "label", "reason"]
     taken = ["text", "score", "predicted_score", "label"]
     assert list(result_names(taken).values()) == ["predicted_predicted_score", "predicted_label", "reason"]
+
+
+def test_printed_json_has_the_rows_of_a_file_of_json_lines(run_here: Run, saved: Path, tmp_path: Path) -> None:
+    lines = ['{"text": "good"}', '{"text": "bad", "label": "mine", "n": NaN, "list": [{"n": -Infinity}, 1e999, "é"]}']
+    (tmp_path / "reviews.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    printed = run_here("predict", saved, "--file", "reviews.jsonl", "--json").output
+    assert printed.isascii()
+    rows = json.loads(printed, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert run_here("predict", saved, "--file", "reviews.jsonl", "--out", "scored.jsonl").status == 0
+    assert rows == read(tmp_path / "scored.jsonl")
+    assert [[*row] for row in rows] == [
+        ["text", "score", "predicted_label", "reason"],
+        ["text", "label", "n", "list", "score", "predicted_label", "reason"],
+    ]
+    assert (rows[1]["label"], rows[1]["n"], rows[1]["list"]) == ("mine", None, [{"n": None}, None, "é"])
+
+
+@pytest.mark.parametrize("more", [["--json"], ["--out", "scored.jsonl"]])
+def test_a_late_row_with_a_column_of_the_results_is_told(
+    run_here: Run, saved: Path, tmp_path: Path, more: list[str]
+) -> None:
+    late = '{"text": "good", "label": "mine"}\n'
+    (tmp_path / "reviews.jsonl").write_text('{"text": "good"}\n' * 100 + late, encoding="utf-8")
+    status, _, said = run_here("predict", saved, "--file", "reviews.jsonl", *more)
+    assert status == 1
+    assert "Expected: rows without label, as the first ones. Received: one with it. Rename it in the input." in said
+    assert said.count("imdb-rnn: ") == 1
 
 
 def test_a_table_without_rows_has_a_header(classifier: Classifier, tmp_path: Path) -> None:
@@ -369,8 +418,6 @@ def test_the_command_says_what_it_has_written(run_here: Run, saved: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--out", "scored.csv"), "Expected: --file, for --out and --resume."),
-        (("--file", "reviews.csv", "--resume"), "Expected: --out, for --resume."),
         (("--file", "reviews.csv", "--out", "reviews.csv"), "Expected: a new file. Received: reviews.csv exists."),
         (("--file", "reviews.csv", "--out", "scored.xlsx"), "Expected: a name that ends with .csv, .tsv,"),
         (("--file", "reviews.csv", "--out", "scored"), "Expected: a name that ends with .csv, .tsv,"),
@@ -433,10 +480,10 @@ def test_a_killed_run_continues_without_losing_or_repeating_a_row(
     killed = 0
     for _ in range(2):
         with subprocess.Popen(command, start_new_session=True) as process:
-            noted = progress_of(out).stat().st_mtime_ns if progress_of(out).exists() else 0
-            # Until it has noted something new, or has ended.
+            saved_at = progress_of(out).stat().st_mtime_ns if progress_of(out).exists() else 0
+            # Until it has saved a new checkpoint, or has ended.
             while process.poll() is None:
-                if progress_of(out).exists() and progress_of(out).stat().st_mtime_ns > noted:
+                if progress_of(out).exists() and progress_of(out).stat().st_mtime_ns > saved_at:
                     os.killpg(process.pid, signal.SIGKILL)
                     killed += 1
                     break
@@ -446,7 +493,7 @@ def test_a_killed_run_continues_without_losing_or_repeating_a_row(
     assert killed, "it ended before it could be killed"
     refused = subprocess.run(command[:-1], capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert "Received: one that was interrupted. Continue by --resume, or remove" in refused.stderr
+    assert "Received: one that was interrupted. To resume, run the same command with --resume. To" in refused.stderr
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
     assert completed.stderr == "imdb-rnn: 2,222 of 20,000 rows could not be read and have no score.\n"
@@ -479,6 +526,19 @@ def test_what_was_scored_before_an_interruption_is_not_scored_again(
     assert out.read_bytes() == complete(".csv")
 
 
+def test_strict_does_not_resume_a_run_that_has_left_rows_without_a_score(
+    classifier: Classifier, many: Path, tmp_path: Path, complete: Callable[[str], bytes]
+) -> None:
+    out = tmp_path / "scored.csv"
+    interrupted(classifier, many, out)
+    before = part_of(out).read_bytes()
+    with pytest.raises(ReviewError, match=r"Cannot resume .* as --strict demands\. Received: \d+ rows without one\."):
+        score_file(classifier, many, out, strict=True, resume=True, workers=1)
+    assert part_of(out).read_bytes() == before
+    score_file(classifier, many, out, resume=True, workers=1)
+    assert out.read_bytes() == complete(".csv")
+
+
 def test_a_run_is_continued_only_with_what_it_began_with(
     classifier: Classifier, robust: tuple[Path, Any], many: Path, tmp_path: Path
 ) -> None:
@@ -495,7 +555,7 @@ def test_a_run_is_continued_only_with_what_it_began_with(
         with pytest.raises(ReviewError, match=rf"Received: {received}\. Give the same, or remove"):
             score_file(model, file, out, encoding=encoding, resume=True)
     progress_of(out).write_text("nonsense", encoding="utf-8")
-    with pytest.raises(ReviewError, match=r"Expected: the notes of an interrupted run\."):
+    with pytest.raises(ReviewError, match=r"Expected: the checkpoint of an interrupted run\."):
         score_file(classifier, many, out, resume=True)
     assert part_of(out).read_bytes() == before
 
@@ -520,6 +580,26 @@ def test_a_run_that_was_killed_just_before_its_end_is_complete(
     with pytest.raises(ReviewError, match=r"Received: scored\.csv exists\."):
         score_file(classifier, many, out, resume=True)
     assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists which files are open")
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_is_closed_before_it_is_renamed_or_removed(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    file, seen = INPUTS["csv"](tmp_path), []
+
+    def look(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name.endswith(".part"):
+            seen.append(holder_of(path))
+
+    for name in ("unlink", "replace"):
+        done = getattr(Path, name)
+        monkeypatch.setattr(Path, name, lambda *them, done=done, **options: (look(*them), done(*them, **options))[1])
+    score_file(classifier, file, tmp_path / f"scored{suffix}")
+    with pytest.raises(ReviewError, match="Cannot read row 3"):
+        score_file(classifier, file, tmp_path / f"strict{suffix}", strict=True)
+    assert seen == [None, None]
 
 
 def test_a_table_is_written_by_one_process_at_a_time(classifier: Classifier, many: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from backends_test.tests.scored_parts import (
     workers_at,
 )
 from imdb_rnn import Classifier, ReviewError, score_file, score_parts
+from imdb_rnn.scoring import on_processes, parts
 from imdb_rnn.scoring.parts import RECORDS, PartScorer, find_parts
 
 PARTS, ROWS = 6, 1_500
@@ -121,7 +124,9 @@ def test_files_that_are_done_are_not_scored_again(
     assert bytes_in(out) == complete
     same = [name for name, before in written.items() if before == (out / name).stat().st_mtime_ns]
     assert same == [name for name in complete if name != "part-3.csv"]
-    assert PartScorer(classifier, out).score(Path(pattern).with_name("part-3.csv")).before
+    before = (out / "part-3.csv").stat().st_mtime_ns
+    assert PartScorer(classifier, out).score(Path(pattern).with_name("part-3.csv")).rows == ROWS
+    assert (out / "part-3.csv").stat().st_mtime_ns == before
 
 
 def predict(saved: Path, pattern: str, out: Path, *more: str) -> list[str]:
@@ -151,7 +156,7 @@ def test_a_killed_run_continues_and_no_file_is_lost_or_doubled(
     assert done.items() < complete.items(), "what is there is complete"
     refused = subprocess.run(predict(saved, pattern, out), capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert "Received: one with scored files. Continue by --resume, or name another one." in refused.stderr
+    assert "Received: one with scored files. To resume, run the same command with --resume." in refused.stderr
     completed = subprocess.run(predict(saved, pattern, out, "--resume"), capture_output=True, text=True, check=False)
     assert (completed.returncode, completed.stdout) == (0, f"96,000 rows, saved in {out}\n"), completed.stderr
     assert bytes_in(out) == complete
@@ -172,7 +177,9 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process_behind(
         _, said = process.communicate(timeout=60)
     assert process.returncode == status, said
     *kept, ended = said.splitlines()
-    assert all(line.endswith(f"files are kept in {out}. Continue by the same command, --resume.") for line in kept)
+    assert all(
+        line.endswith(f"files are kept in {out}. To resume, run the same command with --resume.") for line in kept
+    )
     assert len(kept) <= 1
     assert ended.startswith("imdb-rnn: ")
     end = time.monotonic() + 10
@@ -210,19 +217,31 @@ def test_a_killed_process_is_told_and_its_file_is_done_again(
     assert bytes_in(out) == complete
 
 
+def call_once_in_a_part(monkeypatch: pytest.MonkeyPatch, function: Callable[[], object]) -> None:
+    """Let the next part that is scored call a function after its first block."""
+    waiting = [function]
+
+    def score_and_call(*arguments: Any, **options: Any) -> Any:
+        options["progress"] = lambda table, scored: waiting.pop()() if waiting else None
+        return score_file(*arguments, **options)
+
+    monkeypatch.setattr(parts, "score_file", score_and_call)
+
+
 def test_a_worker_that_was_believed_dead_changes_nothing_by_going_on(
-    classifier: Classifier, pattern: str, complete: dict[str, bytes], tmp_path: Path
+    classifier: Classifier, pattern: str, complete: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, part = tmp_path / "out", Path(pattern).with_name("part-0.csv")
     (out / RECORDS).mkdir(parents=True)
     scorer, begun, go_on = PartScorer(classifier, out), threading.Event(), threading.Event()
     results: list[Any] = []
 
-    def hang(table: object, scored: object) -> None:
+    def hang() -> None:
         begun.set()
         assert go_on.wait(60)
 
-    believed_dead = threading.Thread(target=lambda: results.append(scorer.score(part, progress=hang)))
+    call_once_in_a_part(monkeypatch, hang)
+    believed_dead = threading.Thread(target=lambda: results.append(scorer.score(part)))
     believed_dead.start()
     assert begun.wait(60)
     again = scorer.score(part)
@@ -235,29 +254,19 @@ def test_a_worker_that_was_believed_dead_changes_nothing_by_going_on(
 
 
 def test_a_worker_that_goes_on_after_the_run_is_complete_writes_nothing(
-    classifier: Classifier, pattern: str, tmp_path: Path
+    classifier: Classifier, pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, part = tmp_path / "out", Path(pattern).with_name("part-0.csv")
     (out / RECORDS).mkdir(parents=True)
-    moments = iter([True])
-
-    def complete_run(table: object, scored: object) -> None:
-        if next(moments, False):
-            score_parts(classifier, pattern, out, workers=1, resume=True)
-
-    late = PartScorer(classifier, out).score(part, progress=complete_run)
-    assert late.scored.rows == ROWS
+    call_once_in_a_part(monkeypatch, lambda: score_parts(classifier, pattern, out, workers=1, resume=True))
+    assert PartScorer(classifier, out).score(part).rows == ROWS
     before = bytes_in(out)
     assert len(before) == PARTS
     shutil.rmtree(out)
-    moments = iter([True])
     (out / RECORDS).mkdir(parents=True)
-
-    def remove_everything(table: object, scored: object) -> None:
-        shutil.rmtree(out, ignore_errors=True)
-
+    call_once_in_a_part(monkeypatch, lambda: shutil.rmtree(out, ignore_errors=True))
     with pytest.raises(OSError, match="No such file"):
-        PartScorer(classifier, out).score(part, progress=remove_everything)
+        PartScorer(classifier, out).score(part)
     assert not out.exists(), "a folder that the user has removed stays so"
 
 
@@ -341,6 +350,20 @@ def test_the_folder_of_the_outputs_may_match_the_pattern(classifier: Classifier,
     write_parts(tmp_path, 2, 10)
     for resume in (False, True):
         assert score_parts(classifier, f"{tmp_path}/part*", tmp_path / "parts", workers=1, resume=resume).rows == 20
+
+
+def test_all_processes_have_started_before_one_is_waited_for(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, running = on_processes._send, []
+
+    def note(*arguments: Any) -> None:
+        running.append(len(multiprocessing.active_children()))
+        send(*arguments)
+
+    monkeypatch.setattr(on_processes, "_send", note)
+    score_parts(classifier, write_parts(tmp_path, 3, 10), tmp_path / "out", workers=3)
+    assert running[0] == 3
 
 
 def test_a_process_that_ends_as_it_starts_is_told(saved: Path, tmp_path: Path) -> None:
@@ -446,20 +469,25 @@ def test_a_pattern_or_a_folder_that_cannot_be_used_is_told_and_nothing_changes(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--file", "part-*.csv"), "Expected: --out, a folder, for the pattern part-*.csv. Received: none."),
-        (("--file", "part-0.csv", "--out", "out", "--engine", "ray"), "Expected: --file with a pattern"),
-        (("--engine", "ray", "good"), "for --engine ray. Received: none."),
+        (("--out", "scored.csv"), "--out needs --file."),
+        (("--resume",), "--resume needs --out."),
+        (("--file", "part-0.csv", "--resume"), "--resume needs --out."),
+        (("--file", "part-*.csv"), "--file with a pattern needs --out, a folder."),
+        (("--file", "part-0.csv", "--out", "out", "--engine", "ray"), "--engine ray needs --file with a pattern, such"),
+        (("--engine", "ray", "good"), '--engine ray needs --file with a pattern, such as "part-*.csv".'),
+        (("good", "--samples"), "Only one of TEXT, --file and --samples can be given."),
         (("part-1.csv", "--file", "part-0.csv", "--out", "out"), "If --file is a pattern, put it in quotation marks."),
     ],
 )
-def test_a_command_that_does_not_say_what_is_needed_is_told(
+def test_options_that_do_not_belong_together_are_a_wrong_command_line(
     run_here: Run, saved: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     write_parts(tmp_path, 2, 10)
     status, output, said = run_here("predict", saved, *arguments)
-    assert (status, output) == (1, "")
-    assert message in said
-    assert said.count("\n") == 1
+    assert (status, output) == (2, "")
+    assert said.startswith("Usage: imdb-rnn predict ")
+    assert message in said.splitlines()[-1]
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["part-0.csv", "part-1.csv"]
 
 
 def test_the_command_says_what_it_has_written(run_here: Run, saved: Path, tmp_path: Path) -> None:

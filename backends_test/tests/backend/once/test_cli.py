@@ -75,7 +75,7 @@ def test_encoders_are_shown_side_by_side(run_here: Run, reviews_folder: Path) ->
     assert (embedding["encoder"], one_hot["encoder"]) == ("embedding", "one_hot")
     assert embedding["parameters"] == (40 + 3) * 16 + 200 + 9
     assert one_hot["parameters"] == 40 * 8 + 64 + 8 + 9
-    assert (embedding["bytes_per_sample"], one_hot["bytes_a_sample"]) == (100 * 16 * 4, 100 * 40 * 4)
+    assert (embedding["bytes_per_sample"], one_hot["bytes_per_sample"]) == (100 * 16 * 4, 100 * 40 * 4)
     assert "16,000" in run_here(*arguments).output
 
 
