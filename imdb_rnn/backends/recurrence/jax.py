@@ -100,9 +100,9 @@ def _differentiate(
     else:
         d_terms = d_terms if d_bias is None else d_terms + d_bias
         if cell == "gru reset before":
-            d_gates, d_kernel = jnp.split(d_weights.recurrent_kernel, [2 * units], -1)
+            d_gate_kernel, d_inner_kernel = jnp.split(d_weights.recurrent_kernel, [2 * units], -1)
             reset = kept[1] * before
-            d_terms += jnp.concatenate([_product(before, d_gates), _product(reset, d_kernel)], -1)
+            d_terms += jnp.concatenate([_product(before, d_gate_kernel), _product(reset, d_inner_kernel)], -1)
         else:
             d_terms += _product(before, d_weights.recurrent_kernel)
 
