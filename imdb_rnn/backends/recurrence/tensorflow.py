@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from tensorflow.python.eager import forwardprop_util
 
-from imdb_rnn.backends.recurrence import Cell, PathOfKeras, Weights
+from imdb_rnn.backends.recurrence import Cell, KerasPath, Weights
 
 output_begins_at_zero = True
 
@@ -52,14 +52,14 @@ def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
     return "Keras calls cuDNN for this layer on a GPU"
 
 
-def reason(cell: Cell, dtype: str, masked: bool) -> str:
-    """Return what `run` is."""
+def description(cell: Cell, dtype: str, masked: bool) -> str:
+    """Describe how `run` works."""
     return (
         "in training on sequences of one length, XLA compiles a loop with a gradient of its own; else Keras's loop runs"
     )
 
 
-def path_of_keras(layer: Any, masked: bool, compiled: bool) -> tuple[PathOfKeras, str]:
+def keras_path(layer: Any, masked: bool, compiled: bool) -> tuple[KerasPath, str]:
     """Return "compiled" if XLA compiles the model, else "graph"."""
     unrolled = ", which is unrolled" if layer.unroll else ""
     if compiled:

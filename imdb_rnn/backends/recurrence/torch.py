@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
-from imdb_rnn.backends.recurrence import Cell, PathOfKeras, Weights
+from imdb_rnn.backends.recurrence import Cell, KerasPath, Weights
 
 output_begins_at_zero = True
 
@@ -71,14 +71,14 @@ def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
     return "" if cell == "gru reset before" else "Keras calls cuDNN for this layer on a GPU where no step is masked"
 
 
-def reason(cell: Cell, dtype: str, masked: bool) -> str:
-    """Return what `run` is."""
+def description(cell: Cell, dtype: str, masked: bool) -> str:
+    """Describe how `run` works."""
     if _runs_on_onednn(cell, dtype, masked, "cuda" if torch.cuda.is_available() else "cpu"):
         return "oneDNN's LSTM, as in torch.nn.LSTM; where steps are masked, a loop with a backward pass of its own"
     return "one product for the inputs of all steps, then a loop of few operations with a backward pass of its own"
 
 
-def path_of_keras(layer: Any, masked: bool, compiled: bool) -> tuple[PathOfKeras, str]:
+def keras_path(layer: Any, masked: bool, compiled: bool) -> tuple[KerasPath, str]:
     """Return "Python"."""
     return "Python", "on PyTorch Keras's loop runs in Python, an operation at a time"
 
