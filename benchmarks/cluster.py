@@ -33,6 +33,7 @@ import typer
 from backends_test.environments import ROOT
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
+from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.summary import ratio
 from imdb_rnn import Classifier, load_reviews, score_parts
 from imdb_rnn.processor import processor
@@ -108,11 +109,9 @@ def run(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each way is timed.")] = 5,
 ) -> None:
     """Time all ways."""
-    import ray
-
     if reviews % PARTS:
         msg = f"Bad --reviews. Expected: a multiple of {PARTS}. Received: {reviews}."
-        raise ValueError(msg)
+        raise BenchmarkError(msg)
     out.mkdir(parents=True, exist_ok=True)
     file = out / "cluster.json"
     results: dict[str, Any] = {
@@ -127,8 +126,10 @@ def run(
         before = json.loads(file.read_text(encoding="utf-8"))
         if any(before[name] != results[name] for name in ("processor", "cores", "ray", "reviews")):
             msg = f"Cannot continue {file}. Expected: the same machine, Ray and reviews. Received: others. Remove it."
-            raise ValueError(msg)
+            raise BenchmarkError(msg)
         results = before
+    import ray
+
     ray.init(num_cpus=6, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     classifier = Classifier.load(MODEL)
@@ -157,7 +158,7 @@ def run(
                 expected = expected or [scores_in(target)]
                 if not np.allclose(scores_in(target), expected[0], rtol=0, atol=TOLERANCE, equal_nan=True):
                     msg = f"Cannot compare {name}. Expected: the scores of the other ways. Received: other scores."
-                    raise ValueError(msg)
+                    raise BenchmarkError(msg)
                 shutil.rmtree(target)
                 sys.stderr.write(f"{name}: {reviews / seconds[name]:,.0f} reviews per second\n")
             results["rounds"].append({name: seconds[name] for name in NAMES})
@@ -196,4 +197,4 @@ def publish(out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of `
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

@@ -33,8 +33,8 @@ import typer
 from backends_test.pages import write_json
 from benchmarks.configurations import DeviceKind
 from benchmarks.devices import NO_GPU, Device, expected_device, find_gpu, use_device
+from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.layer_tables import page_tables, publish
-from benchmarks.runner import BenchmarkError
 from benchmarks.worker import FallbackError, versions
 from imdb_rnn.backends import backend_name, load_backend
 from imdb_rnn.processor import processor
@@ -358,4 +358,4 @@ def publish_command(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

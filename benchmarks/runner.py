@@ -27,6 +27,7 @@ from benchmarks import end_to_end, store
 from benchmarks.baselines.c import NO_COMPILER, compiler
 from benchmarks.configurations import Configuration
 from benchmarks.devices import Device, cache_of, environment_of, is_cached, one_core, started
+from benchmarks.errors import BenchmarkError
 from benchmarks.inputs import IMDB
 from benchmarks.plan import Job, Plan, jobs_of
 from benchmarks.preparation import prepare
@@ -37,10 +38,6 @@ from imdb_rnn.corpora import imdb
 from imdb_rnn.processor import processor
 
 NO_IMDB = "whole runs need a local copy of the IMDB reviews: set IMDB_RNN_DATA to its folder"
-
-
-class BenchmarkError(Exception):
-    """A configuration fails, or the folder holds another run."""
 
 
 def run(

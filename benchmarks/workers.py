@@ -36,6 +36,7 @@ import typer
 from backends_test.environments import ROOT, TITLES
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
+from benchmarks.errors import run_app
 from benchmarks.tables import seconds
 from benchmarks.worker import versions
 from imdb_rnn.backends import backend_name
@@ -348,4 +349,4 @@ def publish_command(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)
