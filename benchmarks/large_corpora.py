@@ -26,14 +26,13 @@ RESULTS = ROOT / "benchmarks" / "results" / "large-corpora.json"
 PAGE = ROOT / "docs" / "large-corpora.md"
 PICTURE = ROOT / "docs" / "large-corpora.png"
 COUNTS = (10_000, 100_000, 1_000_000, 10_000_000)
-PROGRAM = "from imdb_rnn.cli import main; main()"
 _SAMPLE_SECONDS = 0.2
 
 
 def run(*arguments: str) -> dict[str, Any]:
     """Run `imdb-rnn`, and return its result with its seconds and the peak memory of all its processes."""
     began, peak = time.perf_counter(), 0
-    command = [sys.executable, "-P", "-c", PROGRAM, *arguments, "--json"]
+    command = [sys.executable, "-P", "-m", "imdb_rnn", *arguments, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             peak = max(peak, memory_of(process.pid))

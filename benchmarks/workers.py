@@ -52,13 +52,13 @@ LENGTH, NUM_WORDS = 100, 10_000
 # The lengths of the trainings that are compared; the tutorial has ten epochs.
 EPOCHS = (1, 10)
 COMPARED_WORKERS = (1, 2, 3, 4)
-COMMAND = "from imdb_rnn.cli import main; main()"
-# The same, with each initial weight moved to the next number: what rounding alone grows to.
-MOVED_COMMAND = f"""
+# `imdb-rnn` with each initial weight moved to the next number: what rounding alone grows to.
+MOVED_PROGRAM = """
 import numpy as np, imdb_rnn.training.fit as fit
 initial_weights = fit.initial_weights
 fit.initial_weights = lambda *given: [np.nextafter(array, np.float32(np.inf)) for array in initial_weights(*given)]
-{COMMAND}
+from imdb_rnn.cli import main
+main()
 """
 
 app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False, no_args_is_help=True)
@@ -297,9 +297,10 @@ def compare_command(
     }
     for number in epochs or EPOCHS:
         weights: list[Any] = []
-        for workers, program in [*((count, COMMAND) for count in COMPARED_WORKERS), (1, MOVED_COMMAND)]:
+        for workers, moved in [*((count, False) for count in COMPARED_WORKERS), (1, True)]:
+            program = ("-c", MOVED_PROGRAM) if moved else ("-m", "imdb_rnn")
             with tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, "-P", "-c", program, "train"]
+                command = [sys.executable, "-P", *program, "train"]
                 command += ["--recipe", "tutorial", "--data", data, "--epochs", str(number), "--out", f"{folder}/model"]
                 subprocess.run([*command, "--workers", str(workers)], stdout=subprocess.DEVNULL, check=True)
                 bundle = read_bundle(Path(folder, "model"))
@@ -308,7 +309,7 @@ def compare_command(
                 {
                     "epochs": number,
                     "workers": workers,
-                    "moved": program == MOVED_COMMAND,
+                    "moved": moved,
                     "best_epoch": bundle.manifest.best_epoch,
                     "difference": max(
                         float(np.abs(one - several).max()) for one, several in zip(weights, bundle.weights, strict=True)
