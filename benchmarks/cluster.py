@@ -13,7 +13,6 @@ than it scores in, which must not wait for a place. All ways must give the same 
 
 import json
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from backends_test.pages import write_json, write_text
 from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.summary import ratio
 from imdb_rnn import Classifier, load_reviews, score_parts
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
 
 MODEL = ROOT / "backends_test" / "tests" / "data" / "robust"
@@ -116,7 +116,7 @@ def run(
     file = out / "cluster.json"
     results: dict[str, Any] = {
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "ray": version("ray"),
         "date": datetime.now(UTC).date().isoformat(),
         "reviews": reviews,

@@ -7,7 +7,6 @@ renews benchmarks/results/large-corpora.json, and the table and the picture of d
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
 from benchmarks.scoring import memory_of
 from imdb_rnn.backends import training_backend_name
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "large-corpora.json"
@@ -118,7 +118,7 @@ def main() -> None:
         rows[count] = measure(count, folder)
         results = {
             "backend": training_backend_name(),
-            "cores": os.cpu_count(),
+            "cores": available_cores(),
             "processor": processor(),
             "rows": [rows[number] for number in sorted(rows)],
         }

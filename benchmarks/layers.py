@@ -14,7 +14,6 @@ Keras.
 import itertools
 import json
 import math
-import os
 import platform
 import sys
 import time
@@ -37,6 +36,7 @@ from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.layer_tables import page_tables, publish
 from benchmarks.worker import FallbackError, versions
 from imdb_rnn.backends import backend_name, load_backend
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
 
 Floats = npt.NDArray[np.float32]
@@ -293,7 +293,7 @@ def run(out: Path, plan: LayerPlan, kind: DeviceKind) -> Path:
         "backend": backend,
         "device": asdict(device),
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "system": platform.system(),
         "versions": versions(),
         "plan": json.loads(json.dumps(asdict(plan))),

@@ -9,7 +9,6 @@ Both renew benchmarks/results/scoring.json and its table in docs/benchmarks.md.
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -172,7 +171,7 @@ def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in ways:
         sys.exit(__doc__)
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
-    results |= {"processor": processor(), "cores": os.cpu_count(), sys.argv[1]: ways[sys.argv[1]]()}
+    results |= {"processor": processor(), "cores": available_cores(), sys.argv[1]: ways[sys.argv[1]]()}
     write_json(RESULTS, results)
     write_text(PAGE, replace_table(PAGE.read_text(encoding="utf-8"), "scoring", page_table(results)))
 
