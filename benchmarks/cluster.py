@@ -34,6 +34,7 @@ from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
 from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.summary import ratio
+from benchmarks.tables import ratio_text
 from imdb_rnn import Classifier, load_reviews, score_parts
 from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
@@ -171,9 +172,9 @@ def page_table(results: dict[str, Any]) -> str:
     rows = []
     for name, title in NAMES.items():
         rate = results["reviews"] / float(np.median(list(times[name].values())))
-        compared = [_ratio(times[name], times["local 1"])]
-        compared.append(_ratio(times[name], times[name.replace("ray", "loop")]) if name.startswith("ray") else "—")
-        rows.append([title, f"{rate:,.0f}", *compared])
+        to_one = ratio(times[name], times["local 1"])
+        to_loop = ratio(times[name], times[name.replace("ray", "loop")]) if name.startswith("ray") else None
+        rows.append([title, f"{rate:,.0f}", ratio_text(to_one), ratio_text(to_loop)])
     header = ["way", "reviews per second", "time, ratio to `--workers 1`", "time, ratio to the loop"]
     return (
         f"{results['reviews']:,} IMDB reviews in {PARTS} Parquet files, {len(results['rounds'])} rounds in random "
@@ -181,11 +182,6 @@ def page_table(results: dict[str, Any]) -> str:
         "Ray was running before; the command takes some seconds to start it. A ratio below 1 is faster.\n\n"
         + markdown_table(header, rows)
     )
-
-
-def _ratio(one: dict[int, float], other: dict[int, float]) -> str:
-    found = ratio(one, other)
-    return f"{found['ratio']:.2f} ({found['low']:.2f} to {found['high']:.2f})" if found else "—"
 
 
 @app.command()
