@@ -106,22 +106,25 @@ def draw(results: dict[str, Any]) -> None:
     figure.savefig(PICTURE, dpi=100, metadata={"Software": None})
 
 
+def earlier_rows(machine: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the committed results, if they were measured with the same backend on the same machine."""
+    if not RESULTS.is_file():
+        return []
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return list(results["rows"]) if machine.items() <= results.items() else []
+
+
 def main() -> None:
     """Measure, and renew the results and the page."""
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     folder, counts = Path(sys.argv[1]), [int(count) for count in sys.argv[2:]] or COUNTS
     folder.mkdir(parents=True, exist_ok=True)
-    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else []
-    rows = {row["reviews"]: row for row in known}
+    machine = {"backend": training_backend_name(), "cores": available_cores(), "processor": processor()}
+    rows = {row["reviews"]: row for row in earlier_rows(machine)}
     for count in counts:
         rows[count] = measure(count, folder)
-        results = {
-            "backend": training_backend_name(),
-            "cores": available_cores(),
-            "processor": processor(),
-            "rows": [rows[number] for number in sorted(rows)],
-        }
+        results = machine | {"rows": [rows[number] for number in sorted(rows)]}
         write_json(RESULTS, results)
         write_text(PAGE, replace_table(PAGE.read_text(encoding="utf-8"), "large-corpora", table(results)))
         draw(results)
