@@ -57,8 +57,8 @@ NAMES = {
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
 
 
-class Loop:
-    """What a user would give to `map_batches`."""
+class Predictor:
+    """The class that a user would give to `map_batches`."""
 
     def __init__(self) -> None:
         self.classifier = Classifier.load(MODEL)
@@ -77,7 +77,7 @@ def loop(folder: Path, out: Path, workers: int) -> None:
 
     reviews = ray.data.read_parquet(str(folder))
     reviews.map_batches(
-        Loop, batch_size=1_000, compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=1
+        Predictor, batch_size=1_000, compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=1
     ).write_parquet(str(out))
 
 
@@ -138,7 +138,7 @@ def run(
         folder = Path(temporary) / "reviews"
         folder.mkdir()
         write_parts(folder, reviews)
-        expected: list[npt.NDArray[np.float64]] = []
+        expected: npt.NDArray[np.float64] | None = None
 
         def by_command(target: Path, engine: Any, workers: int) -> None:
             score_parts(classifier, str(folder / "*.parquet"), target, engine=engine, workers=workers)
@@ -156,8 +156,9 @@ def run(
                 began = time.perf_counter()
                 ways[name](target)
                 seconds[name] = time.perf_counter() - began
-                expected = expected or [scores_in(target)]
-                if not np.allclose(scores_in(target), expected[0], rtol=0, atol=TOLERANCE, equal_nan=True):
+                scores = scores_in(target)
+                expected = scores if expected is None else expected
+                if not np.allclose(scores, expected, rtol=0, atol=TOLERANCE, equal_nan=True):
                     msg = f"Cannot compare {name}. Expected: the scores of the other ways. Received: other scores."
                     raise BenchmarkError(msg)
                 shutil.rmtree(target)
