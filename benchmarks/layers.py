@@ -54,7 +54,7 @@ LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
 # in another order, or a forgotten bias, more than 0.1.
 TOLERANCE = 1e-4
 # Steps per call at most: what remains is the fixed cost of a call of `fit`.
-MOST_STEPS = 512
+MAX_STEPS = 512
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ class KerasWay:
         if keras.backend.backend() == "tensorflow":
             self._train_on_tensorflow(steps)
         else:
+            # Keras takes a generator, but no other iterator.
             batches = (batch for batch in itertools.repeat((self.x, self.y), steps))
             self.model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
 
@@ -228,7 +229,7 @@ def steps_for(run: Callable[[int], None], seconds: float) -> int:
     steps = 1
     # Twice, because the first estimate includes the fixed cost of a call.
     for _ in range(2):
-        steps = min(MOST_STEPS, max(1, math.ceil(seconds / seconds_of(run, steps))))
+        steps = min(MAX_STEPS, max(1, math.ceil(seconds / seconds_of(run, steps))))
     return steps
 
 
@@ -313,8 +314,8 @@ def run(out: Path, plan: LayerPlan, kind: DeviceKind) -> Path:
         row = measure(backend, layer, size, plan)
         results["rows"].append(row)
         write_json(path, results)
-        middle = {name: f"{1e3 * float(np.median(times)):.2f} ms" for name, times in row["step"].items()}
-        sys.stderr.write(f"{backend}, {layer}, {size} units: {middle}\n")
+        medians = {name: f"{1e3 * float(np.median(times)):.2f} ms" for name, times in row["step"].items()}
+        sys.stderr.write(f"{backend}, {layer}, {size} units: {medians}\n")
     return path
 
 
