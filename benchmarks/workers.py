@@ -18,7 +18,6 @@ arrays of one number, and of as many numbers as there are gradients.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -97,7 +96,6 @@ def measure(workers: int, plan: WorkersPlan) -> dict[str, Any]:
     from imdb_rnn.backends.workers import start_workers
     from imdb_rnn.model.architecture import build_model, compile_model, initial_weights
 
-    step: dict[str, list[float]] = {}
     with start_workers(workers) as started, keras_session():
         model = build_model(NUM_WORDS, LENGTH)
         model.set_weights(initial_weights(model, 1))
@@ -225,7 +223,7 @@ def run_command(
     for count in plan.workers:
         command = [sys.executable, "-P", "-m", "benchmarks.workers", "measure", str(count), json.dumps(asdict(plan))]
         # JAX needs to know the number of its devices before it starts.
-        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ)
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         results["workers"][str(count)] = json.loads(ran.stdout)
         typer.echo(f"{results['backend']}, {count} workers: done", err=True)
     out.mkdir(parents=True, exist_ok=True)
@@ -233,17 +231,17 @@ def run_command(
     typer.echo(table(results))
 
 
-def middle(values: Sequence[float]) -> float:
+def median(values: Sequence[float]) -> float:
     """Return the median."""
     return float(np.median(values))
 
 
-def modelled(results: dict[str, Any], workers: int, batch: int) -> tuple[float, float]:
-    """Return what a step should take by the model, in seconds: computing, and the sum over the workers."""
-    alone = middle(results["workers"]["1"]["step"][str(batch // workers)])
+def predicted(results: dict[str, Any], workers: int, batch: int) -> tuple[float, float]:
+    """Return the seconds that the model predicts for a step: computing, and the sum over the workers."""
+    alone = median(results["workers"]["1"]["step"][str(batch // workers)])
     computing = alone * max(1.0, workers / results["cores"])
     sums = results["workers"][str(workers)]["sum"]
-    return computing, middle(sums[str(GRADIENT_BYTES)])
+    return computing, median(sums[str(GRADIENT_BYTES)])
 
 
 def table(results: dict[str, Any]) -> str:
@@ -252,14 +250,14 @@ def table(results: dict[str, Any]) -> str:
     sums = []
     for workers in results["plan"]["workers"][1:]:
         found = results["workers"][str(workers)]["sum"]
-        latency, whole = middle(found["4"]), middle(found[str(GRADIENT_BYTES)])
+        latency, whole = median(found["4"]), median(found[str(GRADIENT_BYTES)])
         rate = f"{GRADIENT_BYTES / max(whole - latency, 1e-9) / 1e9:.2f} GB/s"
         sums.append(f"{seconds(latency)} and {rate} for {workers} workers")
     for batch in results["plan"]["batches"]:
-        one = middle(results["workers"]["1"]["step"][str(batch)])
+        one = median(results["workers"]["1"]["step"][str(batch)])
         for workers in results["plan"]["workers"][1:]:
-            several = middle(results["workers"][str(workers)]["step"][str(batch)])
-            computing, summing = modelled(results, workers, batch)
+            several = median(results["workers"][str(workers)]["step"][str(batch)])
+            computing, summing = predicted(results, workers, batch)
             cells = [one, several, computing, summing, computing + summing]
             rows.append([f"{batch:,}", str(workers), *map(seconds, cells), f"{one / several:.2f}"])
     names = ", ".join(one for one in results["versions"].split(", ") if not one.startswith(("python", "numpy")))
