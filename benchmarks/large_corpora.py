@@ -79,7 +79,7 @@ def table(results: dict[str, Any]) -> str:
         ]
         for row in results["rows"]
     ]
-    columns = ["reviews", "encode", "peak memory", "disk", "the epoch", "train in all", "peak memory"]
+    columns = ["reviews", "encode", "peak memory, encode", "disk", "one epoch", "train, total", "peak memory, train"]
     where = f"{TITLES[results['backend']]} on {results['cores']} cores of {results['processor']}"
     return f"With {where}:\n\n{markdown_table(columns, rows)}"
 

@@ -266,7 +266,7 @@ def table(results: dict[str, Any]) -> str:
         f"{results['date']}. Medians of {results['plan']['rounds']} rounds. Latency and rate of a sum: "
         f"{'; '.join(sums)}."
     )
-    header = ["batch", "workers", "one worker", "measured", "computing", "sum", "by the model", "times as fast"]
+    header = ["batch", "workers", "one worker", "measured", "computing", "sum", "predicted", "speed-up"]
     return f"{sentence}\n\n{markdown_table(header, rows)}"
 
 
