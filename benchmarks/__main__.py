@@ -12,11 +12,11 @@ from benchmarks.baselines.c import NO_COMPILER
 from benchmarks.compare import compare
 from benchmarks.configurations import Backend, DeviceKind, configurations_on
 from benchmarks.devices import NO_GPU, Device, find_gpu
+from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.plan import FAST, FAST_GPU, FULL
 from benchmarks.report import publish, write_report
-from benchmarks.runner import BenchmarkError, available, run
+from benchmarks.runner import available, run
 from benchmarks.tables import terminal_tables
-from imdb_rnn.errors import ImdbRnnError
 from imdb_rnn.processor import processor
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
@@ -112,14 +112,5 @@ def compare_command(old: Path, new: Path) -> None:
     raise typer.Exit(int(any(row["verdict"] == "worse" for row in rows)))
 
 
-def main() -> None:
-    """Run the command line; expected errors are printed in one line."""
-    try:
-        app()
-    except (BenchmarkError, FileNotFoundError, ImdbRnnError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    main()
+    run_app(app)

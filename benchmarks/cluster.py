@@ -13,7 +13,6 @@ than it scores in, which must not wait for a place. All ways must give the same 
 
 import json
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -33,8 +32,11 @@ import typer
 from backends_test.environments import ROOT
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
+from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.summary import ratio
+from benchmarks.tables import ratio_text
 from imdb_rnn import Classifier, load_reviews, score_parts
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
 
 MODEL = ROOT / "backends_test" / "tests" / "data" / "robust"
@@ -55,8 +57,8 @@ NAMES = {
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
 
 
-class Loop:
-    """What a user would give to `map_batches`."""
+class Predictor:
+    """The class that a user would give to `map_batches`."""
 
     def __init__(self) -> None:
         self.classifier = Classifier.load(MODEL)
@@ -75,7 +77,7 @@ def loop(folder: Path, out: Path, workers: int) -> None:
 
     reviews = ray.data.read_parquet(str(folder))
     reviews.map_batches(
-        Loop, batch_size=1_000, compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=1
+        Predictor, batch_size=1_000, compute=ray.data.ActorPoolStrategy(size=workers), num_cpus=1
     ).write_parquet(str(out))
 
 
@@ -108,16 +110,14 @@ def run(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each way is timed.")] = 5,
 ) -> None:
     """Time all ways."""
-    import ray
-
     if reviews % PARTS:
         msg = f"Bad --reviews. Expected: a multiple of {PARTS}. Received: {reviews}."
-        raise ValueError(msg)
+        raise BenchmarkError(msg)
     out.mkdir(parents=True, exist_ok=True)
     file = out / "cluster.json"
     results: dict[str, Any] = {
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "ray": version("ray"),
         "date": datetime.now(UTC).date().isoformat(),
         "reviews": reviews,
@@ -127,8 +127,10 @@ def run(
         before = json.loads(file.read_text(encoding="utf-8"))
         if any(before[name] != results[name] for name in ("processor", "cores", "ray", "reviews")):
             msg = f"Cannot continue {file}. Expected: the same machine, Ray and reviews. Received: others. Remove it."
-            raise ValueError(msg)
+            raise BenchmarkError(msg)
         results = before
+    import ray
+
     ray.init(num_cpus=6, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     classifier = Classifier.load(MODEL)
@@ -136,7 +138,7 @@ def run(
         folder = Path(temporary) / "reviews"
         folder.mkdir()
         write_parts(folder, reviews)
-        expected: list[npt.NDArray[np.float64]] = []
+        expected: npt.NDArray[np.float64] | None = None
 
         def by_command(target: Path, engine: Any, workers: int) -> None:
             score_parts(classifier, str(folder / "*.parquet"), target, engine=engine, workers=workers)
@@ -154,10 +156,11 @@ def run(
                 began = time.perf_counter()
                 ways[name](target)
                 seconds[name] = time.perf_counter() - began
-                expected = expected or [scores_in(target)]
-                if not np.allclose(scores_in(target), expected[0], rtol=0, atol=TOLERANCE, equal_nan=True):
+                scores = scores_in(target)
+                expected = scores if expected is None else expected
+                if not np.allclose(scores, expected, rtol=0, atol=TOLERANCE, equal_nan=True):
                     msg = f"Cannot compare {name}. Expected: the scores of the other ways. Received: other scores."
-                    raise ValueError(msg)
+                    raise BenchmarkError(msg)
                 shutil.rmtree(target)
                 sys.stderr.write(f"{name}: {reviews / seconds[name]:,.0f} reviews per second\n")
             results["rounds"].append({name: seconds[name] for name in NAMES})
@@ -170,9 +173,9 @@ def page_table(results: dict[str, Any]) -> str:
     rows = []
     for name, title in NAMES.items():
         rate = results["reviews"] / float(np.median(list(times[name].values())))
-        compared = [_ratio(times[name], times["local 1"])]
-        compared.append(_ratio(times[name], times[name.replace("ray", "loop")]) if name.startswith("ray") else "—")
-        rows.append([title, f"{rate:,.0f}", *compared])
+        to_one = ratio(times[name], times["local 1"])
+        to_loop = ratio(times[name], times[name.replace("ray", "loop")]) if name.startswith("ray") else None
+        rows.append([title, f"{rate:,.0f}", ratio_text(to_one), ratio_text(to_loop)])
     header = ["way", "reviews per second", "time, ratio to `--workers 1`", "time, ratio to the loop"]
     return (
         f"{results['reviews']:,} IMDB reviews in {PARTS} Parquet files, {len(results['rounds'])} rounds in random "
@@ -180,11 +183,6 @@ def page_table(results: dict[str, Any]) -> str:
         "Ray was running before; the command takes some seconds to start it. A ratio below 1 is faster.\n\n"
         + markdown_table(header, rows)
     )
-
-
-def _ratio(one: dict[int, float], other: dict[int, float]) -> str:
-    found = ratio(one, other)
-    return f"{found['ratio']:.2f} ({found['low']:.2f} to {found['high']:.2f})" if found else "—"
 
 
 @app.command()
@@ -196,4 +194,4 @@ def publish(out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of `
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runner import BenchmarkError
+from benchmarks.errors import BenchmarkError
 from benchmarks.store import MeasurementKind
 from benchmarks.summary import noise_floor, per_round, read_runs, unpaired_ratio
 

@@ -7,7 +7,6 @@ renews benchmarks/results/large-corpora.json, and the table and the picture of d
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,20 +19,20 @@ from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
 from benchmarks.scoring import memory_of
 from imdb_rnn.backends import training_backend_name
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
 
 RESULTS = ROOT / "benchmarks" / "results" / "large-corpora.json"
 PAGE = ROOT / "docs" / "large-corpora.md"
 PICTURE = ROOT / "docs" / "large-corpora.png"
 COUNTS = (10_000, 100_000, 1_000_000, 10_000_000)
-PROGRAM = "from imdb_rnn.cli import main; main()"
 _SAMPLE_SECONDS = 0.2
 
 
 def run(*arguments: str) -> dict[str, Any]:
     """Run `imdb-rnn`, and return its result with its seconds and the peak memory of all its processes."""
     began, peak = time.perf_counter(), 0
-    command = [sys.executable, "-P", "-c", PROGRAM, *arguments, "--json"]
+    command = [sys.executable, "-P", "-m", "imdb_rnn", *arguments, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             peak = max(peak, memory_of(process.pid))
@@ -80,7 +79,7 @@ def table(results: dict[str, Any]) -> str:
         ]
         for row in results["rows"]
     ]
-    columns = ["reviews", "encode", "peak memory", "disk", "the epoch", "train in all", "peak memory"]
+    columns = ["reviews", "encode", "peak memory, encode", "disk", "one epoch", "train, total", "peak memory, train"]
     where = f"{TITLES[results['backend']]} on {results['cores']} cores of {results['processor']}"
     return f"With {where}:\n\n{markdown_table(columns, rows)}"
 
@@ -107,22 +106,25 @@ def draw(results: dict[str, Any]) -> None:
     figure.savefig(PICTURE, dpi=100, metadata={"Software": None})
 
 
+def earlier_rows(machine: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the committed results, if they were measured with the same backend on the same machine."""
+    if not RESULTS.is_file():
+        return []
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return list(results["rows"]) if machine.items() <= results.items() else []
+
+
 def main() -> None:
     """Measure, and renew the results and the page."""
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     folder, counts = Path(sys.argv[1]), [int(count) for count in sys.argv[2:]] or COUNTS
     folder.mkdir(parents=True, exist_ok=True)
-    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else []
-    rows = {row["reviews"]: row for row in known}
+    machine = {"backend": training_backend_name(), "cores": available_cores(), "processor": processor()}
+    rows = {row["reviews"]: row for row in earlier_rows(machine)}
     for count in counts:
         rows[count] = measure(count, folder)
-        results = {
-            "backend": training_backend_name(),
-            "cores": os.cpu_count(),
-            "processor": processor(),
-            "rows": [rows[number] for number in sorted(rows)],
-        }
+        results = machine | {"rows": [rows[number] for number in sorted(rows)]}
         write_json(RESULTS, results)
         write_text(PAGE, replace_table(PAGE.read_text(encoding="utf-8"), "large-corpora", table(results)))
         draw(results)

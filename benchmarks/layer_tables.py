@@ -12,7 +12,7 @@ from backends_test.environments import ROOT, TITLES
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_text
 from benchmarks.summary import ratio
-from benchmarks.tables import NOT_TIMED, NOTHING, seconds
+from benchmarks.tables import NOT_TIMED, ratio_text, seconds
 
 RESULTS = ROOT / "benchmarks" / "results" / "layers"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -59,8 +59,7 @@ def seconds_cell(row: dict[str, Any], way: str) -> str:
 def ratio_cell(row: dict[str, Any], what: str, way: str, other: str) -> str:
     """Return the ratio of two ways, round by round, with its interval."""
     one, compared = (dict(enumerate(row[what].get(name, ()))) for name in (way, other))
-    found = ratio(one, compared)
-    return f"{found['ratio']:.2f} ({found['low']:.2f} to {found['high']:.2f})" if found else NOTHING
+    return ratio_text(ratio(one, compared))
 
 
 def backend_table(results: dict[str, Any]) -> str:

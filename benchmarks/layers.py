@@ -14,7 +14,6 @@ Keras.
 import itertools
 import json
 import math
-import os
 import platform
 import sys
 import time
@@ -33,10 +32,11 @@ import typer
 from backends_test.pages import write_json
 from benchmarks.configurations import DeviceKind
 from benchmarks.devices import NO_GPU, Device, expected_device, find_gpu, use_device
+from benchmarks.errors import BenchmarkError, run_app
 from benchmarks.layer_tables import page_tables, publish
-from benchmarks.runner import BenchmarkError
 from benchmarks.worker import FallbackError, versions
 from imdb_rnn.backends import backend_name, load_backend
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
 
 Floats = npt.NDArray[np.float32]
@@ -54,7 +54,7 @@ LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
 # in another order, or a forgotten bias, more than 0.1.
 TOLERANCE = 1e-4
 # Steps per call at most: what remains is the fixed cost of a call of `fit`.
-MOST_STEPS = 512
+MAX_STEPS = 512
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ class KerasWay:
         if keras.backend.backend() == "tensorflow":
             self._train_on_tensorflow(steps)
         else:
+            # Keras takes a generator, but no other iterator.
             batches = (batch for batch in itertools.repeat((self.x, self.y), steps))
             self.model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
 
@@ -228,7 +229,7 @@ def steps_for(run: Callable[[int], None], seconds: float) -> int:
     steps = 1
     # Twice, because the first estimate includes the fixed cost of a call.
     for _ in range(2):
-        steps = min(MOST_STEPS, max(1, math.ceil(seconds / seconds_of(run, steps))))
+        steps = min(MAX_STEPS, max(1, math.ceil(seconds / seconds_of(run, steps))))
     return steps
 
 
@@ -293,7 +294,7 @@ def run(out: Path, plan: LayerPlan, kind: DeviceKind) -> Path:
         "backend": backend,
         "device": asdict(device),
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "system": platform.system(),
         "versions": versions(),
         "plan": json.loads(json.dumps(asdict(plan))),
@@ -313,8 +314,8 @@ def run(out: Path, plan: LayerPlan, kind: DeviceKind) -> Path:
         row = measure(backend, layer, size, plan)
         results["rows"].append(row)
         write_json(path, results)
-        middle = {name: f"{1e3 * float(np.median(times)):.2f} ms" for name, times in row["step"].items()}
-        sys.stderr.write(f"{backend}, {layer}, {size} units: {middle}\n")
+        medians = {name: f"{1e3 * float(np.median(times)):.2f} ms" for name, times in row["step"].items()}
+        sys.stderr.write(f"{backend}, {layer}, {size} units: {medians}\n")
     return path
 
 
@@ -358,4 +359,4 @@ def publish_command(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

@@ -20,6 +20,7 @@ from backends_test.environments import ROOT, TITLES
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.oracle import sigmoid
 from backends_test.pages import save_png, write_text
+from benchmarks.errors import run_app
 from benchmarks.reliability import reliability
 from imdb_rnn import Classifier, Corpus, Recipe, load_reviews
 from imdb_rnn.backends import TRAINING_BACKENDS
@@ -234,4 +235,4 @@ def draw(runs: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

@@ -25,6 +25,7 @@ from benchmarks.tables import (
     main_table,
     page_table,
     plan_sentence,
+    ratio_text,
     seconds,
     users_table,
 )
@@ -133,8 +134,8 @@ def noise_sentence(report: dict[str, Any]) -> str:
     if not control or not report["noise_floor"]:
         return "No configuration was run twice, so the noise is unknown, and only the intervals show it."
     return (
-        f"{control['pair'][0]} was run twice: its ratio to itself is {control['ratio']:.2f} ({control['low']:.2f} to "
-        f"{control['high']:.2f}), so differences up to {100 * report['noise_floor']:.1f} % are noise."
+        f"{control['pair'][0]} was run twice: its ratio to itself is {ratio_text(control)}, so differences up to "
+        f"{100 * report['noise_floor']:.1f} % are noise."
     )
 
 

@@ -27,6 +27,7 @@ from benchmarks import end_to_end, store
 from benchmarks.baselines.c import NO_COMPILER, compiler
 from benchmarks.configurations import Configuration
 from benchmarks.devices import Device, cache_of, environment_of, is_cached, one_core, started
+from benchmarks.errors import BenchmarkError
 from benchmarks.inputs import IMDB
 from benchmarks.plan import Job, Plan, jobs_of
 from benchmarks.preparation import prepare
@@ -34,13 +35,10 @@ from benchmarks.roofline import measure_machine
 from benchmarks.store import Measurement
 from benchmarks.worker import Results, Task
 from imdb_rnn.corpora import imdb
+from imdb_rnn.processes import available_cores
 from imdb_rnn.processor import processor
 
 NO_IMDB = "whole runs need a local copy of the IMDB reviews: set IMDB_RNN_DATA to its folder"
-
-
-class BenchmarkError(Exception):
-    """A configuration fails, or the folder holds another run."""
 
 
 def run(
@@ -85,7 +83,7 @@ def run(
             return measured
 
         # Checks are not timed, so they may share the cores, and a few of them a GPU.
-        with ThreadPoolExecutor(os.cpu_count() if device.kind == "cpu" else 4) as pool:
+        with ThreadPoolExecutor(available_cores() if device.kind == "cpu" else 4) as pool:
             count = sum(pool.map(run_job, range(len(checks)), checks))
         for position, job in enumerate(jobs, start=len(checks)):
             count += run_job(position, job)
@@ -154,7 +152,7 @@ def begin(folder: Path, plan: Plan, device: Device) -> dict[str, Any]:
         machine = asdict(measure_machine())
     note = same | {
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": available_cores(),
         "host_memory": float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
         "system": platform.system(),
         "date": datetime.now(UTC).date().isoformat(),

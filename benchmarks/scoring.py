@@ -9,7 +9,6 @@ Both renew benchmarks/results/scoring.json and its table in docs/benchmarks.md.
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -32,7 +31,7 @@ MODEL = ROOT / "backends_test" / "tests" / "data" / "robust"
 RESULTS = ROOT / "benchmarks" / "results" / "scoring.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 REVIEWS, ROUNDS, LONG = 100_000, 3, 10_000_000
-PROGRAM = "from imdb_rnn.cli import main; main()"
+PREDICT = (sys.executable, "-P", "-m", "imdb_rnn", "predict", str(MODEL))
 NAMES = {
     "batch": "`predict_reviews`, one list of texts, one core",
     "one": "`score_file` from CSV to CSV, `workers=1`",
@@ -103,7 +102,7 @@ def long() -> dict[str, Any]:
             csv.writer(file).writerows(enumerate(islice(cycle(texts), LONG)))
         first = first_output(table)
         began = time.perf_counter()
-        command = [sys.executable, "-P", "-c", PROGRAM, "predict", str(MODEL), "--file", str(table), "--out", str(out)]
+        command = [*PREDICT, "--file", str(table), "--out", str(out)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             peak = 0
             while process.poll() is None:
@@ -118,7 +117,7 @@ def long() -> dict[str, Any]:
 def first_output(table: Path) -> float:
     """Return the seconds from the start of the command to the first score."""
     began = time.perf_counter()
-    command = [sys.executable, "-P", "-c", PROGRAM, "predict", str(MODEL), "--file", str(table)]
+    command = [*PREDICT, "--file", str(table)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout  # noqa: S101 (it is a pipe)
         process.stdout.readline()
@@ -172,7 +171,7 @@ def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in ways:
         sys.exit(__doc__)
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
-    results |= {"processor": processor(), "cores": os.cpu_count(), sys.argv[1]: ways[sys.argv[1]]()}
+    results |= {"processor": processor(), "cores": available_cores(), sys.argv[1]: ways[sys.argv[1]]()}
     write_json(RESULTS, results)
     write_text(PAGE, replace_table(PAGE.read_text(encoding="utf-8"), "scoring", page_table(results)))
 

@@ -129,13 +129,14 @@ def is_no_difference(ratio: dict[str, float], floor: float | None) -> bool:
     return ratio["low"] <= margin and ratio["high"] >= 1 / margin
 
 
+def ratio_text(ratio: dict[str, float] | None) -> str:
+    """Format a ratio with its interval."""
+    return f"{ratio['ratio']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else NOTHING
+
+
 def interval(ratio: dict[str, float] | None, floor: float | None) -> str:
     """Format a ratio with its interval, or as no difference if it overlaps the noise."""
-    if not ratio:
-        return NOTHING
-    if is_no_difference(ratio, floor):
-        return NO_DIFFERENCE
-    return f"{ratio['ratio']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+    return NO_DIFFERENCE if ratio and is_no_difference(ratio, floor) else ratio_text(ratio)
 
 
 def is_timed(row: Row) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from benchmarks import correctness, scaling, steady_state
 from benchmarks.configurations import Configuration, DeviceKind, configurations_on
 from benchmarks.devices import allocator_peak, driver_memory, expected_device, host_peak
+from benchmarks.errors import BenchmarkError
 from benchmarks.inputs import read_check, read_training
 from benchmarks.trainer import Trainer
 
@@ -49,7 +50,7 @@ class Task:
     batches_only: bool = False
 
 
-class FallbackError(Exception):
+class FallbackError(BenchmarkError):
     """A configuration runs another path than the one to be measured."""
 
 

@@ -18,7 +18,6 @@ arrays of one number, and of as many numbers as there are gradients.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -36,6 +35,7 @@ import typer
 from backends_test.environments import ROOT, TITLES
 from backends_test.markdown import markdown_table, replace_table
 from backends_test.pages import write_json, write_text
+from benchmarks.errors import run_app
 from benchmarks.tables import seconds
 from benchmarks.worker import versions
 from imdb_rnn.backends import backend_name
@@ -51,13 +51,13 @@ LENGTH, NUM_WORDS = 100, 10_000
 # The lengths of the trainings that are compared; the tutorial has ten epochs.
 EPOCHS = (1, 10)
 COMPARED_WORKERS = (1, 2, 3, 4)
-COMMAND = "from imdb_rnn.cli import main; main()"
-# The same, with each initial weight moved to the next number: what rounding alone grows to.
-MOVED_COMMAND = f"""
+# `imdb-rnn` with each initial weight moved to the next number: what rounding alone grows to.
+MOVED_PROGRAM = """
 import numpy as np, imdb_rnn.training.fit as fit
 initial_weights = fit.initial_weights
 fit.initial_weights = lambda *given: [np.nextafter(array, np.float32(np.inf)) for array in initial_weights(*given)]
-{COMMAND}
+from imdb_rnn.cli import main
+main()
 """
 
 app = typer.Typer(help=(__doc__ or "").partition("\n")[0], add_completion=False, no_args_is_help=True)
@@ -96,7 +96,6 @@ def measure(workers: int, plan: WorkersPlan) -> dict[str, Any]:
     from imdb_rnn.backends.workers import start_workers
     from imdb_rnn.model.architecture import build_model, compile_model, initial_weights
 
-    step: dict[str, list[float]] = {}
     with start_workers(workers) as started, keras_session():
         model = build_model(NUM_WORDS, LENGTH)
         model.set_weights(initial_weights(model, 1))
@@ -224,7 +223,7 @@ def run_command(
     for count in plan.workers:
         command = [sys.executable, "-P", "-m", "benchmarks.workers", "measure", str(count), json.dumps(asdict(plan))]
         # JAX needs to know the number of its devices before it starts.
-        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ)
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         results["workers"][str(count)] = json.loads(ran.stdout)
         typer.echo(f"{results['backend']}, {count} workers: done", err=True)
     out.mkdir(parents=True, exist_ok=True)
@@ -232,17 +231,17 @@ def run_command(
     typer.echo(table(results))
 
 
-def middle(values: Sequence[float]) -> float:
+def median(values: Sequence[float]) -> float:
     """Return the median."""
     return float(np.median(values))
 
 
-def modelled(results: dict[str, Any], workers: int, batch: int) -> tuple[float, float]:
-    """Return what a step should take by the model, in seconds: computing, and the sum over the workers."""
-    alone = middle(results["workers"]["1"]["step"][str(batch // workers)])
+def predicted(results: dict[str, Any], workers: int, batch: int) -> tuple[float, float]:
+    """Return the seconds that the model predicts for a step: computing, and the sum over the workers."""
+    alone = median(results["workers"]["1"]["step"][str(batch // workers)])
     computing = alone * max(1.0, workers / results["cores"])
     sums = results["workers"][str(workers)]["sum"]
-    return computing, middle(sums[str(GRADIENT_BYTES)])
+    return computing, median(sums[str(GRADIENT_BYTES)])
 
 
 def table(results: dict[str, Any]) -> str:
@@ -251,14 +250,14 @@ def table(results: dict[str, Any]) -> str:
     sums = []
     for workers in results["plan"]["workers"][1:]:
         found = results["workers"][str(workers)]["sum"]
-        latency, whole = middle(found["4"]), middle(found[str(GRADIENT_BYTES)])
+        latency, whole = median(found["4"]), median(found[str(GRADIENT_BYTES)])
         rate = f"{GRADIENT_BYTES / max(whole - latency, 1e-9) / 1e9:.2f} GB/s"
         sums.append(f"{seconds(latency)} and {rate} for {workers} workers")
     for batch in results["plan"]["batches"]:
-        one = middle(results["workers"]["1"]["step"][str(batch)])
+        one = median(results["workers"]["1"]["step"][str(batch)])
         for workers in results["plan"]["workers"][1:]:
-            several = middle(results["workers"][str(workers)]["step"][str(batch)])
-            computing, summing = modelled(results, workers, batch)
+            several = median(results["workers"][str(workers)]["step"][str(batch)])
+            computing, summing = predicted(results, workers, batch)
             cells = [one, several, computing, summing, computing + summing]
             rows.append([f"{batch:,}", str(workers), *map(seconds, cells), f"{one / several:.2f}"])
     names = ", ".join(one for one in results["versions"].split(", ") if not one.startswith(("python", "numpy")))
@@ -267,7 +266,7 @@ def table(results: dict[str, Any]) -> str:
         f"{results['date']}. Medians of {results['plan']['rounds']} rounds. Latency and rate of a sum: "
         f"{'; '.join(sums)}."
     )
-    header = ["batch", "workers", "one worker", "measured", "computing", "sum", "by the model", "times as fast"]
+    header = ["batch", "workers", "one worker", "measured", "computing", "sum", "predicted", "speed-up"]
     return f"{sentence}\n\n{markdown_table(header, rows)}"
 
 
@@ -296,9 +295,10 @@ def compare_command(
     }
     for number in epochs or EPOCHS:
         weights: list[Any] = []
-        for workers, program in [*((count, COMMAND) for count in COMPARED_WORKERS), (1, MOVED_COMMAND)]:
+        for workers, moved in [*((count, False) for count in COMPARED_WORKERS), (1, True)]:
+            program = ("-c", MOVED_PROGRAM) if moved else ("-m", "imdb_rnn")
             with tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, "-P", "-c", program, "train"]
+                command = [sys.executable, "-P", *program, "train"]
                 command += ["--recipe", "tutorial", "--data", data, "--epochs", str(number), "--out", f"{folder}/model"]
                 subprocess.run([*command, "--workers", str(workers)], stdout=subprocess.DEVNULL, check=True)
                 bundle = read_bundle(Path(folder, "model"))
@@ -307,7 +307,7 @@ def compare_command(
                 {
                     "epochs": number,
                     "workers": workers,
-                    "moved": program == MOVED_COMMAND,
+                    "moved": moved,
                     "best_epoch": bundle.manifest.best_epoch,
                     "difference": max(
                         float(np.abs(one - several).max()) for one, several in zip(weights, bundle.weights, strict=True)
@@ -348,4 +348,4 @@ def publish_command(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app)

@@ -12,7 +12,7 @@ from torch.optim.adam import adam
 from imdb_rnn.backends import Steps
 from imdb_rnn.backends.eligibility import unsupported_reason
 from imdb_rnn.backends.keras_settings import EPSILON
-from imdb_rnn.backends.recurrence.torch import one_minus_square, run_back_simple, run_simple, supports, units_first
+from imdb_rnn.backends.recurrence.torch import one_minus_square, run_simple, run_simple_backward, supports, units_first
 
 jit_compile = "auto"
 
@@ -290,7 +290,7 @@ def differentiate(
     torch.mm(last, d_logits, out=d_out_kernel)
     torch.sum(d_logits, 0, out=d_out_bias)
     one_minus_square(states[1:], out=d_terms)
-    run_back_simple(step_d_terms, out_kernel @ d_logits.T, recurrent_kernel)
+    run_simple_backward(step_d_terms, out_kernel @ d_logits.T, recurrent_kernel)
     flat_d_terms = units_first(d_terms)
     torch.mm(units_first(states[:-1]), flat_d_terms.T, out=d_recurrent_kernel)
     # Not embeddedᵀ @ flat_d_termsᵀ, which is equal but takes eight times as long.

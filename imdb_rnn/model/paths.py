@@ -55,9 +55,9 @@ def _path_of(layer: Any, compiled: bool) -> ExecutionPath:
         if reason := recurrence.cudnn_reason(cell, layer, masked):
             return ExecutionPath("cuDNN", reason)
         if is_accelerated(layer):
-            return ExecutionPath("fast", recurrence.reason(cell, layer.compute_dtype, masked))
+            return ExecutionPath("fast", recurrence.description(cell, layer.compute_dtype, masked))
     why_not = unsupported or "it is not accelerated"
-    path, reason = recurrence.path_of_keras(layer, masked, compiled)
+    path, reason = recurrence.keras_path(layer, masked, compiled)
     return ExecutionPath(path, f"{why_not}; {reason}")
 
 

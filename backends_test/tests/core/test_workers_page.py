@@ -17,8 +17,8 @@ from benchmarks.workers import (
     RESULTS,
     WorkersPlan,
     compared_table,
-    modelled,
     page_tables,
+    predicted,
 )
 from imdb_rnn.backends.workers import LaunchedProcess, first_sentence, launched_process, share, start_workers
 from imdb_rnn.errors import BackendError
@@ -112,8 +112,8 @@ def results() -> dict[str, Any]:
 
 
 def test_the_model_of_more_workers_than_cores_computes_in_turns() -> None:
-    assert modelled(results(), 2, 64) == (0.002, 5e-4)
-    assert modelled(results(), 4, 64) == (0.002, 1e-3)
+    assert predicted(results(), 2, 64) == (0.002, 5e-4)
+    assert predicted(results(), 4, 64) == (0.002, 1e-3)
 
 
 def test_the_table_shows_what_was_measured_beside_the_model(tmp_path: Path) -> None:

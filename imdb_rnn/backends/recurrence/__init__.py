@@ -27,7 +27,7 @@ from imdb_rnn.backends.choice import training_backend_name
 from imdb_rnn.backends.start import load_keras
 
 Cell = Literal["tanh", "relu", "lstm", "gru", "gru reset before"]
-PathOfKeras = Literal["compiled", "graph", "Python"]
+KerasPath = Literal["compiled", "graph", "Python"]
 
 
 class Weights(NamedTuple):
@@ -85,8 +85,8 @@ class Recurrence(Protocol):
             h_1 … h_T, shape (batch, T, units), or None; and the last states, shape (batch, units) each.
         """
 
-    def reason(self, cell: Cell, dtype: str, masked: bool) -> str:
-        """Return in one sentence what `run` is.
+    def description(self, cell: Cell, dtype: str, masked: bool) -> str:
+        """Describe in one sentence how `run` works.
 
         Args:
             cell: see above.
@@ -94,7 +94,7 @@ class Recurrence(Protocol):
             masked: whether there is a mask.
         """
 
-    def path_of_keras(self, layer: Any, masked: bool, compiled: bool) -> tuple[PathOfKeras, str]:
+    def keras_path(self, layer: Any, masked: bool, compiled: bool) -> tuple[KerasPath, str]:
         """Return which code runs a layer without this library, unless it is cuDNN, and what that is in one sentence.
 
         Args:

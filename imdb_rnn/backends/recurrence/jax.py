@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from imdb_rnn.backends.recurrence import Cell, PathOfKeras, Weights
+from imdb_rnn.backends.recurrence import Cell, KerasPath, Weights
 
 output_begins_at_zero = False
 # Whether what is compiled is for devices that share each batch.
@@ -42,12 +42,12 @@ def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
     return "Keras calls cuDNN for an LSTM on a GPU where no step is masked" if layer.cell.use_bias else ""
 
 
-def reason(cell: Cell, dtype: str, masked: bool) -> str:
-    """Return what `run` is."""
+def description(cell: Cell, dtype: str, masked: bool) -> str:
+    """Describe how `run` works."""
     return "a scan that XLA compiles, with a derivative of its own"
 
 
-def path_of_keras(layer: Any, masked: bool, compiled: bool) -> tuple[PathOfKeras, str]:
+def keras_path(layer: Any, masked: bool, compiled: bool) -> tuple[KerasPath, str]:
     """Return "compiled": a scan is compiled even in eager calls."""
     return "compiled", "XLA compiles Keras's loop" + (", which is unrolled" if layer.unroll else "")
 
@@ -100,9 +100,9 @@ def _differentiate(
     else:
         d_terms = d_terms if d_bias is None else d_terms + d_bias
         if cell == "gru reset before":
-            d_gates, d_kernel = jnp.split(d_weights.recurrent_kernel, [2 * units], -1)
+            d_gate_kernel, d_inner_kernel = jnp.split(d_weights.recurrent_kernel, [2 * units], -1)
             reset = kept[1] * before
-            d_terms += jnp.concatenate([_product(before, d_gates), _product(reset, d_kernel)], -1)
+            d_terms += jnp.concatenate([_product(before, d_gate_kernel), _product(reset, d_inner_kernel)], -1)
         else:
             d_terms += _product(before, d_weights.recurrent_kernel)
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from tensorflow.python.eager import forwardprop_util
 
-from imdb_rnn.backends.recurrence import Cell, PathOfKeras, Weights
+from imdb_rnn.backends.recurrence import Cell, KerasPath, Weights
 
 output_begins_at_zero = True
 
@@ -52,14 +52,14 @@ def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
     return "Keras calls cuDNN for this layer on a GPU"
 
 
-def reason(cell: Cell, dtype: str, masked: bool) -> str:
-    """Return what `run` is."""
+def description(cell: Cell, dtype: str, masked: bool) -> str:
+    """Describe how `run` works."""
     return (
         "in training on sequences of one length, XLA compiles a loop with a gradient of its own; else Keras's loop runs"
     )
 
 
-def path_of_keras(layer: Any, masked: bool, compiled: bool) -> tuple[PathOfKeras, str]:
+def keras_path(layer: Any, masked: bool, compiled: bool) -> tuple[KerasPath, str]:
     """Return "compiled" if XLA compiles the model, else "graph"."""
     unrolled = ", which is unrolled" if layer.unroll else ""
     if compiled:
@@ -236,16 +236,16 @@ def _gradients(
         read = tuple(one.read(t) for one in values)
         if d_output_steps is not None:
             d_states = (d_states[0] + d_output_steps.read(t), *d_states[1:])
-        passed = d_states
+        carried = d_states
         if step_masks is not None:
             step_mask = step_masks.read(t)
-            passed = tuple(tf.where(step_mask, tf.zeros_like(one), one) for one in d_states)
+            carried = tuple(tf.where(step_mask, tf.zeros_like(one), one) for one in d_states)
             d_states = tuple(tf.where(step_mask, one, tf.zeros_like(one)) for one in d_states)
-        d_gates, earlier = _step_back(
+        d_gates, earlier = _step_backward(
             cell, d_states, read[:count], read[count : 2 * count], read[2 * count :], transposed
         )
         if step_masks is not None:
-            earlier = tuple(a + b for a, b in zip(earlier, passed, strict=True))
+            earlier = tuple(a + b for a, b in zip(earlier, carried, strict=True))
         return t - 1, earlier, tuple(array.write(t, one) for array, one in zip(arrays, d_gates, strict=True))
 
     widths = {"lstm": [4], "gru": [2, 1, 1], "gru reset before": [2, 1]}.get(cell, [1])
@@ -272,7 +272,7 @@ def _gradients(
     return d_terms, *d_initial, *d_weights
 
 
-def _step_back(
+def _step_backward(
     cell: Cell, d_states: Tensors, states: Tensors, before: Tensors, gates: Tensors, transposed: tf.Tensor
 ) -> tuple[Tensors, Tensors]:
     """Return the gradients of a step: of all that `_gradients` stacks, and of the states before it."""

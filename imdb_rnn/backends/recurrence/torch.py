@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
-from imdb_rnn.backends.recurrence import Cell, PathOfKeras, Weights
+from imdb_rnn.backends.recurrence import Cell, KerasPath, Weights
 
 output_begins_at_zero = True
 
@@ -71,14 +71,14 @@ def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
     return "" if cell == "gru reset before" else "Keras calls cuDNN for this layer on a GPU where no step is masked"
 
 
-def reason(cell: Cell, dtype: str, masked: bool) -> str:
-    """Return what `run` is."""
+def description(cell: Cell, dtype: str, masked: bool) -> str:
+    """Describe how `run` works."""
     if _runs_on_onednn(cell, dtype, masked, "cuda" if torch.cuda.is_available() else "cpu"):
         return "oneDNN's LSTM, as in torch.nn.LSTM; where steps are masked, a loop with a backward pass of its own"
     return "one product for the inputs of all steps, then a loop of few operations with a backward pass of its own"
 
 
-def path_of_keras(layer: Any, masked: bool, compiled: bool) -> tuple[PathOfKeras, str]:
+def keras_path(layer: Any, masked: bool, compiled: bool) -> tuple[KerasPath, str]:
     """Return "Python"."""
     return "Python", "on PyTorch Keras's loop runs in Python, an operation at a time"
 
@@ -123,7 +123,7 @@ class _Loop(torch.autograd.Function):  # type: ignore[misc]
         length = sequences.shape[1]
         factors = kernel.T.expand(length, -1, -1), sequences.permute(1, 2, 0)
         terms = torch.bmm(*factors) if input_bias is None else torch.baddbmm(input_bias[:, None], *factors)
-        states = [_room_for_states(state.T, length) for state in initial]
+        states = [_allocate_states(state.T, length) for state in initial]
         saved = _LOOPS[cell].forward(terms, states, recurrent_kernel, recurrent_bias, _time_first(mask))
         context.cell, context.return_sequences, context.states = cell, return_sequences, len(states)
         context.save_for_backward(sequences, kernel, recurrent_kernel, bias, mask, *initial, *states, terms, *saved)
@@ -147,11 +147,12 @@ class _Loop(torch.autograd.Function):  # type: ignore[misc]
             torch.zeros_like(state[0]) if grad is None else grad.T.clone(memory_format=torch.contiguous_format)
             for state, grad in zip(states, d_last, strict=True)
         ]
-        d_steps = None if d_outputs is None else d_outputs.permute(1, 2, 0).contiguous()
-        if d_steps is not None:
-            d_states[0] += d_steps[-1]
+        if d_outputs is not None:
+            # The axes of the loops: (time, units, batch).
+            d_outputs = d_outputs.permute(1, 2, 0).contiguous()
+            d_states[0] += d_outputs[-1]
         grads = _LOOPS[context.cell].backward(
-            terms, states, kept, recurrent_kernel, _time_first(mask), d_states, d_steps
+            terms, states, kept, recurrent_kernel, _time_first(mask), d_states, d_outputs
         )
         d_terms = units_first(grads.terms)
         d_kernel = d_sequences = d_bias = None
@@ -217,7 +218,7 @@ class _OneDnnLstm(torch.autograd.Function):  # type: ignore[misc]
         ]
         wanted = [part for part in context.copies if part is not None]
         results, d_results = zip(*pairs, strict=True)
-        # The graph is freed with this function's own, as the user decides.
+        # The graph is kept: the caller's own retain_graph decides whether this pass can run twice.
         grads = iter(torch.autograd.grad(results, wanted, d_results, retain_graph=True))
         d_x, d_w, d_u, d_b, *d_initial = (None if part is None else next(grads) for part in context.copies)
         return None, None, d_x, d_w, d_u, d_b, None, *d_initial
@@ -277,13 +278,13 @@ def _plain_step(
         i, f, g, o = (term + state @ recurrent_kernel).chunk(4, 1)
         memory = f.sigmoid() * states[1] + i.sigmoid() * g.tanh()
         return o.sigmoid() * memory.tanh(), memory
-    gate_kernel, kernel = recurrent_kernel.tensor_split([2 * units], 1)
+    gate_kernel, inner_kernel = recurrent_kernel.tensor_split([2 * units], 1)
     z, r = (term[:, : 2 * units] + state @ gate_kernel).sigmoid().chunk(2, 1)
     if cell == "gru":
-        inner = state @ kernel
+        inner = state @ inner_kernel
         inner = r * (inner if recurrent_bias is None else inner + recurrent_bias)
     else:
-        inner = (r * state) @ kernel
+        inner = (r * state) @ inner_kernel
     return (z * state + (1 - z) * torch.tanh(term[:, 2 * units :] + inner),)
 
 
@@ -305,7 +306,7 @@ class _CellLoop(NamedTuple):
     """The two loops of a cell.
 
     Attributes:
-        forward: takes the terms (x_t W + b of all steps, overwritten with the values of the gates), the room for the
+        forward: takes the terms (x_t W + b of all steps, overwritten with the values of the gates), memory for the
             states, whose first is the initial one, the recurrent kernel and bias, and the mask, shape (T, 1, batch).
             Returns other tensors that the backward pass needs.
         backward: takes the values of the gates, the states, those other tensors, the recurrent kernel, the mask, the
@@ -341,29 +342,29 @@ def run_simple(
         state = term
 
 
-def run_back_simple(
+def run_simple_backward(
     derivatives: Sequence[Tensor],
     d_state: Tensor,
-    kernel: Tensor,
-    passing: Tensor | None = None,
-    d_steps: Tensor | None = None,
+    recurrent_kernel: Tensor,
+    carry: Tensor | None = None,
+    d_outputs: Tensor | None = None,
 ) -> None:
     """Compute da_t = dh_t φ' and dh_{t-1} = U da_t, in place.
 
     Args:
         derivatives: φ' for t = 1 … T, each of shape (units, batch). They are overwritten with da_1 … da_T.
         d_state: dh_T, shape (units, batch). It is overwritten with dh_0.
-        kernel: U, shape (units, units).
-        passing: see `_to_state_before`, for all steps.
-        d_steps: the incoming gradients of h_1 … h_T, shape (T, units, batch); d_state includes that of h_T.
+        recurrent_kernel: U, shape (units, units).
+        carry: see `_backpropagate_state`, for all steps.
+        d_outputs: the incoming gradients of h_1 … h_T, shape (T, units, batch); d_state includes that of h_T.
     """
-    if passing is None and d_steps is None:
+    if carry is None and d_outputs is None:
         for derivative in reversed(derivatives):
-            torch.mm(kernel, derivative.mul_(d_state), out=d_state)
+            torch.mm(recurrent_kernel, derivative.mul_(d_state), out=d_state)
         return
-    steps = zip(reversed(derivatives), *_backwards(passing, d_steps, len(derivatives)), strict=True)
-    for derivative, step_passing, d_step in steps:
-        _to_state_before(d_state, kernel, derivative.mul_(d_state), step_passing, d_step)
+    steps = zip(reversed(derivatives), *_reversed_steps(carry, d_outputs, len(derivatives)), strict=True)
+    for derivative, step_carry, d_output in steps:
+        _backpropagate_state(d_state, recurrent_kernel, derivative.mul_(d_state), step_carry, d_output)
 
 
 def one_minus_square(states: Tensor, out: Tensor | None = None) -> Tensor:
@@ -373,36 +374,40 @@ def one_minus_square(states: Tensor, out: Tensor | None = None) -> Tensor:
 
 def _simple(activate: Callable[[Tensor], Tensor], derivative_of: Callable[[Tensor], Tensor]) -> _CellLoop:
     def forward(
-        terms: Tensor, states: list[Tensor], kernel: Tensor, recurrent_bias: Tensor | None, mask: Tensor | None
+        terms: Tensor,
+        states: list[Tensor],
+        recurrent_kernel: Tensor,
+        recurrent_bias: Tensor | None,
+        mask: Tensor | None,
     ) -> list[Tensor]:
         states[0][1:] = terms
-        run_simple(states[0].unbind(0), kernel.T.contiguous(), mask, activate)
+        run_simple(states[0].unbind(0), recurrent_kernel.T.contiguous(), mask, activate)
         return []
 
     def backward(
         terms: Tensor,
         states: Sequence[Tensor],
         kept: Sequence[Tensor],
-        kernel: Tensor,
+        recurrent_kernel: Tensor,
         mask: Tensor | None,
         d_states: list[Tensor],
-        d_steps: Tensor | None,
+        d_outputs: Tensor | None,
     ) -> _Grads:
         d_terms = derivative_of(states[0][1:])
-        passing = None
+        carry = None
         if mask is not None:
             d_terms.masked_fill_(~mask, 0)
-            passing = (~mask).to(d_terms.dtype)
-        run_back_simple(d_terms.unbind(0), d_states[0], kernel.contiguous(), passing, d_steps)
+            carry = (~mask).to(d_terms.dtype)
+        run_simple_backward(d_terms.unbind(0), d_states[0], recurrent_kernel.contiguous(), carry, d_outputs)
         return _Grads(d_terms, _over_time(states[0][:-1], d_terms))
 
     return _CellLoop(forward, backward)
 
 
 def _lstm_forward(
-    terms: Tensor, states: list[Tensor], kernel: Tensor, recurrent_bias: Tensor | None, mask: Tensor | None
+    terms: Tensor, states: list[Tensor], recurrent_kernel: Tensor, recurrent_bias: Tensor | None, mask: Tensor | None
 ) -> list[Tensor]:
-    transposed, gates = kernel.T.contiguous(), terms.unflatten(1, (4, -1))
+    transposed, gates = recurrent_kernel.T.contiguous(), terms.unflatten(1, (4, -1))
     h, c = (state[0] for state in states)
     tanh_c = torch.empty_like(states[1][1:])
     steps = zip(
@@ -434,13 +439,13 @@ def _lstm_backward(
     terms: Tensor,
     states: Sequence[Tensor],
     kept: Sequence[Tensor],
-    kernel: Tensor,
+    recurrent_kernel: Tensor,
     mask: Tensor | None,
     d_states: list[Tensor],
-    d_steps: Tensor | None,
+    d_outputs: Tensor | None,
 ) -> _Grads:
     i, f, g, o = terms.unflatten(1, (4, -1)).unbind(1)
-    (tanh_c,), (d_h, d_c), kernel = kept, d_states, kernel.contiguous()
+    (tanh_c,), (d_h, d_c), recurrent_kernel = kept, d_states, recurrent_kernel.contiguous()
     d_terms = torch.empty_like(terms)
     d_gates = d_terms.unflatten(1, (4, -1))
     # The factors of dc for i, f and g, and of dh for o and c.
@@ -448,35 +453,35 @@ def _lstm_backward(
     torch.mul(_sigmoid_derivative(f), states[1][:-1], out=d_gates[:, 1])
     torch.mul(one_minus_square(g), i, out=d_gates[:, 2])
     torch.mul(_sigmoid_derivative(o), tanh_c, out=d_gates[:, 3])
-    through_tanh, passing = one_minus_square(tanh_c).mul_(o), None
+    through_tanh, carry = one_minus_square(tanh_c).mul_(o), None
     if mask is not None:
         masked = ~mask
         d_terms.masked_fill_(masked, 0)
         through_tanh.masked_fill_(masked, 0)
-        f, passing = f.masked_fill(masked, 1), masked.to(f.dtype)
+        f, carry = f.masked_fill(masked, 1), masked.to(f.dtype)
     steps = zip(
         reversed(d_terms.unbind(0)),
         reversed(d_gates[:, :3].unbind(0)),
         reversed(d_gates[:, 3].unbind(0)),
         reversed(through_tanh.unbind(0)),
         reversed(f.unbind(0)),
-        *_backwards(passing, d_steps, len(terms)),
+        *_reversed_steps(carry, d_outputs, len(terms)),
         strict=True,
     )
-    for d_term, d_ifg, d_o, step_tanh, step_f, step_passing, d_step in steps:
+    for d_term, d_ifg, d_o, step_tanh, step_f, step_carry, d_output in steps:
         d_c.addcmul_(d_h, step_tanh)
         d_ifg.mul_(d_c)
         d_o.mul_(d_h)
         d_c.mul_(step_f)
-        _to_state_before(d_h, kernel, d_term, step_passing, d_step)
+        _backpropagate_state(d_h, recurrent_kernel, d_term, step_carry, d_output)
     return _Grads(d_terms, _over_time(states[0][:-1], d_terms))
 
 
 def _gru_forward(
-    terms: Tensor, states: list[Tensor], kernel: Tensor, recurrent_bias: Tensor | None, mask: Tensor | None
+    terms: Tensor, states: list[Tensor], recurrent_kernel: Tensor, recurrent_bias: Tensor | None, mask: Tensor | None
 ) -> list[Tensor]:
-    (state,), units = states, len(kernel)
-    transposed, inner_transposed = (part.T.contiguous() for part in kernel.tensor_split([2 * units], 1))
+    (state,), units = states, len(recurrent_kernel)
+    transposed, inner_transposed = (part.T.contiguous() for part in recurrent_kernel.tensor_split([2 * units], 1))
     inner_bias = None if recurrent_bias is None else recurrent_bias[:, None].expand_as(state[0]).contiguous()
     inner = torch.empty_like(state[1:])
     h = state[0]
@@ -498,13 +503,13 @@ def _gru_backward(
     terms: Tensor,
     states: Sequence[Tensor],
     kept: Sequence[Tensor],
-    kernel: Tensor,
+    recurrent_kernel: Tensor,
     mask: Tensor | None,
     d_states: list[Tensor],
-    d_steps: Tensor | None,
+    d_outputs: Tensor | None,
 ) -> _Grads:
     z, r, g = terms.unflatten(1, (3, -1)).unbind(1)
-    (inner,), (d_h,), before, units = kept, d_states, states[0][:-1], len(kernel)
+    (inner,), (d_h,), before, units = kept, d_states, states[0][:-1], len(recurrent_kernel)
     # The gradients of r's product, z, r and g, in this order: the first three go to U, the last three to the terms.
     grads = terms.new_empty((len(terms), 4, *z.shape[1:]))
     d_inner, d_z, d_r, d_g = grads.unbind(1)
@@ -517,25 +522,25 @@ def _gru_backward(
         grads.masked_fill_(~mask[:, None], 0)
         z = z.masked_fill(~mask, 1)
     to_recurrent = grads[:, :3].flatten(1, 2)
-    reordered = torch.cat([kernel[:, 2 * units :], kernel[:, : 2 * units]], 1)
+    reordered = torch.cat([recurrent_kernel[:, 2 * units :], recurrent_kernel[:, : 2 * units]], 1)
     steps = zip(
         reversed(grads.unbind(0)),
         reversed(to_recurrent.unbind(0)),
-        *_backwards(z, d_steps, len(terms)),
+        *_reversed_steps(z, d_outputs, len(terms)),
         strict=True,
     )
-    for step_grads, d_recurrent, step_z, d_step in steps:
+    for step_grads, d_recurrent, step_z, d_output in steps:
         step_grads.mul_(d_h)
-        _to_state_before(d_h, reordered, d_recurrent, step_z, d_step)
-    d_kernel, d_bias = _over_time(before, to_recurrent), to_recurrent.sum((0, 2))
-    return _Grads(grads[:, 1:].flatten(1, 2), d_kernel.roll(-units, 1), d_bias.roll(-units))
+        _backpropagate_state(d_h, reordered, d_recurrent, step_z, d_output)
+    d_recurrent_kernel, d_recurrent_bias = _over_time(before, to_recurrent), to_recurrent.sum((0, 2))
+    return _Grads(grads[:, 1:].flatten(1, 2), d_recurrent_kernel.roll(-units, 1), d_recurrent_bias.roll(-units))
 
 
 def _gru_before_forward(
-    terms: Tensor, states: list[Tensor], kernel: Tensor, recurrent_bias: Tensor | None, mask: Tensor | None
+    terms: Tensor, states: list[Tensor], recurrent_kernel: Tensor, recurrent_bias: Tensor | None, mask: Tensor | None
 ) -> list[Tensor]:
-    (state,), units = states, len(kernel)
-    transposed, inner_transposed = (part.T.contiguous() for part in kernel.tensor_split([2 * units], 1))
+    (state,), units = states, len(recurrent_kernel)
+    transposed, inner_transposed = (part.T.contiguous() for part in recurrent_kernel.tensor_split([2 * units], 1))
     reset = torch.empty_like(state[1:])
     h = state[0]
     for zr, z, r, g, step_reset, new_h, step_mask in _gru_steps(terms, reset, state, mask):
@@ -552,14 +557,14 @@ def _gru_before_backward(
     terms: Tensor,
     states: Sequence[Tensor],
     kept: Sequence[Tensor],
-    kernel: Tensor,
+    recurrent_kernel: Tensor,
     mask: Tensor | None,
     d_states: list[Tensor],
-    d_steps: Tensor | None,
+    d_outputs: Tensor | None,
 ) -> _Grads:
     z, r, g = terms.unflatten(1, (3, -1)).unbind(1)
-    (reset,), (d_h,), before, units = kept, d_states, states[0][:-1], len(kernel)
-    gate_kernel, inner_kernel = (part.contiguous() for part in kernel.tensor_split([2 * units], 1))
+    (reset,), (d_h,), before, units = kept, d_states, states[0][:-1], len(recurrent_kernel)
+    gate_kernel, inner_kernel = (part.contiguous() for part in recurrent_kernel.tensor_split([2 * units], 1))
     d_terms = torch.empty_like(terms)
     d_z, d_r, d_g = d_terms.unflatten(1, (3, -1)).unbind(1)
     # The factors of dh for z and g, and of the gradient of r ∘ h for r.
@@ -571,18 +576,18 @@ def _gru_before_backward(
         z = z.masked_fill(~mask, 1)
     steps = zip(
         *(reversed(part.unbind(0)) for part in (d_terms[:, : 2 * units], d_z, d_r, d_g, r)),
-        *_backwards(z, d_steps, len(terms)),
+        *_reversed_steps(z, d_outputs, len(terms)),
         strict=True,
     )
     d_reset = torch.empty_like(d_h)
-    for d_gates, step_d_z, step_d_r, step_d_g, step_r, step_z, d_step in steps:
+    for d_gates, step_d_z, step_d_r, step_d_g, step_r, step_z, d_output in steps:
         torch.mm(inner_kernel, step_d_g.mul_(d_h), out=d_reset)
         step_d_z.mul_(d_h)
         step_d_r.mul_(d_reset)
-        _to_state_before(d_h, gate_kernel, d_gates, step_z, d_step)
+        _backpropagate_state(d_h, gate_kernel, d_gates, step_z, d_output)
         d_h.addcmul_(d_reset, step_r)
-    d_kernels = _over_time(before, d_terms[:, : 2 * units]), _over_time(reset, d_g)
-    return _Grads(d_terms, torch.cat(d_kernels, 1))
+    d_recurrent_kernels = _over_time(before, d_terms[:, : 2 * units]), _over_time(reset, d_g)
+    return _Grads(d_terms, torch.cat(d_recurrent_kernels, 1))
 
 
 _LOOPS: dict[Cell, _CellLoop] = {
@@ -594,32 +599,32 @@ _LOOPS: dict[Cell, _CellLoop] = {
 }
 
 
-def _to_state_before(
-    d_state: Tensor, kernel: Tensor, d_terms: Tensor, passing: Tensor | None, d_step: Tensor | None
+def _backpropagate_state(
+    d_state: Tensor, recurrent_kernel: Tensor, d_terms: Tensor, carry: Tensor | None, d_output: Tensor | None
 ) -> None:
-    """Overwrite dh_t with dh_{t-1} = U da_t + dh_t ∘ passing + d_step.
+    """Overwrite dh_t with dh_{t-1} = U da_t + dh_t ∘ carry + d_output.
 
     Args:
         d_state: dh_t, shape (units, batch).
-        kernel: U, shape (units, gates * units).
+        recurrent_kernel: U, shape (units, gates * units).
         d_terms: da_t, shape (gates * units, batch).
-        passing: the share of h_{t-1} that h_t holds, broadcast to (units, batch); None for nothing.
-        d_step: the incoming gradient of h_{t-1}, or None.
+        carry: the share of h_{t-1} that h_t takes over, broadcast to (units, batch); None for nothing.
+        d_output: the incoming gradient of h_{t-1}, or None.
     """
-    if passing is None and d_step is None:
-        torch.mm(kernel, d_terms, out=d_state)
-    elif passing is None:
-        torch.addmm(d_step, kernel, d_terms, out=d_state)
-    elif d_step is None:
-        d_state.mul_(passing).addmm_(kernel, d_terms)
+    if carry is None and d_output is None:
+        torch.mm(recurrent_kernel, d_terms, out=d_state)
+    elif carry is None:
+        torch.addmm(d_output, recurrent_kernel, d_terms, out=d_state)
+    elif d_output is None:
+        d_state.mul_(carry).addmm_(recurrent_kernel, d_terms)
     else:
-        torch.addcmul(d_step, d_state, passing, out=d_state).addmm_(kernel, d_terms)
+        torch.addcmul(d_output, d_state, carry, out=d_state).addmm_(recurrent_kernel, d_terms)
 
 
-def _backwards(passing: Tensor | None, d_steps: Tensor | None, length: int) -> tuple[Iterator[Any], Iterator[Any]]:
-    """Return `passing` of steps T … 1, and the incoming gradients of h_{T-1} … h_0; None for each that is missing."""
-    earlier = [None] * length if d_steps is None else [None, *d_steps[:-1].unbind(0)]
-    return reversed(_steps_of(passing, length)), reversed(earlier)
+def _reversed_steps(carry: Tensor | None, d_outputs: Tensor | None, length: int) -> tuple[Iterator[Any], Iterator[Any]]:
+    """Return `carry` of steps T … 1, and the incoming gradients of h_{T-1} … h_0; None for each that is missing."""
+    earlier = [None] * length if d_outputs is None else [None, *d_outputs[:-1].unbind(0)]
+    return reversed(_steps_of(carry, length)), reversed(earlier)
 
 
 def _steps_of(steps: Tensor | None, length: int) -> Sequence[Tensor | None]:
@@ -627,7 +632,7 @@ def _steps_of(steps: Tensor | None, length: int) -> Sequence[Tensor | None]:
 
 
 def _gru_steps(terms: Tensor, kept: Tensor, state: Tensor, mask: Tensor | None) -> Iterator[tuple[Any, ...]]:
-    """Return for each step: z and r together, z, r, g, a part of `kept`, the room for the new state, and the mask."""
+    """Return for each step: z and r together, z, r, g, a part of `kept`, memory for the new state, and the mask."""
     gates = terms.unflatten(1, (3, -1))
     z_and_r, each = terms[:, : 2 * state.shape[1]], gates.unbind(1)
     parts = (part.unbind(0) for part in (z_and_r, *each, kept, state[1:]))
@@ -643,8 +648,8 @@ def _biases(cell: Cell, bias: Tensor | None) -> tuple[Tensor | None, Tensor | No
     return torch.cat([bias[0, : 2 * units] + bias[1, : 2 * units], bias[0, 2 * units :]]), bias[1, 2 * units :]
 
 
-def _room_for_states(initial: Tensor, length: int) -> Tensor:
-    """Return room for h_0 … h_T, shape (T + 1, units, batch), that begins with the initial state."""
+def _allocate_states(initial: Tensor, length: int) -> Tensor:
+    """Allocate h_0 … h_T, shape (T + 1, units, batch), and set h_0."""
     states = initial.new_empty((length + 1, *initial.shape))
     states[0] = initial
     return states

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-import benchmarks.__main__ as command
 from benchmarks import runner
+from benchmarks.__main__ import app
+from benchmarks.errors import run_app
 
 runner.python_of = lambda backend: Path(sys.executable)
-command.main()
+run_app(app)

@@ -24,11 +24,12 @@ from benchmarks.compare import compare
 from benchmarks.configurations import CONFIGURATIONS, Configuration, Cores, DeviceKind, configurations_on
 from benchmarks.correctness import difference, tolerance
 from benchmarks.devices import Device, environment_of, find_gpu, one_core, started
+from benchmarks.errors import BenchmarkError
 from benchmarks.inputs import IMDB, read_check, read_training
 from benchmarks.plan import FAST, FAST_GPU, FULL, Job, Plan, jobs_of
 from benchmarks.report import PAGE, RESULTS, page_table, write_report
 from benchmarks.roofline import Machine
-from benchmarks.runner import BenchmarkError, available, run
+from benchmarks.runner import available, run
 from benchmarks.store import Measurement
 from benchmarks.summary import noise_floor, ratio, read_runs, summarize, unpaired_ratio
 from benchmarks.worker import FallbackError, Task
