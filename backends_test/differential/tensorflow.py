@@ -63,6 +63,14 @@ def in_function(consumer: Consumer, **options: Any) -> Consumer:
     return outer
 
 
+def in_branch(model: keras.Model, x: Any) -> Any:
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.cond(tf.reduce_sum(x) < 1e9, lambda: loss_of(model, x, training=True), lambda: 0.0)
+    return tape.gradient(loss, x)
+
+
 def with_free_axes(*axes: int) -> Consumer:
     def outer(model: keras.Model, x: Any) -> Any:
         shape = [None if axis in axes else size for axis, size in enumerate(x.shape)]
@@ -94,6 +102,7 @@ CONSUMERS: dict[str, Consumer] = {
     "gradient in a function": in_function(gradient),
     "gradient in a compiled function": in_function(gradient, jit_compile=True),
     "gradient penalty in a function": in_function(lambda model, x: gradient(model, x, 2)),
+    "gradient of a branch": in_function(in_branch),
     "forward-mode derivative": tangent,
     "forward over reverse": forward_over_reverse,
     "jacobian": jacobian,

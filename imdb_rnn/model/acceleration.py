@@ -9,6 +9,7 @@ transforms and modified layers use Keras's own loop. So do LSTMs and GRUs on a G
 """
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from imdb_rnn.backends import load_keras, load_training_backend, training_backend_name
@@ -112,6 +113,8 @@ def unsupported_reason(layer: Any) -> str:
         return reason
     if cell.recurrent_dropout:
         return "it has recurrent dropout"
+    if cell.dropout >= 1 and type(cell) is not layers.SimpleRNNCell:
+        return "its dropout is 1, which only some of Keras's cells apply"
     if cell.dropout and getattr(cell, "implementation", 2) == 1:
         return "it has dropout with implementation=1, which drops other inputs for each gate"
     if layer.unroll:
@@ -121,9 +124,16 @@ def unsupported_reason(layer: Any) -> str:
     for part in (layer, cell):
         if part.compute_dtype not in ("float32", "float64") or part.compute_dtype != part.variable_dtype:
             return f"it computes in {part.compute_dtype}"
+    if cell.compute_dtype == "float64" and not load_recurrence().computes_float64():
+        return "Keras computes products of float64 in float32 here"
     if cell.compute_dtype != layer.compute_dtype:
         return f"its cell computes in {cell.compute_dtype}"
-    if not is_accelerated(layer) and "inner_loop" in vars(layer):
+    if cell.built and cell.use_bias != (cell.bias is not None):
+        return "its use_bias was changed after it was built"
+    if cell.activity_regularizer is not None:
+        return "its cell has an activity regularizer"
+    own_loop = not is_accelerated(layer) and "inner_loop" in vars(layer)
+    if own_loop or not str(type(layer).inner_loop.__module__).startswith("keras."):
         return "its method inner_loop has been replaced"
     return modification_of(cell, ("call", "__call__")) or load_training_backend().hook_of(cell)
 
@@ -181,15 +191,13 @@ class _InnerLoop:
             *(None if w is None else ops.convert_to_tensor(w) for w in (cell.kernel, cell.recurrent_kernel, cell.bias))
         )
         tensors = [sequences, *initial, *(weight for weight in weights if weight is not None)]
-        if len(sequences.shape) != 3 or (mask is not None and len(mask.shape) != 2):
+        if not self._has_shapes_of_keras(sequences, initial, mask):
             return None
         if self.recurrence.cudnn_reason(kind, layer, mask is not None):
             return None
         if not self.recurrence.supports(tensors if mask is None else [*tensors, mask], training):
             return None
         if any(load_keras().backend.standardize_dtype(tensor.dtype) != cell.compute_dtype for tensor in tensors):
-            return None
-        if cell.compute_dtype == "float64" and self._computes_in_another_dtype(weights.kernel):
             return None
         if training and cell.dropout:
             # One dropout mask for all steps, as in Keras's cell.
@@ -208,10 +216,15 @@ class _InnerLoop:
             outputs = ops.where(ops.expand_dims(has_output, -1), outputs, ops.zeros_like(outputs))
         return ops.copy(outputs[:, -1]), outputs, states
 
-    def _computes_in_another_dtype(self, kernel: Any) -> bool:
-        """Return whether Keras's `matmul` gives another dtype: on some backends float32 for float64."""
-        product: Any = self.ops.matmul(kernel[:1, :1], kernel[:1, :1])
-        return bool(product.dtype != kernel.dtype)
+    def _has_shapes_of_keras(self, sequences: Any, states: Sequence[Any], mask: Any) -> bool:
+        """Return whether the shapes are those that Keras documents. Its loops also take some others, or refuse them."""
+        cell = self.layer.cell
+        sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
+        if len(sequences.shape) != 3 or [tuple(state.shape[1:]) for state in states] != [(size,) for size in sizes]:
+            return False
+        if any(state.shape[0] != sequences.shape[0] for state in states):
+            return False
+        return mask is None or (not isinstance(mask, (list, tuple)) and mask.shape[1:] == sequences.shape[1:2])
 
     def _has_output(self, mask: Any) -> Any | None:
         """Return the steps whose output Keras takes from the state, shape (batch, T); None for all. Others are zeros.

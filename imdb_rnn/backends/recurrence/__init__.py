@@ -62,6 +62,9 @@ class Recurrence(Protocol):
             training: whether the layer is called with `training=True`.
         """
 
+    def computes_float64(self) -> bool:
+        """Return whether the products of Keras's layers with `dtype="float64"` have that dtype."""
+
     def run(
         self,
         cell: Cell,

@@ -33,6 +33,11 @@ def supports(tensors: Sequence[Any], training: bool) -> bool:
     return all(tensor.dtype in ("float32", "float64", "bool") for tensor in tensors)
 
 
+def computes_float64() -> bool:
+    """Return whether JAX has float64."""
+    return bool(jax.config.jax_enable_x64)
+
+
 def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
     """Return why Keras's own layer uses cuDNN; "" if it does not."""
     from keras.layers import LSTM

@@ -41,6 +41,11 @@ def supports(tensors: Sequence[Any], training: bool) -> bool:
     )
 
 
+def computes_float64() -> bool:
+    """Return True: TensorFlow always does."""
+    return True
+
+
 def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:
     """Return why Keras's own layer uses cuDNN; "" if it does not."""
     from keras.layers import GRU, LSTM
@@ -163,7 +168,13 @@ def _second_gradients(
 
 def _compiled(function: Callable[..., Any], cell: Cell, given: _Given) -> Callable[..., Any]:
     """Compile a function of a cell with XLA, once for each shape."""
-    return _compiled_for(function, cell, given.steps.shape, given.recurrent_kernel.shape)
+    compiled = _compiled_for(function, cell, given.steps.shape, given.recurrent_kernel.shape)
+
+    def call(*arguments: Any) -> Any:
+        # The gradient of `tf.cond` does not find what is captured by the call itself.
+        return compiled(*tf.nest.map_structure(lambda one: None if one is None else tf.identity(one), arguments))
+
+    return call
 
 
 @lru_cache(maxsize=256)
@@ -181,7 +192,8 @@ def _forward(cell: Cell, given: _Given) -> tuple[Tensors, Tensors, Tensors]:
     def step(t: tf.Tensor, states: Tensors, arrays: Sequence[tf.TensorArray]) -> tuple[Any, ...]:
         new, gates = _step(cell, inputs.read(t), states, given)
         if step_masks is not None:
-            new = tuple(tf.where(step_masks.read(t), a, b) for a, b in zip(new, states, strict=True))
+            step_mask = step_masks.read(t)
+            new = tuple(tf.where(step_mask, a, b) for a, b in zip(new, states, strict=True))
         return t + 1, new, tuple(array.write(t, one) for array, one in zip(arrays, (*new, *gates), strict=True))
 
     count = len(initial) + {"lstm": 4, "gru": 4, "gru reset before": 3}.get(cell, 0)

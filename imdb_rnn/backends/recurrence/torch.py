@@ -49,6 +49,8 @@ def supports(tensors: Sequence[Any], training: bool) -> bool:
             # Traced, batched, sparse, quantized and wrapped tensors have other dispatch keys.
             and torch._C._dispatch_keys(tensor).raw_repr() in _plain_keys
             and not torch.is_autocast_enabled(tensor.device.type)
+            # They cannot be saved for a backward pass.
+            and not (torch.is_grad_enabled() and tensor.is_inference())
             for tensor in tensors
         )
         and not torch.compiler.is_compiling()
@@ -58,6 +60,14 @@ def supports(tensors: Sequence[Any], training: bool) -> bool:
         # A default device is also a mode, but it does not change operations on existing tensors.
         and all(isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack())
     )
+
+
+def computes_float64() -> bool:
+    """Return whether Keras's `matmul` of float64 has that dtype. In Keras 3.15 it has float32."""
+    from keras import ops
+
+    one = ops.ones((1, 1), "float64")
+    return bool(ops.matmul(one, one).dtype == torch.float64)
 
 
 def cudnn_reason(cell: Cell, layer: Any, masked: bool) -> str:

@@ -15,6 +15,7 @@ import pytest
 from backends_test.data import training_batches
 from imdb_rnn import ModelError, accelerate, build_model, initial_weights, paths
 from imdb_rnn.backends import load_training_backend
+from imdb_rnn.backends.recurrence import load_recurrence
 from imdb_rnn.model.architecture import compile_model
 from imdb_rnn.text.batches import Arrays, blocks_of_epoch
 from imdb_rnn.training.loop import train_epochs
@@ -195,6 +196,11 @@ class Doubled(keras.layers.SimpleRNN):
             lambda: keras.layers.RNN(keras.layers.GRUCell(4, dropout=0.1, implementation=1)),
             "it has dropout with implementation=1, which drops other inputs for each gate",
         ),
+        (lambda: keras.layers.LSTM(4, dropout=1.0), "its dropout is 1, which only some of Keras's cells apply"),
+        (
+            lambda: keras.layers.RNN(keras.layers.LSTMCell(4, activity_regularizer="l2")),
+            "its cell has an activity regularizer",
+        ),
     ],
     ids=[
         "activation",
@@ -206,6 +212,8 @@ class Doubled(keras.layers.SimpleRNN):
         "subclass",
         "another-cell",
         "implementation",
+        "dropout",
+        "activity-regularizer",
     ],
 )
 def test_what_is_not_accelerated_is_said(layer: Any, reason: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -299,8 +307,13 @@ def test_copies_of_an_accelerated_model_are_plain_keras(sequences: np.ndarray) -
         (lambda cell: setattr(cell, "recurrent_dropout", 0.9), "it has recurrent dropout"),
         (lambda cell: setattr(cell, "dtype_policy", "bfloat16"), "it computes in bfloat16"),
         (lambda cell: setattr(cell, "call", lambda *args, **named: None), "its method call has been replaced"),
+        (lambda cell: setattr(cell, "use_bias", False), "its use_bias was changed after it was built"),
+        (
+            lambda cell: setattr(cell, "activity_regularizer", keras.regularizers.L2()),
+            "its cell has an activity regularizer",
+        ),
     ],
-    ids=["activation", "recurrent dropout", "dtype policy", "call"],
+    ids=["activation", "recurrent dropout", "dtype policy", "call", "use_bias", "activity regularizer"],
 )
 def test_a_layer_that_is_changed_afterwards_is_left_to_keras(change: Any, reason: str) -> None:
     layer = layer_of({})
@@ -309,6 +322,65 @@ def test_a_layer_that_is_changed_afterwards_is_left_to_keras(change: Any, reason
     change(layer.cell)
     assert paths(layer)[layer.name].reason.startswith(f"{reason}; ")
     assert paths_of(layer) == {layer.name: OF_KERAS}
+
+
+def test_a_loop_that_a_program_replaces_in_kerass_class_is_left_to_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = layer_of({}, "LSTM")
+    accelerate(layer)
+    monkeypatch.setattr(keras.layers.LSTM, "inner_loop", lambda *arguments, **named: None)
+    assert paths(layer)[layer.name].reason.startswith("its method inner_loop has been replaced; ")
+
+
+@every_cell
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")
+def test_where_keras_computes_float64_in_float32_the_path_is_not_fast(
+    cell: str, sequences: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = layer_of({"dtype": "float64"}, cell)
+    accelerate(layer)
+    recurrence, runs = load_recurrence(), list[Any]()
+    run = recurrence.run
+    monkeypatch.setattr(recurrence, "run", lambda *arguments: (runs.append(arguments), run(*arguments))[1])
+    layer(keras.ops.convert_to_tensor(sequences, "float64"), training=True)
+    assert paths_of(layer) == {layer.name: "fast" if runs else OF_KERAS}
+
+
+# Calls that Keras does not document: name -> shape of the states, and the mask.
+ODD_CALLS: dict[str, tuple[tuple[int, int], Any]] = {
+    "one state for all": ((1, 4), None),
+    "too many states": ((REVIEWS + 1, 4), None),
+    "a state of fewer units": ((REVIEWS, 2), None),
+    "a state of more units": ((REVIEWS, 9), None),
+    "a mask in a list": ((REVIEWS, 4), [MASK]),
+    "a mask of more steps": ((REVIEWS, 4), np.concatenate([MASK, MASK], axis=1)),
+    "a mask of fewer steps": ((REVIEWS, 4), MASK[:, :-1]),
+}
+
+
+@every_cell
+@pytest.mark.parametrize("name", ODD_CALLS)
+def test_a_call_that_keras_does_not_document_ends_as_without_acceleration(
+    cell: str, name: str, sequences: np.ndarray
+) -> None:
+    shape, mask = ODD_CALLS[name]
+    states = [np.random.default_rng(2).normal(0, 1, shape).astype(np.float32) for _ in range(1 + (cell == "LSTM"))]
+    given = {"initial_state": states if cell == "LSTM" else states[0]}
+    if mask is not None:
+        given["mask"] = keras.tree.map_structure(keras.ops.convert_to_tensor, mask)
+    ends: list[Any] = []
+    for fast in (False, True):
+        layer = layer_of({"return_sequences": True}, cell)
+        if fast:
+            accelerate(layer)
+        try:
+            ends.append(arrays_of(layer(sequences, training=True, **given))[0])
+        except Exception as error:  # noqa: BLE001 (each backend raises another)
+            ends.append(type(error))
+    stock, ours = ends
+    if isinstance(stock, type):
+        assert ours is stock
+    else:
+        np.testing.assert_allclose(ours, stock, rtol=0, atol=TOLERANCE)
 
 
 def test_an_accelerated_model_is_saved_as_plain_keras(tmp_path: Path, sequences: np.ndarray) -> None:
