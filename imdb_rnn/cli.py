@@ -747,20 +747,19 @@ def _score_to_folder(classifier: "Classifier", pattern: Path, out: Path, as_json
     from imdb_rnn.scoring.parts import score_parts
     from imdb_rnn.scoring.progress import parts_bar
 
-    kept = 0
+    kept = ""
     try:
         with parts_bar() as show:
 
             def progress(done: int, parts: int, scored: "Scored") -> None:
                 nonlocal kept
-                kept = done
+                kept = f"Scored so far, in {out}: {done:,} of {parts:,} files." if done else ""
                 show(done, parts, scored)
 
             scored = score_parts(classifier, str(pattern), out, progress=progress, **options)
     except BaseException:
         if kept:
-            said = f"{kept:,} files are kept in {out}. To resume, run the same command with --resume."
-            typer.echo(printable(said), err=True)
+            typer.echo(printable(f"{kept} To resume, run the same command with --resume."), err=True)
         raise
     _report_saved(scored, out, as_json)
 

@@ -7,8 +7,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.queues import Queue
+from types import FrameType
 from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
@@ -72,9 +75,11 @@ def map_in_processes(
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[[_Item], _Result], item: _Item) -> "Future[_Result]":
     try:
-        return pool.submit(function, item)
+        # The executor starts a process here, and would wait forever for one that it could not note down.
+        with ctrl_c_for_this_process_alone():
+            return pool.submit(function, item)
     except OSError as error:
-        # The executor starts a process here. If another has just been killed, the pipes between them are closed.
+        # If another process has just been killed, the pipes between them are closed.
         raise BrokenExecutor(str(error)) from error
 
 
@@ -89,6 +94,31 @@ class _Context(SpawnContext):
         """Return a process that is about to be started."""
         self.started.append(SpawnProcess(*arguments, **settings))
         return self.started[-1]
+
+
+@contextmanager
+def ctrl_c_for_this_process_alone() -> Iterator[None]:
+    """Hide Ctrl-C from processes that are started within a block. Its effect on this process waits for the end of it.
+
+    A terminal sends it to all processes of a command. Those that still import would print where they were, and those
+    that this process has only half started would wait for the rest.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    resource_tracker.ensure_running()  # when it starts, it unblocks Ctrl-C
+    received: list[tuple[int, FrameType | None]] = []
+    # Blocked for the new processes, which inherit it, and put off for this one, of which any thread may receive it.
+    signal.signal(signal.SIGINT, lambda *arguments: received.append(arguments))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if received:
+            handler(*received[0])
 
 
 def _begin(queue: "Queue[Any]") -> None:

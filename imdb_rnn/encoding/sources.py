@@ -119,14 +119,17 @@ def open_stream(
 
 
 def matching(pattern: str) -> list[Path]:
-    """Return the files that match a pattern, sorted by name.
+    """Return the files that match a pattern, sorted by name; the name of a file matches it.
 
     Raises:
         DataError: there is none.
     """
-    files = [Path(name) for name in sorted(glob.glob(str(Path(pattern).expanduser()))) if Path(name).is_file()]  # noqa: PTH207 (the pattern may be absolute)
+    path = Path(pattern).expanduser()
+    found = [path] if path.is_file() else [Path(name) for name in sorted(glob.glob(str(path)))]  # noqa: PTH207 (the pattern may be absolute)
+    files = [file for file in found if file.is_file()]
     if not files:
-        msg = f"Cannot read {pattern}. Expected: files that match. Received: none."
+        hint = " To match the character [ itself, write [[]." if "[" in pattern else ""
+        msg = f"Cannot read {pattern}. Expected: files that match. Received: none.{hint}"
         raise DataError(msg)
     return files
 

@@ -140,7 +140,7 @@ class _Worker:
         scored, problem = NOTHING, ""
         try:
             scored = self._scorer.score(Path(row["part"]))
-        except (ImdbRnnError, OSError) as error:  # not raised, because Ray would add the places in its own code
+        except ImdbRnnError as error:  # not raised, because Ray would add the places in its own code
             host = socket.gethostname()
             problem = f"{error} (on {host})"
             if not (Path(row["part"]).exists() and self._scorer.out.is_dir()):

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -90,11 +90,14 @@ class PartScorer:
                 move(attempt / output.name, output)
             finally:
                 shutil.rmtree(attempt, ignore_errors=True)
-        except (OSError, ReviewError):
+        except (OSError, ReviewError) as error:
             # Another worker may have done this part, and the run may be complete: then the attempt has been removed.
             if found := self._found(part, origin):
                 return found
-            raise
+            if isinstance(error, ReviewError):
+                raise
+            msg = f"Cannot write {output}. Expected: a folder that can be written. Received: {error}. Files that are "
+            raise ReviewError(f"{msg}done are kept. To resume, run the same command with --resume.") from error
         return scored
 
     def _record_of(self, part: Path) -> Path:
@@ -215,7 +218,8 @@ def find_parts(pattern: str, out: Path) -> list[Path]:
     Raises:
         ReviewError: no file matches, a folder matches, an output would match, or two files would have the same output.
     """
-    whole = str(_absolute(pattern))
+    # The current folder is no pattern, whatever its name.
+    whole = os.path.normpath(os.path.join(escape(os.getcwd()), os.path.expanduser(pattern)))  # noqa: PTH109, PTH111, PTH118
     # The folders may be a pattern, too. That of the outputs may match it.
     parts = [Path(path) for path in sorted(glob(whole)) if Path(path) != out]  # noqa: PTH207
     if not parts:
@@ -271,9 +275,11 @@ def _begin(out: Path, resume: bool) -> None:
     Raises:
         ReviewError: it cannot be made, has something else, or has parts and is not to be resumed.
     """
-    if out.is_dir() and any(out.iterdir()):
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    # A run that ended before its first file was begun has left nothing to resume.
+    if names and not (names == {RECORDS} and not any((out / RECORDS).iterdir())):
         msg = f"Cannot write {out}. Expected: a new or empty folder. Received: "
-        if not (out / RECORDS).is_dir():
+        if RECORDS not in names:
             raise ReviewError(f"{msg}one with other files. Name another one.")
         if not resume:
             resume_it = "To resume, run the same command with --resume. Otherwise, name another folder."

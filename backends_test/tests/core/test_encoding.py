@@ -266,6 +266,13 @@ def test_all_files_are_looked_at_before_the_first_is_encoded(tmp_path: Path) -> 
     assert not told
 
 
+def test_the_name_of_a_file_is_its_own_pattern(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a[1].jsonl", texts_and_labels(200))
+    assert encode(f"files:{tmp_path}/a[1].jsonl", tmp_path / "out", workers=1).train == 180
+    with pytest.raises(DataError, match=r"Received: none\. To match the character \[ itself, write \[\[\]"):
+        encode(f"files:{tmp_path}/b[1].jsonl", tmp_path / "other", workers=1)
+
+
 def test_the_first_rows_of_json_lines_may_have_no_label(tmp_path: Path) -> None:
     rows = [{"text": "A film"}] * 5_000 + [{"text": f"A film {i}", "label": i // 3 % 2} for i in range(400)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

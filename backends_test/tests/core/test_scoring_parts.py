@@ -4,6 +4,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -178,7 +179,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process_behind(
     assert process.returncode == status, said
     *kept, ended = said.splitlines()
     assert all(
-        line.endswith(f"files are kept in {out}. To resume, run the same command with --resume.") for line in kept
+        re.fullmatch(rf"Scored so far, in {out}: \d of \d files\. To resume, run .* --resume\.", line) for line in kept
     )
     assert len(kept) <= 1
     assert ended.startswith("imdb-rnn: ")
@@ -190,6 +191,63 @@ def test_an_interrupted_run_keeps_what_is_done_and_leaves_no_process_behind(
     assert 0 < len(done) < 4
     assert done.items() < complete.items()
     assert records_in(out) == [f"{name}.json" for name in done], "a part that was begun leaves nothing"
+
+
+def test_ctrl_c_while_processes_start_is_told_in_one_line(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        INTERRUPTIBLE,
+        "encode",
+        "synthetic:60000",
+        str(tmp_path / "out"),
+        "--workers",
+        "3",
+    ]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        # The first one is that of `multiprocessing`, which watches over what processes share.
+        wait_until(lambda: len(children.read_text(encoding="utf-8").split()) > 2, process)
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, said.splitlines()) == (
+        130,
+        ["To resume, run the same command with --resume.", "imdb-rnn: interrupted"],
+    )
+
+
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(saved: Path, pattern: str, tmp_path: Path) -> None:
+    # Of a size that no output may have: as on a full disk, writing fails.
+    program = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9_999, 9_999)); {PROGRAM}"
+    command = [sys.executable, "-c", program, *predict(saved, pattern, tmp_path / "out", "--workers", "1")[3:]]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"imdb-rnn: Cannot write {tmp_path}/out/part-0.csv. Expected: a folder that can be written.")
+    assert line.endswith("To resume, run the same command with --resume.")
+
+
+def test_a_folder_may_have_the_characters_of_a_pattern_in_its_name(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "of [1] *" / "in"
+    folder.mkdir(parents=True)
+    write_parts(folder, 2, 3)
+    monkeypatch.chdir(folder.parent)
+    assert score_parts(classifier, "in/part-*.csv", Path("out"), workers=1).rows == 6
+    with pytest.raises(ReviewError, match="Expected: a folder whose files do not match"):
+        score_parts(classifier, "[io]*/part-*.csv", Path("other"), workers=1)
+
+
+def test_a_run_that_ended_before_its_first_file_can_be_repeated(
+    pattern: str, complete: dict[str, bytes], classifier: Classifier, tmp_path: Path
+) -> None:
+    (tmp_path / "out" / RECORDS).mkdir(parents=True)
+    score_parts(classifier, pattern, tmp_path / "out", workers=1)
+    assert bytes_in(tmp_path / "out") == complete
 
 
 def group_exists(group: int) -> bool:
@@ -265,7 +323,7 @@ def test_a_worker_that_goes_on_after_the_run_is_complete_writes_nothing(
     shutil.rmtree(out)
     (out / RECORDS).mkdir(parents=True)
     call_once_in_a_part(monkeypatch, lambda: shutil.rmtree(out, ignore_errors=True))
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(ReviewError, match="No such file"):
         PartScorer(classifier, out).score(part)
     assert not out.exists(), "a folder that the user has removed stays so"
 
