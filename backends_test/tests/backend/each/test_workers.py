@@ -92,9 +92,11 @@ class Command:
             time.sleep(0.02)
 
     def end(self, seconds: int) -> tuple[int, str, list[str]]:
-        """Return the status, the output, and the lines on standard error except those of the epochs and of gloo."""
+        """Return the status, the output, and the lines on standard error except those of the progress and of gloo."""
         output, said = self.process.communicate(timeout=seconds)
-        lines = [line for line in said.splitlines() if not line.startswith(("epoch ", "[Gloo]"))]
+        lines = [
+            line for line in said.splitlines() if not line.startswith(("epoch ", "imdb-rnn: waiting for ", "[Gloo]"))
+        ]
         return self.process.returncode, output, lines
 
 
@@ -249,6 +251,16 @@ def test_the_other_process_waits_while_the_first_one_prepares(commands: list[Com
     commands.append(Command(*training, program=SLOW_TO_BEGIN, **of_jax(0, port)))
     commands.append(Command(*training, **of_jax(1, port)))
     assert [command.end(seconds=300)[::2] for command in commands] == [(0, []), (0, [])]
+
+
+@only_jax
+def test_a_process_that_does_not_find_the_first_one_ends_in_one_line(commands: list[Command], tmp_path: Path) -> None:
+    impatient = f"import imdb_rnn.backends.workers as workers; workers.TIMEOUT = 1; {PROGRAM}"
+    commands.append(Command(*TRAIN, "--out", tmp_path / "model", program=impatient, **of_jax(1, free_port())))
+    status, output, said = commands[0].end(seconds=60)
+    assert (status, output, len(said)) == (1, "", 1), said
+    assert "Expected: the first process, which listens there. Received: nothing in 1 seconds; " in said[0]
+    assert not (tmp_path / "model").exists()
 
 
 @only_jax
