@@ -75,8 +75,8 @@ def map_in_processes(
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[[_Item], _Result], item: _Item) -> "Future[_Result]":
     try:
-        # The executor starts a process here, and would wait forever for one that it could not note down.
-        with ctrl_c_for_this_process_alone():
+        # The executor starts a process here.
+        with signals_put_off():
             return pool.submit(function, item)
     except OSError as error:
         # If another process has just been killed, the pipes between them are closed.
@@ -97,28 +97,31 @@ class _Context(SpawnContext):
 
 
 @contextmanager
-def ctrl_c_for_this_process_alone() -> Iterator[None]:
-    """Hide Ctrl-C from processes that are started within a block. Its effect on this process waits for the end of it.
+def signals_put_off() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM until the end of a block that starts processes, and hide Ctrl-C from these.
 
-    A terminal sends it to all processes of a command. Those that still import would print where they were, and those
-    that this process has only half started would wait for the rest.
+    A process that was started, but not noted down because of a signal, would not be ended. A terminal sends Ctrl-C to
+    all processes of a command, and those that still import would print where they were.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():  # signals interrupt the main thread alone
         yield
         return
     resource_tracker.ensure_running()  # when it starts, it unblocks Ctrl-C
     received: list[tuple[int, FrameType | None]] = []
-    # Blocked for the new processes, which inherit it, and put off for this one, of which any thread may receive it.
-    signal.signal(signal.SIGINT, lambda *arguments: received.append(arguments))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handlers = {
+        number: handler for number in (signal.SIGINT, signal.SIGTERM) if callable(handler := signal.getsignal(number))
+    }
+    for number in handlers:
+        signal.signal(number, lambda *arguments: received.append(arguments))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # as the new processes will have it
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         if received:
-            handler(*received[0])
+            handlers[signal.Signals(received[0][0])](*received[0])
 
 
 def _begin(queue: "Queue[Any]") -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from imdb_rnn.errors import ReviewError
-from imdb_rnn.processes import available_cores, ctrl_c_for_this_process_alone, end_with_parent
+from imdb_rnn.processes import available_cores, end_with_parent, signals_put_off
 from imdb_rnn.scoring.parts import PartScorer
 from imdb_rnn.scoring.score import Scored
 
@@ -50,10 +50,10 @@ def score(scorer: PartScorer, parts: list[Path], workers: int | None) -> Generat
         for _ in range(processes):
             here, there = context.Pipe()
             process = context.Process(target=_work, args=(there,))
-            with ctrl_c_for_this_process_alone():
+            with signals_put_off():
                 process.start()
+                started.append(process)
             there.close()  # so that the end of the process is the end of what can be received
-            started.append(process)
             connections.append(here)
         for here, part in zip(connections, islice(waiting, processes), strict=True):
             # Sent, not passed as an argument: `start` would block if the process ends while it receives more than a

@@ -332,6 +332,13 @@ def test_a_number_of_workers_that_cannot_be_is_refused(workers: object) -> None:
         train("synthetic", workers=workers)  # type: ignore[arg-type]
 
 
+def test_more_workers_than_reviews_in_a_batch_are_refused() -> None:
+    from imdb_rnn import Recipe, RecipeError, train
+
+    with pytest.raises(RecipeError, match=r"Bad `workers`\. Expected: at most the batch size, 3\. Received: 4\."):
+        train("synthetic", recipe=Recipe(batch_size=3), workers=4)
+
+
 def test_a_distribution_that_a_program_has_set_is_refused() -> None:
     """On PyTorch and TensorFlow it would silently do nothing."""
     import keras
