@@ -50,6 +50,7 @@ def test_what_computes_something_else_is_not_timed(monkeypatch: pytest.MonkeyPat
     assert {"stock"} <= row["step"].keys()
 
 
+@pytest.mark.skipif(BACKEND != "torch", reason="once is enough: on PyTorch, where it is fastest")
 def test_a_run_writes_its_results_continues_where_it_was_stopped_and_its_tables_can_be_shown(tmp_path: Path) -> None:
     environment = os.environ | {"KERAS_BACKEND": BACKEND}
     options = ["--layer", "SimpleRNN", "--size", "2", "--size", "3", "--rounds", "1"]

@@ -40,17 +40,15 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def cases_of_consumers() -> list[tuple[str, str, bool]]:
     """Each consumer with each cell, masked, and with an LSTM that is not.
 
-    Where every case is compiled, most of them with SimpleRNN and another one in turn.
+    Where every case is compiled, with SimpleRNN and another one in turn.
     """
     kinds = [*((cell, True) for cell in CELLS), ("LSTM", False)]
     if backend_name() == "torch":
         return [(consumer, *kind) for consumer in consumers() for kind in kinds]
     others = itertools.cycle(kinds[1:])
-    return [
-        (consumer, *kind)
-        for consumer in consumers()
-        for kind in (kinds if consumer == "gradient penalty" else (kinds[0], next(others)))
-    ]
+    cases = [(consumer, *kind) for consumer in consumers() for kind in (kinds[0], next(others))]
+    # The only cell with two states, whose second derivatives once failed with a mask.
+    return list(dict.fromkeys([*cases, ("gradient penalty", "LSTM", True)]))
 
 
 @pytest.mark.parametrize(("consumer", "cell", "masked"), cases_of_consumers())
