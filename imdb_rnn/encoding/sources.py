@@ -33,7 +33,7 @@ LABELS = {
 # Without test files, one row in this many is for the evaluation.
 TEST_EVERY = 10
 SYNTHETIC_BLOCK = 2_000
-# Of a number of synthetic reviews.
+# A number of synthetic reviews has fewer digits than this.
 _MAX_DIGITS = 15
 # The label is looked for in this many blocks of JSON lines.
 _CHECKED_BLOCKS = 100
@@ -101,7 +101,7 @@ def open_stream(
         MissingPackageError: pyarrow, which reads Parquet, is not installed.
     """
     kind, _, rest = source.partition(":")
-    if kind == "synthetic" and rest.isdecimal() and int(rest[:_MAX_DIGITS]) > 0 and len(rest) < _MAX_DIGITS:
+    if kind == "synthetic" and rest.isdecimal() and len(rest) < _MAX_DIGITS and int(rest) > 0:
         return _synthetic(source, int(rest))
     if kind != "files" or not rest:
         msg = f"Bad source of reviews. Expected: files:PATTERN or synthetic:COUNT. Received: {source!r:.200}."
