@@ -30,7 +30,7 @@ def load_reviews(source: str = "auto", vocabulary: Vocabulary | None = None) -> 
         The reviews as ids. For "auto", its `source` is "imdb" or "synthetic", whichever was read.
 
     Raises:
-        DataError: the source is unknown, missing, damaged or in the wrong format.
+        DataError: the source is unknown, missing, damaged or in the wrong format, or has no word of the vocabulary.
     """
     if not isinstance(source, str):
         raise _not_a_name(source)

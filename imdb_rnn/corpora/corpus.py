@@ -60,9 +60,15 @@ class Corpus:
     test: EncodedReviews | ShardedReviews
 
     def with_vocabulary(self, vocabulary: Vocabulary) -> "Corpus":
-        """Return the reviews in the ids of another vocabulary; words that are not in it become `OOV`."""
+        """Return the reviews in the ids of another vocabulary; words that are not in it become `OOV`.
+
+        Raises:
+            DataError: no word is in it.
+        """
         table = np.arange(len(self.vocabulary) + 4, dtype=np.int32)
         table[4:] = [vocabulary.word_index.get(word, OOV) for word in self.vocabulary.words]
+        if not (table[4:] != OOV).any():
+            raise no_known_word(self.source, len(vocabulary))
         return Corpus(self.source, self.fingerprint, vocabulary, self.train.with_ids(table), self.test.with_ids(table))
 
 
@@ -84,6 +90,9 @@ def encode_texts(
         test: the reviews for the evaluation.
         vocabulary: the words to encode with; None ranks the words of the training texts.
         encode: converts a text to ids.
+
+    Raises:
+        DataError: the training texts have no words, or none of the vocabulary.
     """
     words = Vocabulary.from_texts(train.texts) if vocabulary is None else vocabulary
     if not len(words):
@@ -93,7 +102,22 @@ def encode_texts(
         EncodedReviews.from_sequences([encode(words, text) for text in part.texts], part.labels)
         for part in (train, test)
     ]
+    if not (splits[0].ids > OOV).any():
+        raise no_known_word(source, len(words))
     return Corpus(source, fingerprint, words, *splits)
+
+
+def no_known_word(source: str, words: int) -> DataError:
+    """Return the error for a vocabulary without any word of the reviews, such as one of another language.
+
+    Args:
+        source: the name of the source.
+        words: the number of words of the vocabulary.
+    """
+    return DataError(
+        f"Cannot encode {source} with this vocabulary. Expected: words that occur in the reviews. Received: "
+        f"{words:,} words, of which none does."
+    )
 
 
 def check_classes(source: str, labels: npt.NDArray[np.int8], split: str) -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from imdb_rnn.corpora import load_reviews, shards
-from imdb_rnn.corpora.corpus import Corpus
+from imdb_rnn.corpora.corpus import Corpus, no_known_word
 from imdb_rnn.corpora.shards import SPLITS, Shard, ShardList, write_shard
 from imdb_rnn.encoding.sources import STREAMS, Stream, open_stream
 from imdb_rnn.encoding.state import OTHER_RUN, STATE_FILE, State, read_state, write_state
@@ -99,8 +99,8 @@ def encode(
         The numbers of reviews.
 
     Raises:
-        DataError: the source cannot be read or lacks a class; `test`, a column or `encoding` is given for a source
-            without tables; or the folder cannot be written, or has something else.
+        DataError: the source cannot be read, lacks a class, or has no word of the vocabulary; `test`, a column or
+            `encoding` is given for a source without tables; or the folder cannot be written, or has something else.
         MissingPackageError: pyarrow is not installed.
     """
     of_tables = {"test": test, "text_column": text_column, "label_column": label_column, "encoding": encoding}
@@ -229,10 +229,10 @@ def _write_provisional(
         reviews += len(block.labels)
         progress(reviews, _READ * stream.share_read())
         if sum(map(len, waiting)) >= SHARD_REVIEWS or sum(len(part.ids) for part in waiting) >= SHARD_IDS:
-            after = _write(out, after, words, joined(waiting), np.concatenate(are_test))
+            after = _write(stream.source, out, after, words, joined(waiting), np.concatenate(are_test))
             waiting, are_test = [], []
     if waiting:
-        after = _write(out, after, words, joined(waiting), np.concatenate(are_test))
+        after = _write(stream.source, out, after, words, joined(waiting), np.concatenate(are_test))
     for split in SPLITS:
         total, positive = sum(shard.reviews for shard in after.shards[split]), after.positive[split]
         if not 0 < positive < total:
@@ -265,9 +265,20 @@ def _after(state: State, block: TokenizedBlock) -> State:
 
 
 def _write(
-    out: Path, state: State, words: WordCounts, reviews: EncodedReviews, is_test: npt.NDArray[np.bool_]
+    source: str,
+    out: Path,
+    state: State,
+    words: WordCounts,
+    reviews: EncodedReviews,
+    is_test: npt.NDArray[np.bool_],
 ) -> State:
-    """Write one shard per split, and then the state."""
+    """Write one shard per split, and then the state.
+
+    Raises:
+        DataError: the given vocabulary has no word of the reviews.
+    """
+    if words.wanted and not words.any_wanted():
+        raise no_known_word(source, len(words.wanted))
     for split in SPLITS:
         part = reviews.take(np.flatnonzero(is_test == (split == "test")))
         if len(part):

@@ -20,7 +20,6 @@ from imdb_rnn.corpora import synthetic
 from imdb_rnn.errors import DataError, ReviewError
 from imdb_rnn.scoring.score import file_identity
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Table, open_table
-from imdb_rnn.scoring.tables import Block as TableBlock
 from imdb_rnn.text.normalization import has_words
 from imdb_rnn.text.permutation import mixed
 
@@ -177,7 +176,7 @@ def _blocks(
         rows_of_file = 0
         with _open(file, text_column, encoding) as table:
             for block in table.blocks:
-                labels, count = _labels_of(block, label_column), len(block.texts)
+                labels, count = block.column(label_column), len(block.texts)
                 is_test = np.full(count, number >= len(train)) if test else set_aside(rows, count)
                 yield partial(_of_table, block.texts, block.problems, labels, is_test, str(file), rows_of_file)
                 rows, rows_of_file = rows + count, rows_of_file + count
@@ -227,14 +226,6 @@ def _open(file: Path, text_column: str, encoding: str | None) -> Iterator[Table]
     except OSError as error:
         msg = f"Cannot read {file}. Expected: a table of reviews. Received: {error}"
         raise DataError(msg) from error
-
-
-def _labels_of(block: TableBlock, column: str) -> list[Any]:
-    """Return the label of each row, as it stands there; None for a row without one."""
-    if block.batch is None:
-        return [row.get(column) for row in block.values]
-    labels: list[Any] = block.batch.column(column).to_pylist()
-    return labels
 
 
 def _of_table(

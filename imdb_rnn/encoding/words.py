@@ -114,6 +114,10 @@ class WordCounts:
             self._forget()
         return id_of_index[texts.indices] if len(texts.words) else texts.indices
 
+    def any_wanted(self) -> bool:
+        """Return whether one of the wanted words has occurred."""
+        return any(word in self.wanted or word.strip("'") in self.wanted for word in self.ids)
+
     def _forget(self) -> None:
         ranked = sorted(self.ids, key=lambda word: (-self.counts[self.ids[word]], word))
         for word in ranked[MAX_COUNTED // 2 :]:

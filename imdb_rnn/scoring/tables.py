@@ -82,19 +82,19 @@ class Block:
     values: list[dict[str, Any]]
     batch: Any = None
 
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column; None for a row of JSON that does not have it."""
+        if self.batch is None:
+            return [row.get(name) for row in self.values]
+        return _values_of(self.batch.column(name))
+
     def records(self) -> list[dict[str, Any]]:
         """Return the columns of each row, by name."""
         if self.batch is None:
             return self.values
-        import pyarrow
-
-        batch = self.batch
-        for position, field in enumerate(batch.schema):
-            # Python has no nanoseconds.
-            if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
-                batch = batch.set_column(position, field.name, batch.column(position).cast(pyarrow.string()))
-        records: list[dict[str, Any]] = batch.to_pylist()
-        return records
+        names = self.batch.schema.names
+        columns = [map(_without_surrogates, _values_of(column)) for column in self.batch.columns]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -391,10 +391,35 @@ def _small_batches(batch: Any) -> Iterator[Any]:
 
 
 def _block_of(batch: Any, text_column: str) -> Block:
-    column = batch.column(batch.schema.names.index(text_column)).to_pylist()
-    problems = ["" if isinstance(text, str) else f"no text, but {described(text)}" for text in column]
-    texts = [text if isinstance(text, str) else "" for text in column]
-    return Block(texts, problems, [], batch)
+    rows = []
+    for text in _values_of(batch.column(text_column)):
+        damaged = isinstance(text, str) and _is_undecodable(text, "utf-8")
+        rows.append(_row(text, "bytes that are not UTF-8" if damaged else "", {}, "utf-8"))
+    return Block([row.text for row in rows], [row.problem for row in rows], [], batch)
+
+
+def _values_of(column: Any) -> list[Any]:
+    """Return the values of a `pyarrow.Array`. Undecodable bytes of text become surrogates."""
+    import pyarrow
+
+    if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":  # which Python does not have
+        column = column.cast(pyarrow.string())
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:
+        values = [_value_of(scalar) for scalar in column]
+    return values
+
+
+def _value_of(scalar: Any) -> Any:
+    import pyarrow
+
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        if not isinstance(scalar, pyarrow.BinaryScalar):  # text within a list, for example
+            raise
+        return scalar.as_buffer().to_pybytes().decode(errors="surrogateescape")
 
 
 def _row(text: Any, problem: str, values: dict[str, Any], encoding: str) -> Row:
@@ -402,11 +427,16 @@ def _row(text: Any, problem: str, values: dict[str, Any], encoding: str) -> Row:
     if not isinstance(text, str):
         return Row("", problem or f"no text, but {described(text)}", values)
     if not problem and _is_undecodable(text, encoding):
-        problem = f"bytes that are not {encoding.removesuffix('-sig').upper()}"
+        problem = f"bytes that are not {encoding.removesuffix('-sig').upper()}; see --encoding"
     for name, value in values.items():
-        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
-            values[name] = _SURROGATE.sub("\ufffd", value)
+        values[name] = _without_surrogates(value)
     return Row("" if problem else text, problem, values)
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str) and not value.isascii():
+        return _SURROGATE.sub("\ufffd", value)
+    return value
 
 
 def _is_undecodable(text: str, encoding: str) -> bool:

@@ -133,6 +133,26 @@ def test_a_given_vocabulary_encodes_as_in_memory(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("source", ["files", "folder", "shards", "synthetic"])
+def test_a_vocabulary_without_any_word_of_the_reviews_is_refused(
+    source: str, tmp_path: Path, reviews_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMDB_RNN_CACHE", str(tmp_path / "cache"))
+    write_rows(tmp_path / "a.jsonl", texts_and_labels(400))
+    foreign = Vocabulary(["원더풀", "영화"])
+    name = {"files": f"files:{tmp_path}/a.jsonl", "folder": f"folder:{reviews_folder}", "synthetic": "synthetic"}
+    name["shards"] = f"shards:{tmp_path / 'shards'}"
+    if source == "shards":
+        encode(name["folder"], tmp_path / "shards")
+    expected = r"Expected: words that occur in the reviews\. Received: 2 words, of which none does\."
+    with pytest.raises(DataError, match=expected):
+        if source == "files":
+            encode(name[source], tmp_path / "out", vocabulary=foreign, workers=1)
+        else:
+            load_reviews(name[source], foreign)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_source_that_is_loaded_keeps_its_reviews_and_its_fingerprint(tmp_path: Path, reviews_folder: Path) -> None:
     source = f"folder:{reviews_folder}"
     encode(source, tmp_path / "out")

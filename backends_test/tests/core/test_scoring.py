@@ -165,6 +165,25 @@ def test_the_types_of_parquet_are_kept(classifier: Classifier, tmp_path: Path) -
     assert read(tmp_path / "scored.jsonl")[1]["score"] is None, "JSON has no NaN"
 
 
+@pytest.mark.parametrize("type_", [pyarrow.string(), pyarrow.large_string()], ids=str)
+def test_undecodable_rows_of_parquet_do_not_affect_the_others(
+    classifier: Classifier, tmp_path: Path, type_: Any
+) -> None:
+    binary = pyarrow.binary() if type_ == pyarrow.string() else pyarrow.large_binary()
+    column = pyarrow.array([b"good", b"caf\xe9", b"bad"], binary).view(type_)
+    table = pyarrow.table({"text": column, "note": column, "number": [1, 2, 3]})
+    parquet.write_table(table, tmp_path / "reviews.parquet")
+    for suffix in (".jsonl", ".csv"):
+        score_file(classifier, tmp_path / "reviews.parquet", tmp_path / f"scored{suffix}")
+        first, second, third = read(tmp_path / f"scored{suffix}")
+        assert (second["text"], second["note"], second["reason"]) == ("caf�", "caf�", "bytes that are not UTF-8")
+        assert (first["text"], third["text"]) == ("good", "bad")
+        assert first["score"] and third["score"]
+    score_file(classifier, tmp_path / "reviews.parquet", tmp_path / "scored.parquet")
+    kept = parquet.read_table(tmp_path / "scored.parquet").select(["text", "note"])
+    assert kept.equals(table.select(["text", "note"])), "the bytes are kept"
+
+
 @pytest.mark.parametrize(
     ("action", "arguments"),
     [
@@ -187,7 +206,7 @@ def test_parquet_without_pyarrow_is_told_with_the_extra_that_has_it(
 def test_undecodable_rows_are_told_and_another_encoding_reads_them(run_here: Run, saved: Path, tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_bytes('text\n"A good film, café “Bar”."\nbad\n'.encode("cp1252"))
     first, second = json.loads(run_here("predict", saved, "--file", "old.csv", "--json").output)
-    assert (first["score"], first["reason"]) == (None, "bytes that are not UTF-8")
+    assert (first["score"], first["reason"]) == (None, "bytes that are not UTF-8; see --encoding")
     assert first["text"] == "A good film, caf� �Bar�."
     assert second["score"] is not None
     completed = run_here("predict", saved, "--file", "old.csv", "--encoding", "cp1252", "--json")
