@@ -25,7 +25,9 @@ _NO_RAY = 'Cannot score on Ray. Expected: Ray Data. Received: {}. Run: pip insta
 # A worker may be killed because its machine is taken away. A part whose workers all end, perhaps because
 # memory runs out, is not tried for ever.
 _RETRIES = 3
-_SECONDS_TO_CONNECT = 10
+_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER = 10, 30
+# With this a client of HTTP/2 begins, and the first frame of the server is of this type (RFC 9113, 3.4 and 6.5).
+_HTTP2_PREFACE, _SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0", 4
 _SECONDS_TO_END = 1.0
 
 
@@ -155,16 +157,29 @@ class _Worker:
 
 
 def _check_address() -> None:
-    """Raise `ReviewError` if nothing listens at RAY_ADDRESS, for which Ray itself would wait for minutes."""
+    """Raise `ReviewError` if Ray does not listen at RAY_ADDRESS, for which it would wait for minutes."""
     address = os.environ.get("RAY_ADDRESS", "")
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():  # "auto", "local" or ""
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_CONNECT).close()
+        with socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_CONNECT) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                _check_answer(connection)
     except (OSError, OverflowError) as error:
         msg = f"Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: {error}."
         raise ReviewError(f"{msg} For one on this machine, set RAY_ADDRESS=local.") from error
+
+
+def _check_answer(connection: socket.socket) -> None:
+    """Raise `OSError` unless a server of gRPC, as Ray is, answers a connection."""
+    connection.settimeout(_SECONDS_TO_ANSWER)
+    connection.sendall(_HTTP2_PREFACE)
+    with connection.makefile("rb") as answer:
+        frame = answer.read(9)
+    if frame[3:4] != bytes([_SETTINGS]):
+        msg = f"an answer that is not Ray's: {frame!r}"
+        raise ConnectionError(msg)
 
 
 @contextmanager
