@@ -12,9 +12,7 @@ With several processes the first one sends a message before each block of steps,
 import atexit
 import logging
 import os
-import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -27,6 +25,7 @@ from imdb_rnn.backends import Steps, keras_session, load_keras
 from imdb_rnn.backends.jax import compile_scan, variables_of
 from imdb_rnn.backends.recurrence.jax import shared_batches
 from imdb_rnn.backends.workers import TIMEOUT, LaunchedProcess, first_sentence, lost_worker_error
+from imdb_rnn.backends.workers.gathering import gather
 from imdb_rnn.errors import BackendError
 
 _log = logging.getLogger(__name__)
@@ -150,10 +149,9 @@ def _joined(launched: LaunchedProcess) -> Iterator[None]:
 
     If the block fails, this process ends without leaving them: JAX would wait for all of them, and then abort it.
     """
-    if launched.rank:
-        _wait_for(launched)
-    else:
+    if not launched.rank:
         _log.info("waiting for %d processes at %s, at most %d seconds", launched.world_size, launched.address, TIMEOUT)
+    gather(launched)
     try:
         jax.distributed.initialize(
             launched.address,
@@ -181,28 +179,6 @@ def _joined(launched: LaunchedProcess) -> Iterator[None]:
         atexit.register(_end, 130 if isinstance(error, KeyboardInterrupt) else 1)
         raise
     jax.distributed.shutdown()
-
-
-def _wait_for(launched: LaunchedProcess) -> None:
-    """Wait until the first process listens, because JAX would abort this one if it did not.
-
-    Raises:
-        BackendError: it does not listen within `TIMEOUT` seconds.
-    """
-    host, _, port = launched.address.rpartition(":")
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), TIMEOUT):
-                return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                msg = (
-                    f"Cannot join {launched.world_size} processes at {launched.address}. Expected: the first process, "
-                    f"which listens there. Received: nothing in {TIMEOUT} seconds; the last attempt ended with {error}."
-                )
-                raise BackendError(msg) from error
-            time.sleep(0.2)
 
 
 def _end(status: int) -> None:

@@ -254,12 +254,21 @@ def test_the_other_process_waits_while_the_first_one_prepares(commands: list[Com
 
 
 @only_jax
-def test_a_process_that_does_not_find_the_first_one_ends_in_one_line(commands: list[Command], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("process", "problem"),
+    [
+        (0, "Expected: all others within 1 seconds. Received: no process 1."),
+        (1, "Expected: the first process, which listens there. Received: nothing in 1 seconds; "),
+    ],
+)
+def test_a_process_that_is_alone_ends_in_one_line(
+    commands: list[Command], tmp_path: Path, process: int, problem: str
+) -> None:
     impatient = f"import imdb_rnn.backends.workers as workers; workers.TIMEOUT = 1; {PROGRAM}"
-    commands.append(Command(*TRAIN, "--out", tmp_path / "model", program=impatient, **of_jax(1, free_port())))
+    commands.append(Command(*TRAIN, "--out", tmp_path / "model", program=impatient, **of_jax(process, free_port())))
     status, output, said = commands[0].end(seconds=60)
     assert (status, output, len(said)) == (1, "", 1), said
-    assert "Expected: the first process, which listens there. Received: nothing in 1 seconds; " in said[0]
+    assert problem in said[0]
     assert not (tmp_path / "model").exists()
 
 
