@@ -67,6 +67,7 @@ CONSUMERS: dict[str, Consumer] = {
     "vmap": transformed(lambda f, weights, x: jax.vmap(lambda row: f(weights, row[None]))(x)),
     "vmap of grad": transformed(lambda f, weights, x: jax.vmap(lambda row: jax.grad(f)(weights, row[None]))(x)),
     "checkpoint": transformed(lambda f, weights, x: jax.grad(jax.checkpoint(f), (0, 1))(weights, x)),
+    "grad of an empty batch": transformed(lambda f, weights, x: jax.grad(f, (0, 1))(weights, x[:0])),
     "jax.export": transformed(
         lambda f, weights, x: jax.export.export(jax.jit(lambda given: f(weights, given)))(x).call(2 * x), jit=False
     ),

@@ -7,9 +7,11 @@ import tempfile
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from backends_test.differential.consumers import Consumer, loss_of
+from backends_test.differential.models import layers_of
 
 
 def gradient(model: keras.Model, x: Any, order: int = 1) -> Any:
@@ -96,6 +98,35 @@ def mapped(model: keras.Model, x: Any) -> Any:
     return tf.map_fn(lambda row: model(row[None])[0], tf.constant(x))
 
 
+def mapped_in_training(model: keras.Model, x: Any) -> Any:
+    x = tf.convert_to_tensor(x)
+    weights = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(tf.vectorized_map(lambda row: loss_of(model, row[None], training=True), x))
+    return tape.gradient(loss, [x, *weights])
+
+
+def rows_of_states(model: keras.Model, x: Any) -> Any:
+    layer = layers_of(model)[0]
+    layer.return_state = True
+    sequences = tf.constant(np.resize(x, (*x.shape[:2], layer.cell.kernel.shape[0])))
+    with tf.GradientTape() as tape:
+        tape.watch(sequences)
+        _, *states = layer(sequences, training=True)
+        loss = sum(tf.reduce_sum(tf.gather(state, [0, 2])) for state in states)
+    return tape.gradient(loss, sequences)
+
+
+def checked(model: keras.Model, x: Any) -> Any:
+    tf.debugging.enable_check_numerics()
+    try:
+        found = gradient(model, x)
+    finally:
+        tf.debugging.disable_check_numerics()
+    return [*found, *gradient(model, x)]
+
+
 CONSUMERS: dict[str, Consumer] = {
     "gradient": gradient,
     "gradient penalty": lambda model, x: gradient(model, x, 2),
@@ -114,5 +145,8 @@ CONSUMERS: dict[str, Consumer] = {
     "training in a function of a free batch size": with_free_axes(0),
     "training in a function of a free length": with_free_axes(0, 1),
     "map_fn": mapped,
+    "gradient of vectorized_map": mapped_in_training,
+    "rows of states": rows_of_states,
+    "check_numerics": checked,
     "a saved model": saved_model,
 }

@@ -116,6 +116,42 @@ def halved(model: keras.Model, x: np.ndarray) -> Any:
     return model.half()(x.astype(np.float16))
 
 
+def norms_of_states(model: keras.Model, x: np.ndarray) -> Any:
+    """Differentiate the norms of the last states, of which one is zero and has no gradient."""
+    layer = layers_of(model)[0]
+    layer.return_state = True
+    sequences = np.resize(x, (*x.shape[:2], layer.cell.kernel.shape[0]))
+    mask = torch.ones(x.shape[:2], dtype=torch.bool)
+    mask[0] = False
+    _, *states = layer(torch.from_numpy(sequences), mask=mask)
+    loss = sum((state**2).sum(1).sqrt().sum() for state in states)
+    return torch.autograd.grad(loss, [variable.value for variable in layer.trainable_variables], allow_unused=True)
+
+
+def vmap_of_a_head(model: keras.Model, x: np.ndarray) -> Any:
+    inputs = torch.from_numpy(x)
+    return torch.func.vmap(lambda factor: keras.tree.flatten(model(inputs))[0] * factor)(torch.arange(3.0))
+
+
+class WithoutGradient(torch.autograd.Function):  # type: ignore[misc]  # untyped where it is checked
+    """The identity, whose gradient is not defined."""
+
+    @staticmethod
+    def forward(context: Any, given: torch.Tensor) -> torch.Tensor:
+        return given.clone()
+
+    @staticmethod
+    def backward(context: Any, d_result: torch.Tensor) -> None:
+        return None
+
+
+def without_gradient(model: keras.Model, x: np.ndarray) -> Any:
+    inputs, weights = tensors(model, x)
+    out = WithoutGradient.apply(keras.tree.flatten(model(inputs))[0])
+    loss = out.sum() + sum((weight**2).sum() for weight in weights)
+    return torch.autograd.grad(loss, weights)
+
+
 class Doubling(torch.utils._python_dispatch.TorchDispatchMode):  # type: ignore[misc]  # untyped where it is checked
     """Doubles the results of tanh."""
 
@@ -157,5 +193,8 @@ CONSUMERS: dict[str, Consumer] = {
     "torch.compile": compiled,
     "make_fx": symbolic,
     "half": halved,
+    "norms of states": norms_of_states,
+    "vmap of a head": vmap_of_a_head,
+    "no gradient": without_gradient,
     "hooks on weights": hook_on_weights,
 }

@@ -220,7 +220,11 @@ class _InnerLoop:
         """Return whether the shapes are those that Keras documents. Its loops also take some others, or refuse them."""
         cell = self.layer.cell
         sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
-        if len(sequences.shape) != 3 or [tuple(state.shape[1:]) for state in states] != [(size,) for size in sizes]:
+        if (
+            0 in sequences.shape
+            or len(sequences.shape) != 3
+            or [tuple(state.shape[1:]) for state in states] != [(size,) for size in sizes]
+        ):
             return False
         if any(state.shape[0] != sequences.shape[0] for state in states):
             return False

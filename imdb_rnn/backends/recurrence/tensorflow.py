@@ -16,10 +16,13 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow.python.eager import forwardprop_util
+from tensorflow.python.framework import op_callbacks
 
 from imdb_rnn.backends.recurrence import Cell, KerasPath, Weights
 
 output_begins_at_zero = True
+# TensorFlow says it, if it has lost the gradient of the loop on the way, for which the result would be zero.
+_LOST_GRADIENT = "the gradient of an accelerated layer is lost here; without `accelerate`, TensorFlow finds it"
 
 Tensors = tuple[tf.Tensor, ...]
 
@@ -36,6 +39,10 @@ def supports(tensors: Sequence[Any], training: bool) -> bool:
         and all(tensor.dtype in (tf.float32, tf.float64, tf.bool) for tensor in tensors)
         # Forward-mode differentiation does not see what is compiled.
         and not forwardprop_util.pack_tangents([tf.convert_to_tensor(tensor) for tensor in tensors]).tangents
+        # `tf.vectorized_map` calls a function in this scope, and then loses the gradients of all `tf.custom_gradient`.
+        and not any(name.startswith("loop_body") for name in tf.get_current_name_scope().split("/"))
+        # XLA does not compile what `tf.debugging.enable_check_numerics` adds to each operation.
+        and not op_callbacks.should_invoke_op_callbacks()
         # There, TensorFlow has no XLA.
         and not (sys.platform == "darwin" and tf.config.list_physical_devices("GPU"))
     )
@@ -130,9 +137,15 @@ def run(
             parts = tf.split(tf.transpose(given.kernel), [part.shape[2] for part in d_terms])
             d_steps = sum(_flat(d_part) @ part for d_part, part in zip(d_terms, parts, strict=True))
             found = [tf.reshape(d_steps, tf.shape(given.steps)), *others]
-            return found, lambda *d_found: _second_gradients(plain, len(inputs), inputs_and_d_results, d_found)
+            return found, lambda *d_found: _second_gradients(
+                plain, len(inputs), inputs_and_d_results, tuple(map(tf.convert_to_tensor, d_found))
+            )
 
-        return results_of(last, states), lambda *d_results: gradients(*inputs, *d_results)
+        results = tuple(
+            tf.raw_ops.PreventGradient(input=one, message=_LOST_GRADIENT) for one in results_of(last, states)
+        )
+        # The gradient of what only `tf.gather` reads is not a tensor, but `tf.IndexedSlices`.
+        return results, lambda *d_results: gradients(*inputs, *map(tf.convert_to_tensor, d_results))
 
     results = loop(*inputs)
     if not return_sequences:

@@ -56,6 +56,8 @@ def supports(tensors: Sequence[Any], training: bool) -> bool:
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
         and forward_ad._current_level < 0
+        # `vmap` and the like refuse these backward passes, also where no tensor depends on what they map.
+        and not torch._C._are_functorch_transforms_active()
         and not torch._C._len_torch_dispatch_stack()
         # A default device is also a mode, but it does not change operations on existing tensors.
         and all(isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack())
@@ -149,7 +151,11 @@ class _Loop(torch.autograd.Function):  # type: ignore[misc]
         given, saved = tensors[: 5 + context.states], tensors[5 + context.states :]
         # With create_graph=True autograd differentiates this pass; with is_grads_batched=True it batches gradients.
         incoming = [grad for grad in (d_outputs, *d_last) if grad is not None]
-        if torch.is_grad_enabled() or not supports([*incoming, saved[0]], True):
+        if not incoming:
+            return (None,) * len(context.needs_input_grad)
+        plain = torch.is_grad_enabled() or not supports([*incoming, saved[0]], True)
+        # At masked steps the loops multiply by zero, which a gradient that is not finite survives.
+        if plain or (given[4] is not None and not all(grad.isfinite().all() for grad in incoming)):
             return _differentiable_backward(context, given, (d_outputs, *d_last))
         sequences, kernel, recurrent_kernel, bias, mask, *_ = given
         states, (terms, *kept) = saved[: context.states], saved[context.states :]
@@ -219,6 +225,8 @@ class _OneDnnLstm(torch.autograd.Function):  # type: ignore[misc]
     def backward(context: Any, d_outputs: Tensor | None, *d_last: Tensor | None) -> tuple[Tensor | None, ...]:
         given = context.saved_tensors
         incoming = [grad for grad in (d_outputs, *d_last) if grad is not None]
+        if not incoming:
+            return (None,) * len(context.needs_input_grad)
         if torch.is_grad_enabled() or not supports([*incoming, given[0]], True):
             return _differentiable_backward(context, given, (d_outputs, *d_last))
         outputs, last_h, last_c = context.results
@@ -602,7 +610,7 @@ def _gru_before_backward(
 
 _LOOPS: dict[Cell, _CellLoop] = {
     "tanh": _simple(Tensor.tanh_, one_minus_square),
-    "relu": _simple(Tensor.relu_, lambda states: (states > 0).to(states.dtype)),
+    "relu": _simple(Tensor.relu_, lambda states: (states <= 0).logical_not_().to(states.dtype)),
     "lstm": _CellLoop(_lstm_forward, _lstm_backward),
     "gru": _CellLoop(_gru_forward, _gru_backward),
     "gru reset before": _CellLoop(_gru_before_forward, _gru_before_backward),
