@@ -19,6 +19,7 @@ from backends_test.any_model.environments import SetupError
 from backends_test.any_model.errors import SourceError
 from backends_test.any_model.run import ALL_STAGES, BACKENDS, Comparison, ComparisonError, Options
 from imdb_rnn.printable import examples, printable
+from imdb_rnn.terminal import discard_unwritable_output
 
 # What a stage is held against must be run as well.
 BASES = {"eager": ("one step",), "saved": ("one step", "compiled")}
@@ -41,8 +42,12 @@ def _errors_in_one_line() -> Iterator[None]:
         for line in str(error).splitlines():
             typer.echo(f"backends-test: {printable(line)}", err=True)
         raise typer.Exit(2) from error
+    except BrokenPipeError as error:  # the reader of the output, such as `head`, has read enough
+        discard_unwritable_output()
+        raise typer.Exit(141) from error
     except OSError as error:  # for example, standard output is on a full disk
         typer.echo(f"backends-test: I/O error: {printable(str(error))}", err=True)
+        discard_unwritable_output()
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
         typer.echo("backends-test: interrupted", err=True)

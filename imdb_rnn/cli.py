@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 
 from imdb_rnn.errors import BundleError, ImdbRnnError, MissingPackageError, ReviewError
 from imdb_rnn.printable import examples, printable
+from imdb_rnn.terminal import discard_unwritable_output
 
 if TYPE_CHECKING:
     from imdb_rnn.inference.classifier import Classifier, Prediction
@@ -55,11 +56,11 @@ def _errors_in_one_line() -> Iterator[None]:
         typer.echo(f"imdb-rnn: {printable(str(MissingPackageError.of(error)))}", err=True)
         raise typer.Exit(1) from error
     except BrokenPipeError as error:  # the reader of the output, such as `head`, has read enough
-        _discard_unwritable_output()
+        discard_unwritable_output()
         raise typer.Exit(141) from error
     except OSError as error:  # for example, standard output is on a full disk
         typer.echo(f"imdb-rnn: I/O error: {error}", err=True)
-        _discard_unwritable_output()
+        discard_unwritable_output()
         raise typer.Exit(1) from error
     except _Terminated as error:
         typer.echo("imdb-rnn: terminated", err=True)
@@ -75,15 +76,6 @@ class _Terminated(KeyboardInterrupt):
 
 def _on_sigterm(number: int, frame: object) -> None:
     raise _Terminated
-
-
-def _discard_unwritable_output() -> None:
-    """Discard buffered output that cannot be written, because Python would try to write it again at exit."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Commands(TyperGroup):
@@ -640,7 +632,8 @@ def encode(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        typer.echo("To resume, run the same command with --resume.", err=True)
+        if out.exists():  # what cannot be resumed has been removed
+            typer.echo("To resume, run the same command with --resume.", err=True)
         raise
     for row in encoded.first_skipped:
         typer.echo(f"imdb-rnn: left out {printable(row)}", err=True)

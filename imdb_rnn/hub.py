@@ -6,7 +6,6 @@ caller names are fetched, and they are only stored: who reads them is the caller
 
 import logging
 import re
-import sys
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from imdb_rnn.errors import BundleError, MissingPackageError
 from imdb_rnn.files import read_file
 from imdb_rnn.printable import printable
+from imdb_rnn.terminal import stderr_is_terminal
 
 _log = logging.getLogger(__name__)
 
@@ -278,7 +278,7 @@ def _client() -> Iterator[None]:
         silent, verbosity = constants.HF_HUB_DISABLE_TELEMETRY, logging.get_verbosity()
         # The user's own HF_HUB_DISABLE_PROGRESS_BARS comes first.
         hide = (
-            not (sys.stderr is not None and sys.stderr.isatty())
+            not stderr_is_terminal()
             and constants.HF_HUB_DISABLE_PROGRESS_BARS is None
             and not are_progress_bars_disabled()
         )

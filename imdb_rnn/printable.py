@@ -6,6 +6,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def encodable(name: str) -> str:
+    """Escape the bytes of a file name that are not text, so that it can be encoded in UTF-8, as in JSON."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def examples(*commands: str) -> str:
     """Return examples for the end of a command's help."""
     # The first line keeps Click from joining the others.

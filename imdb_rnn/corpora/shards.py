@@ -10,6 +10,7 @@ A shard is a file in Arrow's IPC format of one record batch, which pandas, polar
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -169,7 +170,11 @@ def write_shard(path: Path, reviews: EncodedReviews) -> Shard:
     columns = {"ids": ids, "label": pyarrow.array(reviews.required_labels())}
     batch = pyarrow.RecordBatch.from_pydict(columns)
     with atomic_write(path) as temporary:
-        with pyarrow.ipc.new_file(str(temporary), batch.schema) as writer:
+        # As bytes, because pyarrow encodes text in UTF-8, whatever the encoding of the file system is.
+        with (
+            pyarrow.OSFile(os.fsencode(temporary), "wb") as file,
+            pyarrow.ipc.new_file(file, batch.schema) as writer,
+        ):
             writer.write_batch(batch)
         return Shard(path.name, len(reviews), sha256_of(temporary))
 

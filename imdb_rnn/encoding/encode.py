@@ -27,6 +27,7 @@ from imdb_rnn.encoding.tokenizing import TokenizedBlock, tokenize_blocks
 from imdb_rnn.encoding.words import WordCounts, as_reviews, with_ids, word_index_bytes
 from imdb_rnn.errors import DataError
 from imdb_rnn.files import atomic_write
+from imdb_rnn.printable import encodable
 from imdb_rnn.processes import available_cores
 from imdb_rnn.text.reviews import EncodedReviews
 from imdb_rnn.text.sharded_reviews import ShardedReviews, joined, opened
@@ -337,7 +338,7 @@ def _copy(corpus: Corpus, source: str, out: Path, state: State) -> Encoded:
 def _complete(out: Path, source: str, state: State, vocabulary: Vocabulary, final: dict[str, list[Shard]]) -> Encoded:
     """Write the files that say that a folder is complete, and remove those of the way there."""
     content = ShardList(
-        source,
+        encodable(source),
         state.fingerprint,
         vocabulary.fingerprint,
         state.run,

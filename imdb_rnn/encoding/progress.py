@@ -1,11 +1,11 @@
 """The progress display on standard error while reviews are encoded."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from imdb_rnn.encoding.encode import ProgressCallback
 from imdb_rnn.scoring.progress import display_of_work
+from imdb_rnn.terminal import stderr_is_terminal
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def bar() -> Iterator[ProgressCallback]:
     Yields:
         What `encode` calls after each block.
     """
-    if not sys.stderr.isatty():
+    if not stderr_is_terminal():
         yield lambda reviews, share: None
         return
     with display_of_work() as display:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from imdb_rnn.corpora import synthetic
 from imdb_rnn.errors import DataError, ReviewError
+from imdb_rnn.printable import encodable
 from imdb_rnn.scoring.score import file_identity
 from imdb_rnn.scoring.tables import TEXT_COLUMN, Table, open_table
 from imdb_rnn.text.normalization import has_words
@@ -178,7 +179,9 @@ def _blocks(
             for block in table.blocks:
                 labels, count = block.column(label_column), len(block.texts)
                 is_test = np.full(count, number >= len(train)) if test else set_aside(rows, count)
-                yield partial(_of_table, block.texts, block.problems, labels, is_test, str(file), rows_of_file)
+                yield partial(
+                    _of_table, block.texts, block.problems, labels, is_test, encodable(str(file)), rows_of_file
+                )
                 rows, rows_of_file = rows + count, rows_of_file + count
                 share = table.position() / table.size if table.size else 1.0
                 read.share = (sum(sizes[:number]) + share * sizes[number]) / max(sum(sizes), 1)

@@ -5,6 +5,7 @@ metadata.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -58,7 +59,11 @@ def write_state(folder: Path, state: State, words: WordCounts) -> None:
     columns["count"] = pyarrow.array(words.counts[ids])
     facts = json.dumps(asdict(state) | {"next_id": words.next_id})
     batch = pyarrow.RecordBatch.from_pydict(columns, metadata={_FACTS: facts})
-    with atomic_write(folder / STATE_FILE) as temporary, pyarrow.ipc.new_file(str(temporary), batch.schema) as writer:
+    with (
+        atomic_write(folder / STATE_FILE) as temporary,
+        pyarrow.OSFile(os.fsencode(temporary), "wb") as file,
+        pyarrow.ipc.new_file(file, batch.schema) as writer,
+    ):
         writer.write_batch(batch)
 
 
@@ -78,7 +83,7 @@ def read_state(folder: Path, run: str) -> tuple[State, WordCounts]:
     if not file.exists():
         return State(run), WordCounts()
     try:
-        with pyarrow.OSFile(str(file)) as source:
+        with pyarrow.OSFile(os.fsencode(file)) as source:
             batch = pyarrow.ipc.open_file(source).get_batch(0)
         facts = strict_json.parse(batch.schema.metadata[_FACTS])
         next_id = int(facts.pop("next_id"))

@@ -166,7 +166,7 @@ def _check_address() -> None:
         with socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_CONNECT) as connection:
             if os.environ.get("RAY_USE_TLS", "0") == "0":
                 _check_answer(connection)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # the last for a host such as a..b
         msg = f"Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: {error}."
         raise ReviewError(f"{msg} For one on this machine, set RAY_ADDRESS=local.") from error
 

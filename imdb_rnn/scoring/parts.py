@@ -216,7 +216,8 @@ def find_parts(pattern: str, out: Path) -> list[Path]:
         out: the folder for their outputs.
 
     Raises:
-        ReviewError: no file matches, a folder matches, an output would match, or two files would have the same output.
+        ReviewError: no file matches, something else matches, an output would match, or two files would have the same
+            output.
     """
     # The current folder is no pattern, whatever its name.
     whole = os.path.normpath(os.path.join(escape(os.getcwd()), os.path.expanduser(pattern)))  # noqa: PTH109, PTH111, PTH118
@@ -225,9 +226,11 @@ def find_parts(pattern: str, out: Path) -> list[Path]:
     if not parts:
         msg = f"Cannot read {pattern}. Expected: a pattern that matches files. Received: one that matches none."
         raise ReviewError(msg)
-    if folder := next((part for part in parts if part.is_dir()), None):
-        msg = f"Cannot read {pattern}. Expected: a pattern that matches files. Received: the folder {folder}. "
-        raise ReviewError(f"{msg}For the files in it, add /*.")
+    if other := next((part for part in parts if not part.is_file()), None):
+        msg = f"Cannot read {pattern}. Expected: a pattern that matches files. Received: "
+        if other.is_dir():
+            raise ReviewError(f"{msg}the folder {other}. For the files in it, add /*.")
+        raise ReviewError(f"{msg}{other}, which is a pipe, a device, or a link to nothing.")
     outputs: dict[Path, Path] = {}
     for part in parts:
         output = output_of(part, out)

@@ -1,6 +1,5 @@
 """The progress displays on standard error while a file, or many files, are scored."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from imdb_rnn.scoring.parts import PartsProgressCallback
 from imdb_rnn.scoring.score import ProgressCallback, Scored
 from imdb_rnn.scoring.tables import Table
+from imdb_rnn.terminal import stderr_is_terminal
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def bar() -> Iterator[ProgressCallback]:
     Yields:
         What `score_file` calls after each block.
     """
-    if not sys.stderr.isatty():
+    if not stderr_is_terminal():
         yield lambda table, scored: None
         return
     with display_of_work() as display:
@@ -38,7 +38,7 @@ def parts_bar() -> Iterator[PartsProgressCallback]:
     Yields:
         What `score_parts` calls after each file.
     """
-    if not sys.stderr.isatty():
+    if not stderr_is_terminal():
         yield lambda done, parts, scored: None
         return
     with display_of_work() as display:

@@ -192,7 +192,12 @@ class Writer:
         fields = self._table.schema or [pyarrow.field(name, pyarrow.string()) for name in self._columns]
         types = (pyarrow.float64(), pyarrow.string(), pyarrow.string())
         schema = pyarrow.schema([*fields, *map(pyarrow.field, names, types)])
-        with atomic_write(self._out) as path, part.open("rb") as file, parquet.ParquetWriter(path, schema) as writer:
+        with (
+            atomic_write(self._out) as path,
+            part.open("rb") as file,
+            pyarrow.OSFile(os.fsencode(path), "wb") as output,
+            parquet.ParquetWriter(output, schema) as writer,
+        ):
             rows: list[Any] = []
             while file.peek(1):
                 with pyarrow.ipc.open_stream(file) as stream:

@@ -204,7 +204,7 @@ def _table(
         if compressed or file is None or not is_file:
             msg = "Parquet that is piped or compressed once more. Give the Parquet file itself"
             raise ValueError(msg)
-        return _parquet(file, text_column or TEXT_COLUMN, name)
+        return _parquet(file, text_column or TEXT_COLUMN, name, stack)
     if advice := text_files.unsupported(sample, suffix):
         raise ValueError(advice)
     used = _encoding_of(sample, encoding)
@@ -360,12 +360,15 @@ def _json_row(line: str, text_column: str, encoding: str) -> Row:
     return _row(values[text_column], "", values, encoding)
 
 
-def _parquet(file: Path, text_column: str, name: str) -> Table:
+def _parquet(file: Path, text_column: str, name: str, stack: ExitStack) -> Table:
     require_pyarrow(f"read {name}")
+    import pyarrow
     from pyarrow import parquet
 
+    # As bytes, because pyarrow encodes text in UTF-8, whatever the encoding of the file system is.
+    source = stack.enter_context(pyarrow.OSFile(os.fsencode(file)))
     # By default all row groups are read at the beginning, and kept.
-    opened = parquet.ParquetFile(file, pre_buffer=False, buffer_size=_PARQUET_BUFFER)
+    opened = parquet.ParquetFile(source, pre_buffer=False, buffer_size=_PARQUET_BUFFER)
     columns = list(opened.schema_arrow.names)
     _check_columns(columns, text_column, name)
     count = [0]

@@ -1,5 +1,6 @@
 """Reviews in files of Arrow's IPC format, which are mapped into memory only while reviews are taken from them."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,7 +78,7 @@ def opened(file: Path) -> Iterator[EncodedReviews]:
     """
     import pyarrow
 
-    with pyarrow.memory_map(str(file)) as source:
+    with pyarrow.memory_map(os.fsencode(file)) as source:
         batch = pyarrow.ipc.open_file(source).get_batch(0)
         batch.validate()
         ids = batch.column("ids")

@@ -29,6 +29,7 @@ from imdb_rnn.model.architecture import (
     parameters,
     soft_label_accuracy,
 )
+from imdb_rnn.printable import encodable
 from imdb_rnn.processor import processor
 from imdb_rnn.text.batches import PART, Arrays, ExamplesInMemory, PartsOfReviews, TrainingData, targets
 from imdb_rnn.text.permutation import permuted
@@ -159,8 +160,7 @@ def train(
             WeightedReviews(validation),
             corpus.vocabulary,
             recipe,
-            # The name of a folder can contain bytes that are not UTF-8, which JSON cannot represent.
-            Source(corpus.source.encode("utf-8", "backslashreplace").decode(), corpus.fingerprint),
+            Source(encodable(corpus.source), corpus.fingerprint),
             test=corpus.test,
             folder=folder,
             resume=resume,

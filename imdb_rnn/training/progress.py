@@ -1,6 +1,5 @@
 """The progress display on standard error during training."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from imdb_rnn.backends import load_keras
+from imdb_rnn.terminal import stderr_is_terminal
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +29,7 @@ def progress_callbacks(shown: bool) -> Iterator[list["keras.callbacks.Callback"]
         return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not stderr_is_terminal()) as bar:
         yield [_show_epochs(bar)]
 
 

@@ -1,6 +1,7 @@
 """The command line `backends-test`: what it refuses, and what it does without Keras."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -133,3 +134,12 @@ def test_help_needs_neither_keras_nor_a_backend() -> None:
     imported = {line.rsplit("|", 1)[-1].strip() for line in completed.stderr.splitlines()}
     assert "typer" in imported
     assert imported.isdisjoint({"keras", "jax", "torch", "tensorflow", "matplotlib"})
+
+
+def test_a_reader_that_has_read_enough_ends_the_command_quietly() -> None:
+    command = [sys.executable, "-c", "from backends_test.cli import main; main()", "setup", "--help"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    completed = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (completed.returncode, completed.stderr) == (141, "")

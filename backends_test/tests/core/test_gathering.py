@@ -1,8 +1,9 @@
 """The processes of a training meet before JAX starts: all of them, or none."""
 
+import select
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -14,6 +15,16 @@ from imdb_rnn.errors import BackendError
 def address() -> str:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def connected(address: str) -> socket.socket:
+    """Connect as soon as the first process listens."""
+    host, _, port = address.rpartition(":")
+    while True:
+        try:
+            return socket.create_connection((host, int(port)))
+        except ConnectionRefusedError:
+            continue
 
 
 def outcomes(*processes: LaunchedProcess) -> list[str]:
@@ -50,32 +61,56 @@ def test_if_one_process_does_not_come_all_others_are_told_which(address: str, mo
     )
 
 
-@pytest.mark.parametrize(("rank", "world_size"), [(1, 3), (2, 2), (0, 5)])
-def test_a_process_of_another_launch_is_refused(
-    address: str, rank: int, world_size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gathering, "TIMEOUT", 2)
-    stranger = LaunchedProcess(rank, world_size, address)
-    monkeypatch.setattr(gathering, "gather", gathering._meet_first)
+@pytest.mark.parametrize("stranger", ["1 of 3", "2 of 2", "0 of 2", "-1 of 2", "1 of 2 of 2", "GET / HTTP/1.1"])
+def test_what_is_no_process_of_this_training_is_told_and_changes_nothing(address: str, stranger: str) -> None:
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(gathering._await_others, LaunchedProcess(0, 2, address))
-        (told,) = outcomes(stranger)
-        assert told.endswith(f"Expected: processes 1 to 1 of 2. Received: process {rank} of {world_size}.")
-        assert isinstance(first.exception(), BackendError)
+        first = pool.submit(gathering.gather, LaunchedProcess(0, 2, address))
+        with connected(address) as connection:
+            connection.sendall(f"{stranger}\n".encode())
+            told = connection.makefile().readline()
+        assert told.endswith(f"Expected: processes 1 to 1 of 2. Received: process {stranger}.\n")
+        assert outcomes(LaunchedProcess(1, 2, address)) == [""]
+        assert first.result() is None
+
+
+def test_of_two_processes_of_the_same_number_one_is_told(address: str) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(gathering.gather, LaunchedProcess(0, 3, address))
+        with connected(address) as one, connected(address) as another:
+            one.sendall(b"1 of 3\n")
+            another.sendall(b"1 of 3\n")
+            (refused, *others), _, _ = select.select([one, another], [], [], 30)
+            assert not others
+            told = refused.makefile().readline()
+            assert told.endswith("Received: process 1 of 3, which has come before.\n")
+            assert outcomes(LaunchedProcess(2, 3, address)) == [""]
+            assert first.result() is None
+
+
+def test_connections_that_say_nothing_are_not_waited_for(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "TIMEOUT", 2)
+    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+        first = pool.submit(gathering.gather, LaunchedProcess(0, 2, address))
+        for _ in range(20):
+            stack.enter_context(connected(address))
+        assert str(first.exception(timeout=10)).endswith("Received: no process 1.")
+
+
+def test_another_program_at_the_address_is_told(address: str) -> None:
+    with ThreadPoolExecutor(1) as pool, socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))) as server:
+        process = pool.submit(gathering.gather, LaunchedProcess(1, 2, address))
+        with server.accept()[0] as connection:
+            connection.sendall(b"<!DOCTYPE HTML>\n")
+            assert "Received: an answer of another program, or of a training that has begun." in str(
+                process.exception()
+            )
 
 
 def test_a_process_that_has_ended_meanwhile_is_missing(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "TIMEOUT", 2)
-    host, _, port = address.rpartition(":")
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(gathering.gather, LaunchedProcess(0, 3, address))
-        while True:
-            try:
-                connection = socket.create_connection((host, int(port)))
-                break
-            except ConnectionRefusedError:
-                continue
-        with connection:
+        with connected(address) as connection:
             connection.sendall(b"1 of 3\n")
         (second,) = outcomes(LaunchedProcess(2, 3, address))
         assert str(first.exception()) == second

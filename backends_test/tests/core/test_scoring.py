@@ -659,6 +659,19 @@ def test_a_reader_that_has_read_enough_ends_the_command_quietly(saved: Path, man
     assert process.returncode == 141
 
 
+@pytest.mark.parametrize("out", ["scored.csv", "scored.parquet"])
+def test_closed_streams_and_names_that_are_no_text_change_nothing(saved: Path, tmp_path: Path, out: str) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    file = as_parquet(tmp_path).rename(folder / "reviews.parquet")
+    expected = tmp_path / out
+    score_file(Classifier.load(saved), file, expected)
+    command = [sys.executable, "-c", PROGRAM, "predict", saved, "--file", file, "--out", folder / out]
+    closed = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash", *command]
+    assert subprocess.run(closed, check=False).returncode == 0
+    assert (folder / out).read_bytes() == expected.read_bytes()
+
+
 def test_scores_of_a_pipe_come_before_it_ends(saved: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, "predict", str(saved)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

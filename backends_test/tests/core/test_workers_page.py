@@ -52,7 +52,22 @@ def test_the_place_of_a_process_is_what_the_launcher_says(monkeypatch: pytest.Mo
         launched_process()
     monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "0")
     assert launched_process() == LaunchedProcess(0, 2, "10.0.0.1:1234")
-    for address in ("10.0.0.1", "10.0.0.1:", ":1234", "10.0.0.1:port", "10.0.0.1:0", "10.0.0.1:99999"):
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "2")
+    with pytest.raises(BackendError, match=r"Expected: less than KERAS_DISTRIBUTION_NUM_PROCESSES=2\. Received: 2\."):
+        launched_process()
+    for address in ("host:1", "[::1]:1234"):
+        monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "1")
+        monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", address)
+        assert launched_process() == LaunchedProcess(1, 2, address)
+    for address in (
+        "10.0.0.1",
+        "10.0.0.1:",
+        ":1234",
+        "10.0.0.1:port",
+        "10.0.0.1:0",
+        "10.0.0.1:99999",
+        "10.0.0..1:1234",
+    ):
         monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", address)
         with pytest.raises(
             BackendError, match=rf"Expected: HOST:PORT of the first process, .* Received: '{address}'\."

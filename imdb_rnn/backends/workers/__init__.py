@@ -30,6 +30,8 @@ TIMEOUT = 40
 HEARTBEAT_INTERVAL = 5
 # With more workers, a step takes so long that the others give up.
 MAX_PER_CORE = 8
+# A number of processes has at most so many digits.
+_MAX_DIGITS = 6
 # A process that has the variable was started by a launcher.
 LAUNCHER_VARIABLES = {"jax": "KERAS_DISTRIBUTION_JOB_ADDRESSES", "torch": "TORCHELASTIC_RUN_ID"}
 
@@ -78,19 +80,30 @@ def launched_process() -> LaunchedProcess | None:
         return LaunchedProcess(_number("RANK"), _number("WORLD_SIZE"))
     address = os.environ.get(LAUNCHER_VARIABLES["jax"], "").partition(",")[0]
     if backend == "jax" and address:
-        host, _, port = address.rpartition(":")
-        if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port[:6]) < 1 << 16:
+        if not _is_address(address):
             msg = f"Bad {LAUNCHER_VARIABLES['jax']}. Expected: HOST:PORT of the first process, such as 10.0.0.1:1234. "
             raise BackendError(f"{msg}Received: {address!r:.60}.")
-        return LaunchedProcess(
-            _number("KERAS_DISTRIBUTION_PROCESS_ID"), _number("KERAS_DISTRIBUTION_NUM_PROCESSES"), address
-        )
+        rank, world_size = _number("KERAS_DISTRIBUTION_PROCESS_ID"), _number("KERAS_DISTRIBUTION_NUM_PROCESSES")
+        if rank >= world_size:
+            expected = f"less than KERAS_DISTRIBUTION_NUM_PROCESSES={world_size}"
+            raise BackendError(f"Bad KERAS_DISTRIBUTION_PROCESS_ID. Expected: {expected}. Received: {rank}.")
+        return LaunchedProcess(rank, world_size, address)
     return None
+
+
+def _is_address(address: str) -> bool:
+    """Return whether an address has the form HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    try:
+        host.encode("idna")  # as a connection does, which fails for a host such as a..b
+    except UnicodeError:
+        return False
+    return bool(host) and port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 1 << 16
 
 
 def _number(variable: str) -> int:
     value = os.environ.get(variable, "")
-    if not value.isascii() or not value.isdigit():
+    if not value.isascii() or not value.isdigit() or len(value) > _MAX_DIGITS:
         msg = (
             f"Bad {variable}. Expected: a number, as the launcher of the processes sets it. Received: {value!r:.60}. "
             f"To train without other processes, unset {LAUNCHER_VARIABLES[training_backend_name()]}."

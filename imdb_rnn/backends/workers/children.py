@@ -37,7 +37,7 @@ class Children:
 
     def __enter__(self) -> Self:
         # They import from where this process does.
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, sys.path))}
         for worker, command in enumerate(self._commands, start=1):
             with self._log_of(worker).open("wb") as log:
                 process = subprocess.Popen(

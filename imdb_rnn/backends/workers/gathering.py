@@ -4,6 +4,7 @@ JAX would abort a process, by a signal, if not all of them came. So they meet be
 connects to the first one and says which one it is, and the first one answers when all have come, or when it gives up.
 """
 
+import selectors
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -11,10 +12,13 @@ from contextlib import ExitStack, suppress
 from imdb_rnn.backends.workers import TIMEOUT, LaunchedProcess
 from imdb_rnn.errors import BackendError
 
+# An answer begins with it; anything else is of another program.
+_PREFIX = "imdb-rnn: "
 _COMPLETE = "complete"
-# Whatever connects and says nothing is not waited for longer.
-_SECONDS_TO_SPEAK = 5
 _MAX_BYTES = 1_000
+_SHOWN_MISSING = 10
+# The first process may have begun to listen only when it was connected to, and gives up after `TIMEOUT`.
+_GRACE = 10
 
 
 def gather(launched: LaunchedProcess) -> None:
@@ -34,29 +38,52 @@ def gather(launched: LaunchedProcess) -> None:
 
 def _await_others(launched: LaunchedProcess) -> None:
     deadline = time.monotonic() + TIMEOUT
-    names = {f"{rank} of {launched.world_size}": rank for rank in range(1, launched.world_size)}
-    connections: dict[int, socket.socket] = {}
-    with _listener(launched) as listener, ExitStack() as stack:
-        while len(connections) < len(names):
-            listener.settimeout(max(deadline - time.monotonic(), 0.01))
-            try:
-                connection = stack.enter_context(listener.accept()[0])
-            except TimeoutError:
-                missing = [str(rank) for rank in names.values() if rank not in connections]
-                problem = _problem(launched, f"all others within {TIMEOUT} seconds", f"no process {', '.join(missing)}")
-                for connection in connections.values():
-                    _send(connection, problem)
-                raise BackendError(problem) from None
-            connections = {rank: one for rank, one in connections.items() if not _is_closed(one)}
-            with suppress(OSError):
-                name = _receive(connection, _SECONDS_TO_SPEAK)
-                if name in names:
-                    connections[names[name]] = connection
-                else:
-                    expected = f"processes 1 to {launched.world_size - 1} of {launched.world_size}"
-                    _send(connection, _problem(launched, expected, f"process {name}"))
-        for connection in connections.values():
-            _send(connection, _COMPLETE)
+    came: dict[int, socket.socket] = {}
+    with _listener(launched) as listener, selectors.DefaultSelector() as selector, ExitStack() as stack:
+        selector.register(listener, selectors.EVENT_READ)
+        while len(came) < launched.world_size - 1:
+            ready = selector.select(max(deadline - time.monotonic(), 0))
+            if time.monotonic() > deadline:
+                missing = [rank for rank in range(1, launched.world_size) if rank not in came]
+                received = f"no process {', '.join(map(str, missing[:_SHOWN_MISSING]))}"
+                problem = _problem(launched, f"all others within {TIMEOUT} seconds", received)
+                for connection in came.values():
+                    _send(connection, _PREFIX + problem)
+                raise BackendError(problem)
+            for key, _ in ready:
+                if key.fileobj is listener:
+                    connection = stack.enter_context(listener.accept()[0])
+                    connection.setblocking(False)
+                    selector.register(connection, selectors.EVENT_READ)
+                elif isinstance(key.fileobj, socket.socket) and not _hear(key.fileobj, launched, came):
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+        for connection in came.values():
+            _send(connection, _PREFIX + _COMPLETE)
+
+
+def _hear(connection: socket.socket, launched: LaunchedProcess, came: dict[int, socket.socket]) -> bool:
+    """Hear which process a connection is, and add it to those that came. Return whether the connection is to be kept.
+
+    A process that came says nothing more until it is answered. If it ends, its connection is closed.
+    """
+    try:
+        said = connection.recv(_MAX_BYTES).decode("utf-8", "replace").strip()
+    except OSError:
+        said = ""
+    for rank, known in list(came.items()):
+        if known is connection:
+            del came[rank]
+            return False
+    rank_said, _, world_size = said.partition(" of ")
+    rank = int(rank_said) if rank_said.isdecimal() and rank_said.isascii() else 0
+    if world_size == str(launched.world_size) and 0 < rank < launched.world_size and rank not in came:
+        came[rank] = connection
+        return True
+    again = ", which has come before" if rank in came else ""
+    expected = f"processes 1 to {launched.world_size - 1} of {launched.world_size}"
+    _send(connection, _PREFIX + _problem(launched, expected, f"process {said}{again}"))
+    return False
 
 
 def _listener(launched: LaunchedProcess) -> socket.socket:
@@ -78,41 +105,28 @@ def _meet_first(launched: LaunchedProcess) -> None:
         try:
             with socket.create_connection((host.strip("[]"), int(port)), TIMEOUT) as connection:
                 _send(connection, f"{launched.rank} of {launched.world_size}")
-                # The first process may have begun to listen only now, and gives up after `TIMEOUT`.
-                answer = _receive(connection, TIMEOUT + 2 * _SECONDS_TO_SPEAK)
+                connection.settimeout(TIMEOUT + _GRACE)
+                with connection.makefile("rb") as stream:
+                    answer = stream.readline(_MAX_BYTES).decode("utf-8", "replace").strip()
             received = "a connection that was closed"
         except OSError as error:
             received = str(error)
-        if answer == _COMPLETE:
+        if answer == _PREFIX + _COMPLETE:
             return
+        if answer.startswith(_PREFIX):
+            raise BackendError(answer.removeprefix(_PREFIX))
         if answer:
-            raise BackendError(answer)
+            received = "an answer of another program, or of a training that has begun"
+            raise BackendError(_problem(launched, "the first process, which waits there", received))
         if time.monotonic() > deadline:
             expected = "the first process, which listens there"
             raise BackendError(_problem(launched, expected, f"nothing in {TIMEOUT} seconds; at last, {received}"))
         time.sleep(0.2)
 
 
-def _is_closed(connection: socket.socket) -> bool:
-    connection.settimeout(0)
-    try:
-        return not connection.recv(1)
-    except BlockingIOError:  # nothing has been sent
-        return False
-    except OSError:
-        return True
-
-
 def _send(connection: socket.socket, line: str) -> None:
     with suppress(OSError):  # that process has ended
         connection.sendall(f"{line}\n".encode())
-
-
-def _receive(connection: socket.socket, seconds: float) -> str:
-    """Return a line without its end; "" if the connection was closed."""
-    connection.settimeout(seconds)
-    with connection.makefile("rb") as stream:
-        return stream.readline(_MAX_BYTES).decode("utf-8", "replace").strip()
 
 
 def _problem(launched: LaunchedProcess, expected: str, received: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends_test.tests.command_line import INTERRUPTIBLE, Run, assert_refused
+from backends_test.tests.command_line import INTERRUPTIBLE, PROGRAM, Run, assert_refused
 from imdb_rnn import Classifier, Corpus
 from imdb_rnn.corpora.synthetic import make_texts
 from imdb_rnn.training import evaluation
@@ -22,6 +22,13 @@ def test_train_says_where_everything_lies(run_process: Run, reviews_folder: Path
     assert (tmp_path / "imdb-model" / "manifest.json").is_file()
     for said in ("best epoch     1 of 1", "saved in       imdb-model", "best-embedding-model.keras", "history.png"):
         assert said in completed.output
+
+
+def test_a_training_needs_no_open_streams(reviews_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROGRAM, "train", "--data", f"folder:{reviews_folder}", "--epochs", "1"]
+    closed = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash", *command, "--out", "model"]
+    assert subprocess.run(closed, cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "model" / "manifest.json").is_file()
 
 
 def test_a_model_can_be_evaluated_on_reviews_of_other_words(
