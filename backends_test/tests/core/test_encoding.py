@@ -158,7 +158,7 @@ def test_names_need_not_be_text(tmp_path: Path) -> None:
     folder.mkdir()
     write_rows(tmp_path / "a.parquet", texts_and_labels(400))
     (tmp_path / "a.parquet").rename(folder / "a.parquet")
-    (folder / "b.jsonl").write_text("no row\n", encoding="utf-8")
+    (folder / "b.jsonl").write_text('{"text": "…", "label": 0}\n', encoding="utf-8")
     source, out = f"files:{folder}/[ab].*", folder / "out"
     encoded = encode(source, out, workers=1)
     assert encoded.skipped == 1
