@@ -200,21 +200,15 @@ class _OneDnnLstm(torch.autograd.Function):  # type: ignore[misc]
         mask: None,
         *initial: Tensor,
     ) -> tuple[Tensor | None, ...]:
-        given = [sequences, kernel, recurrent_kernel, bias, *initial]
         differentiable = any(context.needs_input_grad)
-        with torch.set_grad_enabled(differentiable):
-            copies: list[Any] = [
-                None if part is None else part.detach().requires_grad_(differentiable) for part in given
-            ]
-            x, w, u, b, h, c = copies
-            parameters = [w.T, u.T, *([] if b is None else [b, torch.zeros_like(b)])]
-            results = torch._VF.lstm(
-                x, (h[None], c[None]), parameters, b is not None, 1, 0.0, differentiable, False, True
-            )
+        inputs, results = _run_onednn(
+            sequences, kernel, recurrent_kernel, bias, *initial, differentiable=differentiable
+        )
         outputs, last_h, last_c = results
         context.cell, context.return_sequences = cell, return_sequences
-        context.copies, context.results = copies, results
-        context.save_for_backward(sequences, kernel, recurrent_kernel, bias, None, *initial)
+        # With the graph that led to the results, which is freed when autograd frees what is saved.
+        graph = (*inputs, *results) if differentiable else ()
+        context.save_for_backward(sequences, kernel, recurrent_kernel, bias, None, *initial, *graph)
         context.set_materialize_grads(False)
         # Copied, because a caller may write into the output, and the backward pass needs the states.
         return outputs.detach().clone() if return_sequences else None, *(
@@ -223,23 +217,49 @@ class _OneDnnLstm(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(context: Any, d_outputs: Tensor | None, *d_last: Tensor | None) -> tuple[Tensor | None, ...]:
-        given = context.saved_tensors
+        saved = context.saved_tensors  # once, as checkpoints require
+        given, inputs, results = saved[:7], saved[7:13], saved[13:]
         incoming = [grad for grad in (d_outputs, *d_last) if grad is not None]
         if not incoming:
             return (None,) * len(context.needs_input_grad)
         if torch.is_grad_enabled() or not supports([*incoming, given[0]], True):
             return _differentiable_backward(context, given, (d_outputs, *d_last))
-        outputs, last_h, last_c = context.results
+        if results[0].grad_fn is None:  # checkpoints, and others that save tensors elsewhere, lose the graph
+            sequences, kernel, recurrent_kernel, bias, _, *initial = given
+            inputs, results = _run_onednn(sequences, kernel, recurrent_kernel, bias, *initial, differentiable=True)
         d_h, d_c = (None if grad is None else grad[None] for grad in d_last)
         pairs = [
-            (result, grad) for result, grad in ((outputs, d_outputs), (last_h, d_h), (last_c, d_c)) if grad is not None
+            (result, grad) for result, grad in zip(results, (d_outputs, d_h, d_c), strict=True) if grad is not None
         ]
-        wanted = [part for part in context.copies if part is not None]
-        results, d_results = zip(*pairs, strict=True)
+        wanted = [part for part in inputs if part is not None]
+        outputs, d_results = zip(*pairs, strict=True)
         # The graph is kept: the caller's own retain_graph decides whether this pass can run twice.
-        grads = iter(torch.autograd.grad(results, wanted, d_results, retain_graph=True))
-        d_x, d_w, d_u, d_b, *d_initial = (None if part is None else next(grads) for part in context.copies)
+        grads = iter(torch.autograd.grad(outputs, wanted, d_results, retain_graph=True))
+        d_x, d_w, d_u, d_b, *d_initial = (None if part is None else next(grads) for part in inputs)
         return None, None, d_x, d_w, d_u, d_b, None, *d_initial
+
+
+def _run_onednn(
+    sequences: Tensor,
+    kernel: Tensor,
+    recurrent_kernel: Tensor,
+    bias: Tensor | None,
+    *initial: Tensor,
+    differentiable: bool,
+) -> tuple[Sequence[Any], tuple[Tensor, ...]]:
+    """Run oneDNN's LSTM with a graph of its own.
+
+    Returns:
+        The inputs that its results are differentiated with respect to, and the results: the states of all steps, the
+        last state, and the last memory.
+    """
+    with torch.set_grad_enabled(differentiable):
+        given = (sequences, kernel, recurrent_kernel, bias, *initial)
+        inputs: list[Any] = [None if part is None else part.detach().requires_grad_(differentiable) for part in given]
+        x, w, u, b, h, c = inputs
+        parameters = [w.T, u.T, *([] if b is None else [b, torch.zeros_like(b)])]
+        results = torch._VF.lstm(x, (h[None], c[None]), parameters, b is not None, 1, 0.0, differentiable, False, True)
+    return inputs, results
 
 
 def _differentiable_backward(

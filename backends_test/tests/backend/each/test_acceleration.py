@@ -384,6 +384,38 @@ def test_a_call_that_keras_does_not_document_ends_as_without_acceleration(
         np.testing.assert_allclose(ours, stock, rtol=0, atol=TOLERANCE)
 
 
+@every_cell
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="elsewhere, frameworks alone hold what gradients need")
+def test_what_a_backward_pass_needs_is_freed_after_it(cell: str, sequences: np.ndarray) -> None:
+    layer = layer_of({}, cell)
+    accelerate(layer)
+    output = layer(sequences, training=True)
+    nodes, recurrent = [output.grad_fn], []
+    while nodes:
+        node = nodes.pop()
+        recurrent += [node] if "needs_input_grad" in dir(node) else []
+        nodes += [following for following, _ in node.next_functions if following is not None]
+    (node,) = recurrent
+    assert len(node.saved_tensors) > 4
+    output.sum().backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        _ = node.saved_tensors
+    assert not [name for name, value in vars(node).items() if not isinstance(value, (str, bool, int))]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere no gradient is lost")
+def test_a_gradient_that_tensorflow_loses_is_an_error_and_not_zero(sequences: np.ndarray) -> None:
+    import tensorflow as tf
+
+    layer = layer_of({})
+    accelerate(layer)
+    function = tf.function(lambda row: layer(row[None], training=True)[0])
+    with pytest.raises(LookupError, match="the gradient of an accelerated layer is lost here"):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.vectorized_map(function, tf.constant(sequences)))
+        tape.gradient(loss, [variable.value for variable in layer.trainable_variables])
+
+
 def test_an_accelerated_model_is_saved_as_plain_keras(tmp_path: Path, sequences: np.ndarray) -> None:
     model = keras.Sequential([keras.Input((LENGTH, WIDTH)), keras.layers.SimpleRNN(4)])
     accelerate(model)
