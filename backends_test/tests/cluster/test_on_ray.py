@@ -5,8 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +253,18 @@ def test_a_cluster_that_cannot_be_reached_is_one_line(start: Start, tmp_path: Pa
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    output, said = start(address=address).communicate(timeout=120)
+    for wrong in (address, "10.0.0..1:6379"):
+        output, said = start(address=wrong).communicate(timeout=120)
+        assert output == ""
+        assert said.startswith(f"imdb-rnn: Cannot reach the cluster. Expected: one at RAY_ADDRESS={wrong}. Received: ")
+        assert said.count("\n") == 1
+
+
+def test_a_server_that_is_not_ray_is_not_waited_for(start: Start) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        output, said = start(address=f"127.0.0.1:{server.server_port}").communicate(timeout=120)
+        server.shutdown()
     assert output == ""
-    assert said.startswith(f"imdb-rnn: Cannot reach the cluster. Expected: one at RAY_ADDRESS={address}. Received: ")
+    assert "Received: an answer that is not Ray's: b'" in said
     assert said.count("\n") == 1

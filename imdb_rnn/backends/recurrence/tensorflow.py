@@ -21,7 +21,7 @@ from tensorflow.python.framework import op_callbacks
 from imdb_rnn.backends.recurrence import Cell, KerasPath, Weights
 
 output_begins_at_zero = True
-# TensorFlow says it, if it has lost the gradient of the loop on the way, for which the result would be zero.
+# The message where TensorFlow has lost the gradient of a loop, which would otherwise be zero without an error.
 _LOST_GRADIENT = "the gradient of an accelerated layer is lost here; without `accelerate`, TensorFlow finds it"
 
 Tensors = tuple[tf.Tensor, ...]
